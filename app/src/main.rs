@@ -1,0 +1,2 @@
+//! The binary `thon`: hands the catalogue to the command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Kernels against the hardware floor and established programs; ratios in one run.

@@ -1,0 +1,1 @@
+//! Atomic models: PDB and mmCIF with their biological assemblies.

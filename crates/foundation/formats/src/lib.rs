@@ -1,0 +1,1 @@
+//! Readers and writers of the field's files; no model, no conversion.

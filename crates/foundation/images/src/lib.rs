@@ -1,0 +1,1 @@
+//! Readers and writers of pixel containers: MRC, TIFF, EER, EM, DM, npy.

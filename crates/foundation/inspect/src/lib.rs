@@ -1,0 +1,1 @@
+//! Says what any file of the field is and holds, with its doubts.

@@ -1,0 +1,1 @@
+//! Foreign conventions end here: RELION, IMOD, AreTomo files to the model and back.

@@ -1,0 +1,1 @@
+//! The nouns of cryo-ET: tilt series, tomograms, particles, maps.

@@ -1,0 +1,1 @@
+//! Physical quantities as types and the only conversions between them.

@@ -1,0 +1,1 @@
+//! All jobs: one job, one file.

@@ -1,0 +1,1 @@
+//! What a job is: parameters, artifacts, findings, cost; schema to flags; the compliance test.

@@ -1,0 +1,1 @@
+//! Post-processing of half maps: masks, phase-randomised FSC, B factor, sharpening.

@@ -1,0 +1,1 @@
+//! What every kernel is handed: progress, cancellation, threads, seeds.

@@ -1,0 +1,1 @@
+//! The contrast transfer function and exposure weights.

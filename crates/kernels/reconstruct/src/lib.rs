@@ -1,0 +1,1 @@
+//! Projectors, weighted back-projection of tomograms, Fourier reconstruction of particles.

@@ -1,0 +1,1 @@
+//! Fourier transforms, resampling, filters, masks, correlation, peaks, shell correlation.

@@ -1,0 +1,1 @@
+//! Ground truth: phantoms and the tilt series a microscope would record of them.

@@ -1,0 +1,1 @@
+//! The command line: schema to flags, progress bars, tables, messages.

@@ -1,0 +1,1 @@
+//! Runs jobs and pipelines: units of work, cache, resume, cancel.

@@ -1,0 +1,1 @@
+//! End to end: simulate, run, compare with truth.
