@@ -1,1 +1,17 @@
 //! Readers and writers of pixel containers: MRC, TIFF, EER, EM, DM, npy.
+//!
+//! No model types here: plain arrays in file order (x fastest, then y, then z), `f32` out, and the stored
+//! sample type on request. Every reader compares what a header promises with the number of bytes that are
+//! really there before it allocates anything, and never panics on hostile input.
+
+pub mod byte_order;
+pub mod compressed;
+mod error;
+pub mod mrc;
+pub mod sample;
+pub mod source;
+
+pub use byte_order::ByteOrder;
+pub use error::ImageError;
+pub use sample::{SampleKind, Samples};
+pub use source::ByteSource;
