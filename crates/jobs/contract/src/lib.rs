@@ -1,1 +1,21 @@
 //! What a job is: parameters, artifacts, findings, cost; schema to flags; the compliance test.
+//!
+//! One method = one kernel + one job file. A job declares [`Job::Params`], [`Job::Inputs`] and
+//! [`Job::Outputs`]; command-line flags, TOML keys, web form, manual page, validation, provenance
+//! and cache key all derive from that one declaration through [`AnyJob`] and [`schema`].
+
+mod any;
+mod artifact;
+mod context;
+mod error;
+mod finding;
+mod job;
+pub mod kinds;
+pub mod schema;
+
+pub use any::{AnyJob, InputSlot, OutputSlot, UnitInputs, UnitOutputs};
+pub use artifact::{Artifact, Each, Item, ItemRecord, Kind, Output, Rejection, SlotRecord};
+pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
+pub use error::JobError;
+pub use finding::{Finding, Severity};
+pub use job::{Citation, Cost, Job, Methods, None};
