@@ -1,1 +1,11 @@
-//! Readers and writers of the field's files; no model, no conversion.
+//! Readers and writers of the field's text, table and model files.
+//!
+//! Values stay as the file gives them: no model, no unit or convention change (that is `thon-interop`).
+//! Every room has the same shape: `parse(text, name)`, `read(path)`, a writer, and a round trip.
+//! All of them fail with one [`FormatError`]: file, line, what was expected, what was found, a hint.
+
+pub mod error;
+pub mod star;
+pub mod text;
+
+pub use error::FormatError;

@@ -1,0 +1,7 @@
+//! Every real file of the formats of this crate parses, agrees with the stated facts, and round-trips.
+#![cfg(test)]
+
+#[cfg(test)]
+mod shared_data;
+#[cfg(test)]
+mod star;
