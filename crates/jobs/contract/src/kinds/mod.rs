@@ -2,10 +2,31 @@
 //!
 //! | kind | main file | companions |
 //! |---|---|---|
-//! | `tilt-series` | `NAME.tilt_series.json` | image stacks that the job wrote |
+//! | `tilt-series` | `NAME.tilt_series.json` | image stacks, when the job wrote them |
+//! | `tomogram` | `NAME.tomogram.json`, or a plain MRC volume | the volume and its halves |
+//! | `particles` | `NAME.particles.json` | – |
+//! | `map` | `NAME.mrc` | – |
+//! | `mask` | `NAME.mrc` | – |
+//! | `curves` | `NAME.curves.json` | – |
+//! | `picture` | `NAME.png` | – |
+//! | `files` | `NAME.files.json`, a listing | whatever was exported |
 
+mod curves;
+mod files;
+mod health;
 mod json;
+mod map;
+mod particles;
+mod picture;
 mod tilt_series;
+mod tomogram;
 
+pub use curves::{Column, Curves, CurvesKind};
+pub use files::{FileListing, FilesKind};
+pub use health::Health;
 pub use json::{read_json, write_json};
+pub use map::{MapKind, MaskKind};
+pub use particles::ParticlesKind;
+pub use picture::PictureKind;
 pub use tilt_series::TiltSeriesKind;
+pub use tomogram::TomogramKind;
