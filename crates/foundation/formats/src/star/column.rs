@@ -40,6 +40,14 @@ impl<'a> Column<'a> {
         (0..self.len()).map(move |row| self.get(row))
     }
 
+    /// Error at the value of a row: its file and line, what was expected, what stands there.
+    ///
+    /// # Panics
+    /// When `row` is not below [`Column::len`].
+    pub fn error(&self, row: usize, expected: &str) -> FormatError {
+        self.table.cell_error(row, self.index, expected)
+    }
+
     /// Number in one row.
     pub fn f64(&self, row: usize) -> Result<f64, FormatError> {
         parse_f64(self.get(row)).ok_or_else(|| self.table.cell_error(row, self.index, "a number"))
