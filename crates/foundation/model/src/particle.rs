@@ -75,6 +75,9 @@ pub struct ParticleSet {
     pub carried: Carried,
     /// Rows of the source's optics table.
     pub carried_optics: Carried,
+    /// One row of set-wide columns of the source (RELION's `data_general`).
+    #[serde(default)]
+    pub carried_general: Carried,
 }
 
 /// One row of a [`ParticleSet`], borrowed.

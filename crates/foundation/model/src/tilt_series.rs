@@ -94,7 +94,7 @@ pub struct TiltSeries {
     pub name: String,
     /// Size of a pixel of the tilt images.
     pub pixel_size: PixelSize,
-    /// Size of the tilt images, `[ny, nx]`.
+    /// Size of the tilt images, `[ny, nx]`; `[0, 0]` while only metadata is there and nothing says it.
     pub image_size: [usize; 2],
     /// Extent of the specimen volume that belongs to the series, voxels of `pixel_size`, `[z, y, x]`.
     pub volume_size: Option<[usize; 3]>,
