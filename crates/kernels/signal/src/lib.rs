@@ -5,6 +5,8 @@
 //! threads. Wrong extents of arrays are errors of the calling code and panic with both extents in the message.
 
 pub mod fft;
+pub mod resample;
+pub mod shells;
 
 #[cfg(test)]
 mod testing;

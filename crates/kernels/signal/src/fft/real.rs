@@ -272,13 +272,13 @@ impl Fft3 {
     fn check(&self, volume: usize, spectrum: usize) {
         assert_eq!(
             volume,
-            self.dims.iter().product(),
+            self.dims.iter().product::<usize>(),
             "elements of the volume against plan {:?}",
             self.dims
         );
         assert_eq!(
             spectrum,
-            self.half_dims().iter().product(),
+            self.half_dims().iter().product::<usize>(),
             "elements of the spectrum against plan {:?}",
             self.dims
         );
