@@ -4,7 +4,11 @@
 //! Every room has the same shape: `parse(text, name)`, `read(path)`, a writer, and a round trip.
 //! All of them fail with one [`FormatError`]: file, line, what was expected, what was found, a hint.
 
+pub mod aretomo;
 pub mod error;
+pub mod imod;
+pub mod mdoc;
+pub mod numeric_table;
 pub mod star;
 pub mod text;
 

@@ -151,6 +151,14 @@ pub fn exact_number(value: f64, decimals: usize) -> String {
     }
 }
 
+/// Appends `number` right-aligned in a column of `width`, always with at least one blank before it.
+pub fn push_aligned(out: &mut String, number: &str, width: usize) {
+    for _ in number.len()..width.max(number.len() + 1) {
+        out.push(' ');
+    }
+    out.push_str(number);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

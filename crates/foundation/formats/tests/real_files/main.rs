@@ -2,6 +2,10 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod geometry;
+#[cfg(test)]
+mod mdoc;
+#[cfg(test)]
 mod shared_data;
 #[cfg(test)]
 mod star;

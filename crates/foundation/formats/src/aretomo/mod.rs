@@ -1,0 +1,3 @@
+//! Files of AreTomo, AreTomo2 and AreTomo3: alignment `.aln`.
+
+pub mod alignment;
