@@ -16,12 +16,17 @@
 
 mod frame;
 mod grid;
+pub mod healpix;
 mod pose;
 mod projection;
+mod sampling;
+mod symmetry;
 
 pub use frame::{Camera, Frame, Particle, Point, Rotation, Specimen};
 pub use grid::Grid;
 pub use pose::Pose;
 pub use projection::{Projected, TiltGeometry};
+pub use sampling::{RotationGrid, RotationSample};
+pub use symmetry::{Symmetry, SymmetryError};
 
 pub use glam;
