@@ -118,6 +118,10 @@ pub enum ImageError {
     },
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "constructors turn numbers and texts alike into text"
+)]
 impl ImageError {
     /// An operating-system error about `path`.
     pub fn file(path: &Path, action: &'static str, source: std::io::Error) -> Self {
@@ -171,7 +175,6 @@ impl ImageError {
     }
 
     /// A contradiction inside the file.
-    #[expect(dead_code, reason = "for the formats that follow")]
     pub(crate) fn damaged(format: &'static str, what: impl ToString) -> Self {
         Self::Damaged {
             format,

@@ -6,6 +6,7 @@
 
 pub mod byte_order;
 pub mod compressed;
+pub mod eer;
 mod error;
 pub mod mrc;
 pub mod sample;

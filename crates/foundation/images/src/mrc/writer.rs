@@ -149,7 +149,8 @@ impl MrcSpec {
             );
         }
         if let Some(angles) = &self.tilt_angles
-            && (angles.len() != self.shape[0] || angles.iter().any(|a| !(a.abs() <= 327.0)))
+            && (angles.len() != self.shape[0]
+                || angles.iter().any(|a| a.is_nan() || a.abs() > 327.0))
         {
             let found = format!("{} angles", angles.len());
             return bad("tilt angles", found, "one angle within ±327° per section");

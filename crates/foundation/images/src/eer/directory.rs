@@ -1,0 +1,196 @@
+//! The chain of directories of a TIFF or BigTIFF file, walked without trusting it.
+//!
+//! TIFF 6.0 and the BigTIFF layout. Values are read on request and only when they lie inside the file; a chain
+//! that leaves the file, runs in a circle or has absurd counts ends there, with a note.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::FORMAT;
+use crate::{ByteOrder, ByteSource, ImageError};
+
+/// No real directory has more entries.
+const MOST_ENTRIES: u64 = 4096;
+
+/// One entry of a directory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// Field type number.
+    kind: u16,
+    /// Number of values.
+    count: u64,
+    /// Where the values start in the file.
+    offset: u64,
+}
+
+/// One directory: entries by tag.
+pub(super) type Directory = BTreeMap<u16, Entry>;
+
+/// A TIFF file's directories.
+#[derive(Debug)]
+pub(super) struct Directories {
+    pub(super) list: Vec<Directory>,
+    /// Why the chain ended early, if it did.
+    pub(super) note: Option<String>,
+    order: ByteOrder,
+}
+
+struct Layout {
+    order: ByteOrder,
+    big: bool,
+}
+
+impl Directories {
+    /// Walks the chain from the header on.
+    pub(super) fn walk(source: &ByteSource<'_>) -> Result<Self, ImageError> {
+        let start = source
+            .read_start(16)
+            .map_err(ImageError::stream(FORMAT, "read the header"))?;
+        let not_tiff = || ImageError::NotThisFormat {
+            article_format: "an EER file",
+            reason: "it does not start like a TIFF or BigTIFF file".into(),
+        };
+        let order = match start.get(..2) {
+            Some(b"II") => ByteOrder::Little,
+            Some(b"MM") => ByteOrder::Big,
+            _ => return Err(not_tiff()),
+        };
+        let (big, first) = match order.u16_at(&start, 2) {
+            Some(42) => (false, order.u32_at(&start, 4).map(u64::from)),
+            Some(43) if order.u16_at(&start, 4) == Some(8) => (true, order.u64_at(&start, 8)),
+            _ => return Err(not_tiff()),
+        };
+        let layout = Layout { order, big };
+        let (mut list, mut note, mut seen) = (Vec::new(), None, BTreeSet::new());
+        let mut next = first.ok_or_else(not_tiff)?;
+        while next != 0 {
+            if !seen.insert(next) {
+                note = Some(format!(
+                    "directory {} points back to an earlier one",
+                    list.len()
+                ));
+                break;
+            }
+            let Some((directory, after)) = layout.directory(source, next) else {
+                note = Some(format!(
+                    "directory {} at byte {next} is not inside the file of {} bytes",
+                    list.len(),
+                    source.len()
+                ));
+                break;
+            };
+            list.push(directory);
+            next = after;
+        }
+        Ok(Self { list, note, order })
+    }
+
+    /// An entry's unsigned integers, at most `most` of them; `None` when absent, too many or outside the file.
+    pub(super) fn integers(
+        &self,
+        source: &ByteSource<'_>,
+        directory: &Directory,
+        tag: u16,
+        most: u64,
+    ) -> Option<Vec<u64>> {
+        let entry = directory.get(&tag).filter(|entry| entry.count <= most)?;
+        let size = match entry.kind {
+            1 => 1,
+            3 => 2,
+            4 | 13 => 4,
+            16 | 18 => 8,
+            _ => return None,
+        };
+        let bytes = source
+            .read_vec(entry.offset, usize::try_from(entry.count).ok()? * size)
+            .ok()?;
+        let value = |chunk: &[u8]| match size {
+            1 => Some(u64::from(chunk[0])),
+            2 => self.order.u16_at(chunk, 0).map(u64::from),
+            4 => self.order.u32_at(chunk, 0).map(u64::from),
+            _ => self.order.u64_at(chunk, 0),
+        };
+        bytes.chunks_exact(size).map(value).collect()
+    }
+
+    /// An entry's first unsigned integer.
+    pub(super) fn integer(
+        &self,
+        source: &ByteSource<'_>,
+        directory: &Directory,
+        tag: u16,
+    ) -> Option<u64> {
+        self.integers(source, directory, tag, 1 << 16)?
+            .first()
+            .copied()
+    }
+
+    /// An entry's bytes as text.
+    pub(super) fn text(source: &ByteSource<'_>, directory: &Directory, tag: u16) -> Option<String> {
+        let entry = directory
+            .get(&tag)
+            .filter(|e| matches!(e.kind, 1 | 2 | 7))?;
+        let bytes = source
+            .read_vec(entry.offset, usize::try_from(entry.count).ok()?)
+            .ok()?;
+        Some(
+            String::from_utf8_lossy(&bytes)
+                .trim_end_matches('\0')
+                .to_owned(),
+        )
+    }
+}
+
+impl Layout {
+    /// The directory at `offset` and the offset of the next.
+    fn directory(&self, source: &ByteSource<'_>, offset: u64) -> Option<(Directory, u64)> {
+        let (count_bytes, entry_bytes) = if self.big { (8, 20) } else { (2, 12) };
+        let count = self.offset(&source.read_vec(offset, count_bytes).ok()?, 0, !self.big)?;
+        if count > MOST_ENTRIES {
+            return None;
+        }
+        let entries = offset.checked_add(count_bytes as u64)?;
+        let next_bytes = if self.big { 8 } else { 4 };
+        let table = source
+            .read_vec(entries, count as usize * entry_bytes + next_bytes)
+            .ok()?;
+        let (rows, next) = table.split_at(count as usize * entry_bytes);
+        let mut directory = Directory::new();
+        for (i, row) in rows.chunks_exact(entry_bytes).enumerate() {
+            let value_at = if self.big { 12 } else { 8 };
+            let tag = self.order.u16_at(row, 0)?;
+            let kind = self.order.u16_at(row, 2)?;
+            let count = self.offset(row, 4, false)?;
+            let bytes = count.checked_mul(type_bytes(kind))?;
+            let inline = bytes <= next_bytes as u64;
+            let offset = if inline {
+                entries + (i * entry_bytes + value_at) as u64
+            } else {
+                self.offset(row, value_at, false)?
+            };
+            directory.entry(tag).or_insert(Entry {
+                kind,
+                count,
+                offset,
+            });
+        }
+        Some((directory, self.offset(next, 0, false)?))
+    }
+
+    /// A count or offset: 8 bytes in BigTIFF, else 4 (2 when `short`).
+    fn offset(&self, bytes: &[u8], at: usize, short: bool) -> Option<u64> {
+        match (self.big, short) {
+            (true, _) => self.order.u64_at(bytes, at),
+            (false, false) => self.order.u32_at(bytes, at).map(u64::from),
+            (false, true) => self.order.u16_at(bytes, at).map(u64::from),
+        }
+    }
+}
+
+fn type_bytes(kind: u16) -> u64 {
+    match kind {
+        3 | 8 => 2,
+        4 | 9 | 11 | 13 => 4,
+        5 | 10 | 12 | 16..=18 => 8,
+        _ => 1,
+    }
+}
