@@ -11,6 +11,8 @@ mod error;
 pub mod mrc;
 pub mod sample;
 pub mod source;
+pub mod tiff;
+mod tiff_directory;
 
 pub use byte_order::ByteOrder;
 pub use error::ImageError;

@@ -15,7 +15,6 @@
 
 mod bits;
 mod decode;
-mod directory;
 mod encode;
 mod reader;
 mod writer;

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::decode::{Flaw, each_electron};
-use super::directory::{Directories, Directory};
 use super::{Coding, FORMAT};
+use crate::tiff_directory::{Directories, Directory};
 use crate::{ByteSource, ImageError};
 
 /// Largest camera edge accepted, in pixels.
@@ -113,7 +113,7 @@ impl<'a> EerFile<'a> {
     /// A movie from any source of bytes. Frames that lie outside the file or cannot be complete are left out and
     /// listed by [`EerFile::skipped`].
     pub fn from_source(source: ByteSource<'a>) -> Result<Self, ImageError> {
-        let directories = Directories::walk(&source)?;
+        let directories = Directories::walk(&source, FORMAT, "an EER file")?;
         let mut movie = Self {
             source,
             width: 0,

@@ -5,3 +5,4 @@ mod mrc_behaviour;
 mod mrc_round_trip;
 mod real_mrc;
 mod shared_data;
+mod tiff_stack;

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::FORMAT;
 use crate::{ByteOrder, ByteSource, ImageError};
 
 /// No real directory has more entries.
@@ -13,7 +12,7 @@ const MOST_ENTRIES: u64 = 4096;
 
 /// One entry of a directory.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Field type number.
     kind: u16,
     /// Number of values.
@@ -23,15 +22,19 @@ pub(super) struct Entry {
 }
 
 /// One directory: entries by tag.
-pub(super) type Directory = BTreeMap<u16, Entry>;
+pub(crate) type Directory = BTreeMap<u16, Entry>;
 
 /// A TIFF file's directories.
 #[derive(Debug)]
-pub(super) struct Directories {
-    pub(super) list: Vec<Directory>,
+pub(crate) struct Directories {
+    pub(crate) list: Vec<Directory>,
     /// Why the chain ended early, if it did.
-    pub(super) note: Option<String>,
-    order: ByteOrder,
+    pub(crate) note: Option<String>,
+    /// Where each directory starts.
+    pub(crate) offsets: Vec<u64>,
+    /// 8-byte offsets (BigTIFF).
+    pub(crate) big: bool,
+    pub(crate) order: ByteOrder,
 }
 
 struct Layout {
@@ -41,12 +44,16 @@ struct Layout {
 
 impl Directories {
     /// Walks the chain from the header on.
-    pub(super) fn walk(source: &ByteSource<'_>) -> Result<Self, ImageError> {
+    pub(crate) fn walk(
+        source: &ByteSource<'_>,
+        format: &'static str,
+        article_format: &'static str,
+    ) -> Result<Self, ImageError> {
         let start = source
             .read_start(16)
-            .map_err(ImageError::stream(FORMAT, "read the header"))?;
+            .map_err(ImageError::stream(format, "read the header"))?;
         let not_tiff = || ImageError::NotThisFormat {
-            article_format: "an EER file",
+            article_format,
             reason: "it does not start like a TIFF or BigTIFF file".into(),
         };
         let order = match start.get(..2) {
@@ -60,7 +67,8 @@ impl Directories {
             _ => return Err(not_tiff()),
         };
         let layout = Layout { order, big };
-        let (mut list, mut note, mut seen) = (Vec::new(), None, BTreeSet::new());
+        let (mut list, mut offsets) = (Vec::new(), Vec::new());
+        let (mut note, mut seen) = (None, BTreeSet::new());
         let mut next = first.ok_or_else(not_tiff)?;
         while next != 0 {
             if !seen.insert(next) {
@@ -79,13 +87,20 @@ impl Directories {
                 break;
             };
             list.push(directory);
+            offsets.push(next);
             next = after;
         }
-        Ok(Self { list, note, order })
+        Ok(Self {
+            list,
+            note,
+            offsets,
+            big,
+            order,
+        })
     }
 
     /// An entry's unsigned integers, at most `most` of them; `None` when absent, too many or outside the file.
-    pub(super) fn integers(
+    pub(crate) fn integers(
         &self,
         source: &ByteSource<'_>,
         directory: &Directory,
@@ -113,7 +128,7 @@ impl Directories {
     }
 
     /// An entry's first unsigned integer.
-    pub(super) fn integer(
+    pub(crate) fn integer(
         &self,
         source: &ByteSource<'_>,
         directory: &Directory,
@@ -124,8 +139,21 @@ impl Directories {
             .copied()
     }
 
+    /// An entry's first unsigned rational.
+    pub(crate) fn rational(
+        &self,
+        source: &ByteSource<'_>,
+        directory: &Directory,
+        tag: u16,
+    ) -> Option<f64> {
+        let entry = directory.get(&tag).filter(|e| e.kind == 5 && e.count > 0)?;
+        let bytes = source.read_vec(entry.offset, 8).ok()?;
+        let over = self.order.u32_at(&bytes, 4).filter(|&n| n != 0)?;
+        Some(f64::from(self.order.u32_at(&bytes, 0)?) / f64::from(over))
+    }
+
     /// An entry's bytes as text.
-    pub(super) fn text(source: &ByteSource<'_>, directory: &Directory, tag: u16) -> Option<String> {
+    pub(crate) fn text(source: &ByteSource<'_>, directory: &Directory, tag: u16) -> Option<String> {
         let entry = directory
             .get(&tag)
             .filter(|e| matches!(e.kind, 1 | 2 | 7))?;

@@ -1,0 +1,15 @@
+//! TIFF and BigTIFF stacks of grey images (movies, gain references), read and written through the `tiff` crate.
+//!
+//! One page (directory) is one image. Rows come in file order; the orientation tag is ignored, as cryo-EM programs
+//! do, and nothing is flipped. Sample types: unsigned 4, 8, 16, 32 bit, signed 8, 16, 32 bit, 16, 32, 64-bit
+//! floats; compression: none, LZW, deflate, PackBits, Zstandard.
+
+mod page;
+mod reader;
+mod writer;
+
+pub use page::TiffPage;
+pub use reader::TiffStack;
+pub use writer::{TiffCompression, TiffSample, TiffSpec, TiffWriter};
+
+pub(crate) const FORMAT: &str = "TIFF";
