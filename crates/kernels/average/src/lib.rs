@@ -1,1 +1,6 @@
-//! Post-processing of half maps: masks, phase-randomised FSC, B factor, sharpening.
+//! Post-processing of half maps: phase-randomised FSC, B factor, sharpening, masks.
+//!
+//! Kernels over arrays; maps are `[z, y, x]` with a voxel size in Å, frequencies are cycles per Å
+//! unless a name says otherwise.
+
+pub mod post_process;

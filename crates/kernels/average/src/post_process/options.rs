@@ -1,0 +1,101 @@
+//! Choices of post-processing, with RELION's defaults.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_signal::shells::{GuinierCurve, LineFit};
+use thon_units::{Angstrom, SquareAngstrom};
+
+use super::PostProcessError;
+
+/// Choices of [`super::post_process`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct PostProcessOptions {
+    /// How to sharpen.
+    pub b_factor: BFactorChoice,
+    /// Weight the Fourier shells by what the FSC says of them.
+    pub fsc_weighting: bool,
+    /// Low-pass the map here instead of at its resolution.
+    pub low_pass: Option<Angstrom>,
+    /// FSC that defines the resolution.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-level" = "expert"))]
+    pub threshold: f64,
+    /// Randomise phases beyond the shell where the unmasked FSC falls below this.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-level" = "expert"))]
+    pub randomise_below: f64,
+    /// Seed of the random phases.
+    #[schemars(extend("x-level" = "expert"))]
+    pub seed: u64,
+}
+
+impl Default for PostProcessOptions {
+    fn default() -> Self {
+        Self {
+            b_factor: BFactorChoice::default(),
+            fsc_weighting: true,
+            low_pass: None,
+            threshold: 0.143,
+            randomise_below: 0.8,
+            seed: 1,
+        }
+    }
+}
+
+/// How to sharpen: a given B factor, or one fitted to the Guinier plot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct BFactorChoice {
+    /// Apply this B factor; negative sharpens. Empty: fit it, or use none beyond the reach of a fit.
+    pub given: Option<SquareAngstrom>,
+    /// Fit the B factor to the Guinier plot when none is given.
+    pub fitted: bool,
+    /// Lowest resolution of the fit; maps that end before it keep B = 0.
+    pub fit_from: Angstrom,
+}
+
+impl Default for BFactorChoice {
+    fn default() -> Self {
+        Self {
+            given: None,
+            fitted: true,
+            fit_from: Angstrom(10.0),
+        }
+    }
+}
+
+/// Fewest shells for a straight line worth its name.
+const FEWEST_SHELLS: usize = 3;
+
+impl BFactorChoice {
+    /// The B factor, and the fitted line if one was fitted.
+    ///
+    /// A map whose resolution is worse than `fit_from` is left unsharpened: the Guinier law does not
+    /// hold there.
+    pub(super) fn choose(
+        &self,
+        weighted: &GuinierCurve,
+        resolution: f64,
+    ) -> Result<(SquareAngstrom, Option<LineFit>), PostProcessError> {
+        if let Some(given) = self.given {
+            return Ok((given, None));
+        }
+        if !self.fitted || resolution >= self.fit_from.0 {
+            return Ok((SquareAngstrom(0.0), None));
+        }
+        let low = self.fit_from.0;
+        let range = low.powi(-2)..=resolution.powi(-2);
+        let shells = weighted
+            .frequency_squared
+            .iter()
+            .filter(|k2| range.contains(*k2))
+            .count();
+        let fit = weighted
+            .fit(low, resolution)
+            .filter(|_| shells >= FEWEST_SHELLS);
+        let fit = fit.ok_or(PostProcessError::NoGuinierRange {
+            low,
+            high: resolution,
+        })?;
+        Ok((SquareAngstrom(4.0 * fit.slope), Some(fit)))
+    }
+}

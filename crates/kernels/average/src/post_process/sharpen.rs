@@ -1,0 +1,75 @@
+//! Filters on the half spectrum of a map: FSC weights, MTF, B factor, low-pass.
+
+use ndarray::{Array3, Axis};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
+use thon_signal::fft::Complex32;
+use thon_signal::shells::{Shells, fsc_weight};
+use thon_units::SquareAngstrom;
+
+/// Width of the low-pass edge, in shells.
+const EDGE: f64 = 2.0;
+/// Below this an FSC counts as the end of the signal.
+const SIGNAL_END: f64 = 1e-10;
+
+/// Amplitude weight of each shell, √(2·FSC/(1+FSC)); 0 from the first shell without positive FSC on.
+pub fn fsc_weights(fsc: &[f64]) -> Vec<f64> {
+    let end = fsc
+        .iter()
+        .skip(1)
+        .position(|&f| f < SIGNAL_END)
+        .map_or(fsc.len(), |shell| shell + 1);
+    fsc.iter()
+        .enumerate()
+        .map(|(shell, &f)| if shell < end { fsc_weight(f) } else { 0.0 })
+        .collect()
+}
+
+/// Multiplies a half spectrum by `factor(frequency in cycles per voxel, nearest shell)`.
+pub fn shell_filter(
+    spectrum: &mut Array3<Complex32>,
+    dims: [usize; 3],
+    factor: impl Fn(f64, usize) -> f64 + Sync,
+) {
+    let shells = Shells::new(dims);
+    spectrum
+        .axis_iter_mut(Axis(0))
+        .into_par_iter()
+        .enumerate()
+        .for_each(|(z, mut plane)| {
+            for ((y, x), value) in plane.indexed_iter_mut() {
+                let radius = shells.radius([z, y, x]);
+                let frequency = radius * shells.frequency(1);
+                *value *= factor(frequency, radius.round() as usize) as f32;
+            }
+        });
+}
+
+/// exp(−B k²/4), then a raised-cosine low-pass two shells wide at `low_pass` Å.
+pub(super) fn sharpen(
+    spectrum: &mut Array3<Complex32>,
+    dims: [usize; 3],
+    voxel_size: f64,
+    b_factor: SquareAngstrom,
+    low_pass: f64,
+) {
+    let step = Shells::new(dims).frequency(1);
+    let edge = (voxel_size / low_pass / step).round();
+    let (inner, outer) = ((edge - EDGE / 2.0).max(0.0), edge + EDGE / 2.0);
+    shell_filter(spectrum, dims, |frequency, _| {
+        let k = frequency / voxel_size;
+        let radius = frequency / step;
+        let pass = if radius <= inner {
+            1.0
+        } else if radius >= outer {
+            0.0
+        } else {
+            0.5 + 0.5 * (std::f64::consts::PI * (radius - inner) / (outer - inner)).cos()
+        };
+        // A strongly negative B must not overflow where the low-pass is zero anyway.
+        if pass > 0.0 {
+            pass * (-b_factor.0 * k * k / 4.0).exp()
+        } else {
+            0.0
+        }
+    });
+}
