@@ -1,0 +1,14 @@
+//! Pictures for people: images, slices, surfaces and curves as RGB pixels.
+//!
+//! Arrays in, pixels out; [`Picture::to_png`] gives the bytes of a PNG file. Image rows are drawn
+//! with the first row at the bottom, as the field's viewers do.
+
+mod canvas;
+mod gray;
+mod plot;
+mod surface;
+
+pub use canvas::{Colour, Picture};
+pub use gray::{Contrast, gray, row_of};
+pub use plot::{Curve, Plot};
+pub use surface::{Surface, surface};
