@@ -46,15 +46,16 @@ impl<T> Shared<T> {
 }
 
 thread_local! {
-    static WORDS: RefCell<Vec<u128>> = const { RefCell::new(Vec::new()) };
+    /// Buffers not in use, the one wanted next on top.
+    static FREE: RefCell<Vec<Vec<u128>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends `work` a buffer of `count` elements that this thread keeps between calls; contents are what was left there.
 ///
-/// `T` is plain data of alignment ≤ 16. Nested use on one thread gets a fresh buffer.
+/// `T` is plain data of alignment ≤ 16. Calls may nest: each depth has its own buffer, kept as well.
 pub fn with_buffer<T: Pod, R>(count: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
     let words = (count * size_of::<T>()).div_ceil(size_of::<u128>());
-    let mut kept = WORDS.with(RefCell::take);
+    let mut kept = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     if kept.len() < words {
         kept.resize(words, 0);
     }
@@ -62,12 +63,7 @@ pub fn with_buffer<T: Pod, R>(count: usize, work: impl FnOnce(&mut [T]) -> R) ->
     let result = work(bytemuck::cast_slice_mut(
         &mut bytes[..count * size_of::<T>()],
     ));
-    WORDS.with(|cell| {
-        let mut held = cell.borrow_mut();
-        if held.len() < kept.len() {
-            *held = kept;
-        }
-    });
+    FREE.with_borrow_mut(|free| free.push(kept));
     result
 }
 
@@ -210,12 +206,21 @@ mod tests {
     }
 
     #[test]
-    fn buffers_nest() {
-        with_buffer(8, |outer: &mut [f32]| {
-            outer.fill(1.0);
-            with_buffer(100, |inner: &mut [f64]| inner.fill(2.0));
-            assert!(outer.iter().all(|v| *v == 1.0));
-        });
+    fn buffers_nest_and_are_used_again() {
+        let addresses = || {
+            with_buffer(8, |outer: &mut [f32]| {
+                outer.fill(1.0);
+                let inner = with_buffer(100, |inner: &mut [f64]| {
+                    inner.fill(2.0);
+                    inner.as_ptr().addr()
+                });
+                assert!(outer.iter().all(|v| *v == 1.0));
+                (outer.as_ptr().addr(), inner)
+            })
+        };
+        let first = addresses();
+        assert_ne!(first.0, first.1);
+        assert_eq!(addresses(), first);
     }
 
     #[test]
