@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn the_first_row_is_drawn_at_the_bottom() {
         let picture = gray(
-            array![[0.0f32, 1.0], [2.0, 3.0]].view(),
+            &array![[0.0f32, 1.0], [2.0, 3.0]].view(),
             Contrast::Range(0.0, 3.0),
             100,
         );
