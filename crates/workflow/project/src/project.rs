@@ -1,0 +1,322 @@
+//! A project: made, opened by its one owner or to read, asked for jobs.
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::attempt::Attempt;
+use crate::durable::{Access, Durable};
+use crate::error::ProjectError;
+use crate::index::{Index, Refreshed, job_directories};
+use crate::job::{self, JobRecord, JobRequest, to_json};
+use crate::layout::{self, JobNumber, ProjectPath};
+use crate::manifest::Manifest;
+use crate::owner::Owner;
+use crate::state::{JobFacts, JobState, JobStatus};
+
+/// Newest version of the project format known here.
+pub const FORMAT: u32 = 1;
+
+const INDEX_FILE: &str = "index.db";
+const NEW_JOB: &str = "new-job-";
+
+/// The content of `project.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectRecord {
+    /// Version of the project format.
+    pub format: u32,
+    /// The project's identity wherever it is moved.
+    pub uuid: Uuid,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// An open project.
+#[derive(Debug)]
+pub struct Project {
+    durable: Durable,
+    root: PathBuf,
+    record: ProjectRecord,
+    index: Arc<Mutex<Index>>,
+    owner: Option<Arc<Owner>>,
+    /// Job directories that could not be understood when the project was opened, with the reason.
+    problems: Vec<(String, String)>,
+    /// One new job at a time.
+    numbering: Mutex<()>,
+}
+
+impl Project {
+    /// Makes a project in a directory, which is made too when absent, and opens it as owner.
+    ///
+    /// # Errors
+    /// [`ProjectError::AlreadyAProject`] when there is one.
+    pub fn create(durable: &Durable, root: &Path) -> Result<Self, ProjectError> {
+        let file = root.join(layout::PROJECT_FILE);
+        if durable.inspect(&file)?.is_some() {
+            return Err(ProjectError::AlreadyAProject {
+                path: root.to_path_buf(),
+            });
+        }
+        durable.ensure_directory(root, Access::Shared)?;
+        durable.ensure_directory(&root.join(layout::PRIVATE), Access::Private)?;
+        durable.ensure_directory(&root.join(layout::JOBS), Access::Shared)?;
+        let record = ProjectRecord {
+            format: FORMAT,
+            uuid: Uuid::new_v4(),
+            created: Timestamp::now(),
+        };
+        let text = toml::to_string(&record).expect("a project record is plain data");
+        durable.publish(&file, text.as_bytes())?;
+        Self::open(durable, root)
+    }
+
+    /// Opens a project as its owner.
+    ///
+    /// # Errors
+    /// [`ProjectError::Owned`] when another process owns it.
+    pub fn open(durable: &Durable, root: &Path) -> Result<Self, ProjectError> {
+        let record = Self::read_record(durable, root)?;
+        let private = root.join(layout::PRIVATE);
+        durable.ensure_directory(&private, Access::Private)?;
+        durable.ensure_directory(&root.join(layout::JOBS), Access::Shared)?;
+        let owner = Owner::take(durable, root, &private)?;
+        for entry in durable
+            .list(&private)?
+            .iter()
+            .filter(|entry| entry.name.starts_with(NEW_JOB))
+        {
+            durable.remove_tree(&private.join(&entry.name))?;
+        }
+        let index = Index::open(durable, &private.join(INDEX_FILE), record.uuid)?;
+        Self::with(durable, root, record, index, Some(Arc::new(owner)))
+    }
+
+    /// Opens a project to read, whoever owns it: the index is made in memory from the job directories.
+    pub fn open_to_read(durable: &Durable, root: &Path) -> Result<Self, ProjectError> {
+        let record = Self::read_record(durable, root)?;
+        let index = Index::in_memory(record.uuid)?;
+        Self::with(durable, root, record, index, None)
+    }
+
+    fn with(
+        durable: &Durable,
+        root: &Path,
+        record: ProjectRecord,
+        mut index: Index,
+        owner: Option<Arc<Owner>>,
+    ) -> Result<Self, ProjectError> {
+        let problems = index.refresh(durable, root)?.problems;
+        let index = Arc::new(Mutex::new(index));
+        let (durable, root, numbering) = (durable.clone(), root.to_path_buf(), Mutex::new(()));
+        Ok(Self {
+            durable,
+            root,
+            record,
+            index,
+            owner,
+            problems,
+            numbering,
+        })
+    }
+
+    fn read_record(durable: &Durable, root: &Path) -> Result<ProjectRecord, ProjectError> {
+        let path = root.join(layout::PROJECT_FILE);
+        let Some(bytes) = durable.read_if_present(&path)? else {
+            return Err(ProjectError::NotAProject {
+                path: root.to_path_buf(),
+            });
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|error| ProjectError::damaged(&path, error.to_string()))?;
+        let record: ProjectRecord = toml::from_str(&text)
+            .map_err(|error| ProjectError::damaged(&path, error.to_string()))?;
+        job::check_format(root, record.format, FORMAT)?;
+        Ok(record)
+    }
+
+    /// The project directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Identity and format.
+    pub fn record(&self) -> &ProjectRecord {
+        &self.record
+    }
+
+    /// The layer all files of the project go through.
+    pub fn durable(&self) -> &Durable {
+        &self.durable
+    }
+
+    /// Job directories that could not be understood when the project was opened, with the reason.
+    pub fn problems(&self) -> &[(String, String)] {
+        &self.problems
+    }
+
+    /// The index, for questions.
+    pub fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn owner(&self) -> Result<&Arc<Owner>, ProjectError> {
+        self.owner.as_ref().ok_or(ProjectError::ReadOnly)
+    }
+
+    /// Makes a job; when this returns, the request survives a power cut. Numbers ascend and are never used again.
+    pub fn create_job(&self, request: JobRequest) -> Result<JobRecord, ProjectError> {
+        self.owner()?;
+        let _one_at_a_time = self
+            .numbering
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let numbers = job_directories(&self.durable, &self.root)?;
+        let last = numbers
+            .iter()
+            .filter_map(|name| layout::job_number(name))
+            .max()
+            .map_or(0, |number| number.0);
+        let record = JobRecord {
+            format: job::FORMAT,
+            job: JobNumber(last + 1),
+            created: Timestamp::now(),
+            request,
+        };
+        // Built aside and moved in by one rename: a number is taken only together with its request.
+        let aside = self
+            .root
+            .join(layout::PRIVATE)
+            .join(format!("{NEW_JOB}{}", Uuid::new_v4()));
+        self.durable.create_directory(&aside, Access::Shared)?;
+        self.durable
+            .write_new(&aside.join(layout::JOB_FILE), &to_json(&record))?;
+        self.durable
+            .create_directory(&aside.join(layout::UNITS), Access::Shared)?;
+        self.durable.sync_directory(&aside)?;
+        let name = layout::job_directory(record.job, &record.request.operation);
+        self.durable
+            .publish_rename(&aside, &self.root.join(layout::JOBS).join(&name))?;
+        self.index().refresh_job(&self.durable, &self.root, &name)?;
+        Ok(record)
+    }
+
+    fn directory_name(&self, job: JobNumber) -> Result<String, ProjectError> {
+        self.index()
+            .directory(job)?
+            .ok_or(ProjectError::NoSuchJob(job))
+    }
+
+    /// The directory of a job, relative to the project.
+    pub fn job_directory(&self, job: JobNumber) -> Result<ProjectPath, ProjectError> {
+        ProjectPath::new(format!("{}/{}", layout::JOBS, self.directory_name(job)?))
+    }
+
+    /// The numbers of all jobs, ascending.
+    pub fn jobs(&self) -> Result<Vec<JobNumber>, ProjectError> {
+        Ok(self
+            .index()
+            .jobs()?
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect())
+    }
+
+    /// Everything a job's directory says, read from the directory.
+    pub fn facts(&self, job: JobNumber) -> Result<JobFacts, ProjectError> {
+        JobFacts::read(&self.durable, &self.root, &self.directory_name(job)?)
+    }
+
+    /// State and evidence of a job, read from its directory.
+    pub fn status(&self, job: JobNumber) -> Result<JobStatus, ProjectError> {
+        Ok(self.facts(job)?.status(self.owner.as_deref()))
+    }
+
+    /// The result of a job.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoResult`] unless the manifest is there and the sizes of all its files agree.
+    pub fn result(&self, job: JobNumber) -> Result<Manifest, ProjectError> {
+        let facts = self.facts(job)?;
+        let status = facts.status(self.owner.as_deref());
+        match facts.manifest {
+            Some(manifest) if status.state == JobState::Done => Ok(manifest),
+            _ => Err(ProjectError::NoResult {
+                job,
+                reason: format!("it is {:?}: {}", status.state, status.evidence).to_lowercase(),
+            }),
+        }
+    }
+
+    /// Starts the next attempt at a job.
+    ///
+    /// # Errors
+    /// [`ProjectError::AlreadyDone`] when it has its result, [`ProjectError::NoResult`] when that result is
+    /// damaged or another attempt is running.
+    pub fn start_attempt(&self, job: JobNumber) -> Result<Attempt, ProjectError> {
+        let owner = self.owner()?;
+        let facts = self.facts(job)?;
+        let status = facts.status(Some(owner));
+        match status.state {
+            JobState::Done => return Err(ProjectError::AlreadyDone(job)),
+            JobState::Damaged | JobState::Running => {
+                return Err(ProjectError::NoResult {
+                    job,
+                    reason: format!("it cannot be started: {}", status.evidence),
+                });
+            }
+            _ => {}
+        }
+        let directory = self.job_directory(job)?;
+        let attempt = Attempt::start(
+            &self.durable,
+            &self.root,
+            facts.record,
+            directory,
+            Arc::clone(&self.index),
+            Arc::clone(owner),
+        )?;
+        self.index()
+            .refresh_job(&self.durable, &self.root, &facts.directory)?;
+        Ok(attempt)
+    }
+
+    /// Asks the running attempt of a job to stop; any process may. Answers whether there was one to ask.
+    pub fn request_cancel(&self, job: JobNumber, reason: &str) -> Result<bool, ProjectError> {
+        let facts = self.facts(job)?;
+        let state = facts.status(self.owner.as_deref()).state;
+        let Some((attempt, _)) = facts
+            .last_attempt()
+            .filter(|_| matches!(state, JobState::Running | JobState::Unknown))
+        else {
+            return Ok(false);
+        };
+        let place = self
+            .root
+            .join(layout::JOBS)
+            .join(&facts.directory)
+            .join(layout::attempt_directory(attempt.number));
+        let text = to_json(&json!({ "reason": reason, "time": Timestamp::now() }));
+        self.durable
+            .publish(&place.join(layout::CANCEL_FILE), &text)?;
+        Ok(true)
+    }
+
+    /// Throws the index away and makes it again from the job directories.
+    pub fn rebuild(&mut self) -> Result<Refreshed, ProjectError> {
+        self.owner()?;
+        let path = self.root.join(layout::PRIVATE).join(INDEX_FILE);
+        let mut index = self.index();
+        // The old connection is closed before its file goes.
+        *index = Index::in_memory(self.record.uuid)?;
+        self.durable.remove_file(&path)?;
+        let mut made = Index::open(&self.durable, &path, self.record.uuid)?;
+        let refreshed = made.refresh(&self.durable, &self.root)?;
+        *index = made;
+        drop(index);
+        self.problems.clone_from(&refreshed.problems);
+        Ok(refreshed)
+    }
+}
