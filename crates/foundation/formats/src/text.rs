@@ -3,9 +3,20 @@
 use crate::error::{FormatError, quoted};
 use std::path::Path;
 
-/// Text of a file: UTF-8 (a byte-order mark is dropped); bytes that are not UTF-8 are taken as Latin-1,
-/// which never fails (old microscope computers write `µ` and names in Windows code pages).
+/// Text of a file: UTF-8, or UTF-16 when a byte-order mark says so (the mark is dropped); bytes that are
+/// neither are taken as Latin-1, which never fails (old microscope computers write `µ` in Windows code pages).
 pub fn decode(bytes: Vec<u8>) -> String {
+    let wide = match bytes.first_chunk() {
+        Some([0xff, 0xfe]) => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
+        Some([0xfe, 0xff]) => Some(u16::from_be_bytes as fn([u8; 2]) -> u16),
+        _ => None,
+    };
+    if let Some(unit) = wide {
+        let units = bytes[2..].as_chunks::<2>().0.iter().map(|&pair| unit(pair));
+        return char::decode_utf16(units)
+            .map(|character| character.unwrap_or('\u{fffd}'))
+            .collect();
+    }
     let mut text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => error
@@ -194,5 +205,7 @@ mod tests {
     fn bytes_that_are_not_utf8_become_latin1() {
         assert_eq!(decode(vec![b'5', 0xb5, b'm']), "5µm");
         assert_eq!(decode(vec![0xef, 0xbb, 0xbf, b'a']), "a");
+        assert_eq!(decode(vec![0xff, 0xfe, b'a', 0, 0xb5, 0]), "aµ");
+        assert_eq!(decode(vec![0xfe, 0xff, 0, b'a', 0]), "a");
     }
 }

@@ -27,7 +27,7 @@ pub fn parse(text: &str, name: &str) -> Result<Mdoc, FormatError> {
             mdoc.sections.push(section);
             continue;
         }
-        let item = match title_start(trimmed) {
+        let item = match title_start(line.trim_start()) {
             Some((start, true)) => {
                 let mut title = start.to_owned();
                 // A title without its bracket goes on in the next lines, unless those look like something else.
@@ -99,6 +99,9 @@ fn plain_line(line: &str) -> Item {
     let trimmed = line.trim();
     if trimmed.is_empty() {
         return Item::Blank;
+    }
+    if trimmed.starts_with('#') {
+        return Item::Text(line.trim_end().to_owned());
     }
     let Some((left, right)) = trimmed.split_once('=') else {
         return Item::Text(line.trim_end().to_owned());

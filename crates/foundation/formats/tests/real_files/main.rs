@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod geometry;
 #[cfg(test)]
+mod imod;
+#[cfg(test)]
 mod mdoc;
 #[cfg(test)]
 mod shared_data;
