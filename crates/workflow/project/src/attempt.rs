@@ -3,7 +3,7 @@
 //! A unit is written under `attempt-N/work/`, synced, moved by one rename to `units/` of the job, and then
 //! recorded by one synced line in `attempt-N/units.jsonl`. Only the line makes it count: a published directory
 //! without a line is removed before the work is done again, so a killed run leaves no trace in the result.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,15 +17,16 @@ use uuid::Uuid;
 
 use crate::canonical;
 use crate::digest::ContentKey;
-use crate::durable::{Access, Durable, DurableFile, EntryKind};
+use crate::durable::{Access, Durable, DurableFile};
 use crate::error::ProjectError;
 use crate::index::Index;
 use crate::job::{JobRecord, to_json};
 use crate::layout::{self, ProjectPath};
 use crate::lines::LineWriter;
-use crate::manifest::{Manifest, ManifestDraft, sweep_temporary};
+use crate::manifest::{Manifest, ManifestDraft};
 use crate::owner::{Owner, ProcessIdentity};
 use crate::state;
+use crate::sweep::sweep;
 use crate::unit::{UnitIdentity, UnitRecord, seal};
 use crate::verify::Check;
 
@@ -342,46 +343,5 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         self.owner.attempt_is_over(&self.record.token);
-    }
-}
-
-/// Removes from a job directory everything that no record speaks for: work of dead attempts, files on their way
-/// to being published, unit directories without a line. What is removed stays removed after a power cut.
-fn sweep(
-    durable: &Durable,
-    root: &Path,
-    place: &Path,
-    recorded: &RecordedUnits,
-) -> Result<(), ProjectError> {
-    sweep_temporary(durable, place)?;
-    for number in state::attempt_numbers(durable, place)? {
-        let attempt = place.join(layout::attempt_directory(number));
-        sweep_temporary(durable, &attempt)?;
-        if durable.inspect(&attempt.join(layout::WORK))?.is_some() {
-            durable.remove_tree(&attempt.join(layout::WORK))?;
-            durable.sync_directory(&attempt)?;
-        }
-    }
-    let units = place.join(layout::UNITS);
-    let known: BTreeSet<PathBuf> = recorded
-        .values()
-        .map(|unit| unit.directory.under(root))
-        .collect();
-    let mut removed = false;
-    for entry in durable.list(&units)? {
-        let path = units.join(&entry.name);
-        if known.contains(&path) {
-            continue;
-        }
-        match entry.kind {
-            EntryKind::Directory => durable.remove_tree(&path)?,
-            EntryKind::File | EntryKind::Other => durable.remove_file(&path)?,
-        }
-        removed = true;
-    }
-    if removed {
-        durable.sync_directory(&units)
-    } else {
-        Ok(())
     }
 }

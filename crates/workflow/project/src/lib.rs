@@ -29,6 +29,7 @@ pub mod manifest;
 pub mod owner;
 pub mod project;
 pub mod state;
+mod sweep;
 pub mod unit;
 pub mod verify;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::canonical;
 use crate::digest::{ContentKey, Digest};
-use crate::durable::{Durable, is_temporary};
+use crate::durable::Durable;
 use crate::error::ProjectError;
 use crate::job::{JobRecord, check_format, read_json_if_present};
 use crate::layout::{JobNumber, MANIFEST_FILE, ProjectPath};
@@ -163,16 +163,4 @@ impl Manifest {
         }
         Ok(None)
     }
-}
-
-/// Removes the files on their way to being published that a dead process left in a directory.
-pub(crate) fn sweep_temporary(durable: &Durable, directory: &Path) -> Result<(), ProjectError> {
-    for entry in durable
-        .list(directory)?
-        .iter()
-        .filter(|entry| is_temporary(&entry.name))
-    {
-        durable.remove_file(&directory.join(&entry.name))?;
-    }
-    Ok(())
 }

@@ -1,5 +1,9 @@
 //! Every durable operation of a scripted project fails once, in every way; the power goes at every operation.
 #![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::fs;
 use std::sync::Arc;
 
@@ -7,7 +11,8 @@ use thon_project::durable::{Fault, Loss};
 use thon_project::{Durable, FaultyDisk};
 
 mod script;
-use script::{Script, check_promises, reference, results, resume_and_compare, scratch};
+use script::promises::{check_promises, reference, results, resume_and_compare};
+use script::{Script, scratch};
 
 /// Runs the script with `fault` at operation 0, 1, 2, … until it is over before the fault; answers the number of
 /// operations. `after` judges each run, given the error of the run if it had one.

@@ -1,4 +1,8 @@
 //! The index can be lost, garbled, out of date or another's: it comes back equal.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -15,8 +19,7 @@ fn index_file(root: &Path) -> PathBuf {
 
 fn dump(root: &Path) -> Value {
     let project = Project::open(&Durable::default(), root).unwrap();
-    let dump = project.index().dump().unwrap();
-    dump
+    project.index().dump().unwrap()
 }
 
 /// A project of two finished jobs and a draft, and the content of its index as it was written live.
@@ -29,7 +32,7 @@ fn finished() -> (tempfile::TempDir, Value) {
             "tomogram.reconstruct-wbp",
             "later",
             &[1, 2],
-            Value::Null,
+            &Value::Null,
         ))
         .unwrap();
     let live = project.index().dump().unwrap();
@@ -161,7 +164,7 @@ fn a_damaged_request_is_named_and_bricks_nothing() {
     // Its number is not given out again.
     assert_eq!(
         project
-            .create_job(request("a.b", "c", &[], Value::Null))
+            .create_job(request("a.b", "c", &[], &Value::Null))
             .unwrap()
             .job,
         JobNumber(4)

@@ -1,5 +1,9 @@
 //! A real process is killed with `kill -9` at random moments; the resumed run ends with the same bytes.
 #![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -7,7 +11,8 @@ use std::time::Duration;
 use thon_project::{Durable, JobState, Project, ProjectError};
 
 mod script;
-use script::{Script, check_promises, reference, resume_and_compare, scratch};
+use script::promises::{check_promises, reference, resume_and_compare};
+use script::{Script, scratch};
 
 const PLACE: &str = "THON_TEST_KILLED_PROJECT";
 const KILLS: u64 = 25;

@@ -1,4 +1,8 @@
 //! Lines with checksums: torn and garbled ones are known, and the rest is kept.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::fs;
 use std::sync::Arc;
 

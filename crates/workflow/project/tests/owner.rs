@@ -1,5 +1,9 @@
 //! One owner at a time, told apart by host, boot, pid and start time.
 #![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::fs;
 
 use thon_project::owner::{Liveness, ProcessIdentity};
@@ -31,7 +35,7 @@ fn second_owner_is_refused_and_names_the_first() {
     );
     // A reader is welcome, and may not write.
     let reader = Project::open_to_read(&durable, place.path()).unwrap();
-    let refused = reader.create_job(request("a.b", "c", &[], serde_json::Value::Null));
+    let refused = reader.create_job(request("a.b", "c", &[], &serde_json::Value::Null));
     assert!(matches!(refused, Err(ProjectError::ReadOnly)));
     drop(first);
     assert!(!place.path().join(".thon/owner.json").exists());

@@ -1,4 +1,8 @@
 //! Jobs, attempts, units and results of a project on a healthy disk.
+#![expect(
+    clippy::unwrap_used,
+    reason = "the script of the test is no test function itself"
+)]
 use std::fs;
 
 use serde_json::{Value, json};
@@ -10,7 +14,8 @@ use thon_project::{
 
 #[expect(dead_code, reason = "each test file uses a part of the script")]
 mod script;
-use script::{Script, identity, reference, request, results, scratch};
+use script::promises::{reference, results};
+use script::{Script, identity, request, scratch};
 
 fn empty_draft() -> ManifestDraft {
     ManifestDraft {
@@ -55,7 +60,7 @@ fn states_follow_the_directory() {
     let durable = Durable::default();
     let project = Project::create(&durable, place.path()).unwrap();
     let job = project
-        .create_job(request("map.post-process", "post", &[], json!({})))
+        .create_job(request("map.post-process", "post", &[], &json!({})))
         .unwrap()
         .job;
     let state = |project: &Project| project.status(job).unwrap().state;
@@ -124,7 +129,7 @@ fn items_that_do_not_add_up_are_refused() {
     let place = scratch();
     let project = Project::create(&Durable::default(), place.path()).unwrap();
     let job = project
-        .create_job(request("a.b", "c", &[], json!({})))
+        .create_job(request("a.b", "c", &[], &json!({})))
         .unwrap()
         .job;
     let attempt = project.start_attempt(job).unwrap();
@@ -223,7 +228,7 @@ fn a_unit_whose_file_is_gone_is_done_again_and_heals() {
     fs::remove_file(&manifest).unwrap();
     let unit = results(place.path())
         .into_keys()
-        .find(|name| name.contains("merged") && name.ends_with(".mrc"))
+        .find(|name| name.contains("merged") && name.ends_with("stack.mrc"))
         .unwrap();
     fs::remove_file(place.path().join("jobs").join(unit)).unwrap();
     let mut again = Script::new(durable, place.path());
@@ -237,7 +242,7 @@ fn parallel_units_with_names_that_look_the_same() {
     let place = scratch();
     let project = Project::create(&Durable::default(), place.path()).unwrap();
     let job = project
-        .create_job(request("a.b", "c", &[], json!({})))
+        .create_job(request("a.b", "c", &[], &json!({})))
         .unwrap()
         .job;
     let attempt = project.start_attempt(job).unwrap();
@@ -302,7 +307,7 @@ fn a_unit_that_leaves_a_link_is_refused() {
     let place = scratch();
     let project = Project::create(&Durable::default(), place.path()).unwrap();
     let job = project
-        .create_job(request("a.b", "c", &[], json!({})))
+        .create_job(request("a.b", "c", &[], &json!({})))
         .unwrap()
         .job;
     let attempt = project.start_attempt(job).unwrap();

@@ -5,37 +5,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde_json::{Value, json};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use uuid::Uuid;
 
-use crate::digest::ContentKey;
 use crate::durable::Durable;
 use crate::error::ProjectError;
 use crate::layout::{self, JobNumber};
 use crate::state::{self, JobFacts, RecordedState};
 use crate::unit::UnitRecord;
 
-/// Version of the tables; another version on disk means: make it anew.
-const SCHEMA: i64 = 1;
-
-const TABLES: &str = "
-CREATE TABLE meta (project TEXT NOT NULL) STRICT;
-CREATE TABLE job (number INTEGER PRIMARY KEY, directory TEXT NOT NULL UNIQUE, operation TEXT NOT NULL, version INTEGER NOT NULL,
-    title TEXT NOT NULL, pipeline TEXT, step TEXT, request TEXT NOT NULL, created TEXT NOT NULL, state TEXT NOT NULL,
-    evidence TEXT NOT NULL, fingerprint TEXT NOT NULL) STRICT;
-CREATE INDEX job_step ON job (pipeline, step);
-CREATE INDEX job_request ON job (request);
-CREATE TABLE upstream (job INTEGER NOT NULL, upstream INTEGER NOT NULL, PRIMARY KEY (job, upstream)) STRICT, WITHOUT ROWID;
-CREATE INDEX upstream_of ON upstream (upstream);
-CREATE TABLE attempt (job INTEGER NOT NULL, number INTEGER NOT NULL, started TEXT, outcome TEXT, PRIMARY KEY (job, number)) STRICT, WITHOUT ROWID;
-CREATE TABLE unit (key TEXT NOT NULL, job INTEGER NOT NULL, item TEXT NOT NULL, record TEXT NOT NULL, PRIMARY KEY (key, job, item)) STRICT;
-CREATE INDEX unit_job ON unit (job);
-CREATE TABLE file (job INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (job, path)) STRICT, WITHOUT ROWID;
-CREATE INDEX file_digest ON file (digest);
-";
-
-const NAMES: [&str; 5] = ["job", "upstream", "attempt", "unit", "file"];
+mod questions;
+mod tables;
 
 /// The open index.
 #[derive(Debug)]
@@ -53,10 +33,6 @@ pub struct Refreshed {
     pub jobs: usize,
     /// Job directories that cannot be understood, with the reason.
     pub problems: Vec<(String, String)>,
-}
-
-fn text<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("records are structs with text keys")
 }
 
 impl Index {
@@ -124,7 +100,7 @@ impl Index {
     fn try_open(path: &Path, project: Uuid) -> rusqlite::Result<Option<Connection>> {
         let connection = Self::connect(path)?;
         let schema: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        if schema != SCHEMA {
+        if schema != tables::SCHEMA {
             return Ok(None);
         }
         let check: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
@@ -136,9 +112,9 @@ impl Index {
 
     fn fill(mut connection: Connection, project: Uuid) -> rusqlite::Result<Connection> {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(tables::TABLES)?;
         transaction.execute("INSERT INTO meta VALUES (?1)", [project.to_string()])?;
-        transaction.pragma_update(None, "user_version", SCHEMA)?;
+        transaction.pragma_update(None, "user_version", tables::SCHEMA)?;
         transaction.commit()?;
         Ok(connection)
     }
@@ -210,7 +186,7 @@ impl Index {
             // A manifest may be visible without being durable, when its writer failed just after the rename.
             durable.sync_directory(&place)?;
         }
-        self.put_job(&facts, &fingerprint)
+        tables::put_job(&mut self.connection, &facts, &fingerprint)
             .map_err(|source| self.wrap(source))?;
         Ok(None)
     }
@@ -236,160 +212,14 @@ impl Index {
         run().map_err(|source| self.wrap(source))
     }
 
-    fn put_job(&mut self, facts: &JobFacts, fingerprint: &str) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction()?;
-        let (number, request) = (facts.record.job.0, &facts.record.request);
-        delete_job(&transaction, facts.record.job)?;
-        let (state, evidence) = facts.recorded();
-        let origin = request.origin.as_ref();
-        transaction.execute(
-            "INSERT INTO job VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                number,
-                facts.directory,
-                request.operation,
-                request.version,
-                request.title,
-                origin.map(|origin| &origin.pipeline),
-                origin.map(|origin| &origin.step),
-                request.digest().to_string(),
-                facts.record.created.to_string(),
-                state.name(),
-                evidence,
-                fingerprint,
-            ],
-        )?;
-        for upstream in &request.upstream {
-            transaction.execute(
-                "INSERT OR IGNORE INTO upstream VALUES (?1, ?2)",
-                params![number, upstream.0],
-            )?;
-        }
-        for attempt in &facts.attempts {
-            let (started, outcome) = (
-                attempt.record.as_ref().map(text),
-                attempt.outcome.as_ref().map(text),
-            );
-            transaction.execute(
-                "INSERT INTO attempt VALUES (?1, ?2, ?3, ?4)",
-                params![number, attempt.number, started, outcome],
-            )?;
-        }
-        for unit in facts.units.values() {
-            insert_unit(&transaction, facts.record.job, unit)?;
-        }
-        for (path, size, digest) in facts
-            .manifest
-            .iter()
-            .flat_map(crate::manifest::Manifest::files)
-        {
-            let values = params![number, path.as_str(), size as i64, digest.to_string()];
-            transaction.execute("INSERT OR IGNORE INTO file VALUES (?1, ?2, ?3, ?4)", values)?;
-        }
-        transaction.commit()
-    }
-
     /// Adds one unit that was just recorded.
     pub fn put_unit(&mut self, job: JobNumber, unit: &UnitRecord) -> Result<(), ProjectError> {
-        insert_unit(&self.connection, job, unit).map_err(|source| self.wrap(source))
+        tables::insert_unit(&self.connection, job, unit).map_err(|source| self.wrap(source))
     }
 
     fn forget(&mut self, job: JobNumber) -> Result<(), ProjectError> {
-        delete_job(&self.connection, job).map_err(|source| self.wrap(source))
+        tables::delete_job(&self.connection, job).map_err(|source| self.wrap(source))
     }
-
-    /// The units with this key of all jobs but `job`: those of the same item name first, then by job number.
-    pub fn find_units(
-        &self,
-        key: &ContentKey,
-        job: JobNumber,
-        item: &str,
-    ) -> Result<Vec<UnitRecord>, ProjectError> {
-        let sql =
-            "SELECT record FROM unit WHERE key = ?1 AND job <> ?2 ORDER BY item <> ?3, job, item";
-        let records = self.rows(sql, params![key.to_string(), job.0, item], |row| {
-            row.get::<_, String>(0)
-        })?;
-        Ok(records
-            .iter()
-            .filter_map(|record| serde_json::from_str(record).ok())
-            .collect())
-    }
-
-    /// Number and directory name of every job, ascending.
-    pub fn jobs(&self) -> Result<Vec<(JobNumber, String)>, ProjectError> {
-        self.rows(
-            "SELECT number, directory FROM job ORDER BY number",
-            [],
-            |row| Ok((JobNumber(row.get(0)?), row.get(1)?)),
-        )
-    }
-
-    /// The directory name of a job.
-    pub fn directory(&self, job: JobNumber) -> Result<Option<String>, ProjectError> {
-        Ok(self
-            .rows(
-                "SELECT directory FROM job WHERE number = ?1",
-                [job.0],
-                |row| row.get(0),
-            )?
-            .pop())
-    }
-
-    /// The jobs made for a step of a pipeline, ascending.
-    pub fn jobs_of_step(&self, pipeline: &str, step: &str) -> Result<Vec<JobNumber>, ProjectError> {
-        let sql = "SELECT number FROM job WHERE pipeline = ?1 AND step = ?2 ORDER BY number";
-        self.rows(sql, [pipeline, step], |row| row.get(0).map(JobNumber))
-    }
-
-    /// The jobs that use results of this one, ascending.
-    pub fn downstream(&self, job: JobNumber) -> Result<Vec<JobNumber>, ProjectError> {
-        self.rows(
-            "SELECT job FROM upstream WHERE upstream = ?1 ORDER BY job",
-            [job.0],
-            |row| row.get(0).map(JobNumber),
-        )
-    }
-
-    /// The whole content, table by table, sorted: two indexes of the same project are equal when these are.
-    pub fn dump(&self) -> Result<Value, ProjectError> {
-        let mut tables = serde_json::Map::new();
-        for name in NAMES {
-            let read = |row: &Row<'_>| {
-                let columns = 0..row.as_ref().column_count();
-                let values = columns.map(|column| {
-                    row.get::<_, rusqlite::types::Value>(column)
-                        .map(|value| format!("{value:?}"))
-                });
-                values.collect::<rusqlite::Result<Vec<String>>>()
-            };
-            let mut rows = self.rows(&format!("SELECT * FROM {name}"), [], read)?;
-            rows.sort();
-            tables.insert(name.to_string(), json!(rows));
-        }
-        Ok(Value::Object(tables))
-    }
-}
-
-fn insert_unit(connection: &Connection, job: JobNumber, unit: &UnitRecord) -> rusqlite::Result<()> {
-    let values = params![unit.key.to_string(), job.0, unit.item, text(unit)];
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO unit VALUES (?1, ?2, ?3, ?4)")?
-        .execute(values)
-        .map(drop)
-}
-
-fn delete_job(connection: &Connection, job: JobNumber) -> rusqlite::Result<()> {
-    for (table, column) in [
-        ("job", "number"),
-        ("upstream", "job"),
-        ("attempt", "job"),
-        ("unit", "job"),
-        ("file", "job"),
-    ] {
-        connection.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [job.0])?;
-    }
-    Ok(())
 }
 
 /// The names of the job directories, sorted.
