@@ -14,3 +14,4 @@ pub mod statistics;
 
 #[cfg(test)]
 mod testing;
+#[cfg(test)]

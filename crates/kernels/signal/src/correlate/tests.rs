@@ -1,3 +1,5 @@
+//! Correlation against direct sums, shifts put in and recovered, peak lists.
+
 use ndarray::{Array1, Array2, Array3, Axis};
 use proptest::prelude::*;
 

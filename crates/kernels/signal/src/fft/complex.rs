@@ -8,7 +8,7 @@ use thon_compute::columns::Strided;
 
 use super::Complex32;
 use super::engine::{plan_complex, transform_columns, transform_rows};
-use super::real::values_mut;
+use super::rows::values_mut;
 
 type Engines = [Arc<dyn Fft<f32>>; 2];
 

@@ -16,6 +16,12 @@ pub fn signed_index(index: usize, length: usize) -> isize {
     }
 }
 
+/// The element of a full axis that holds frequency index `signed`, modulo the length: the inverse of
+/// [`signed_index`]. `length` must not be zero.
+pub fn wrapped_index(signed: isize, length: usize) -> usize {
+    signed.rem_euclid(length as isize) as usize
+}
+
 /// The frequency of an element of a full axis in cycles per pixel, in [−0.5, 0.5).
 pub fn frequency(index: usize, length: usize) -> f64 {
     signed_index(index, length) as f64 / length as f64

@@ -1,3 +1,5 @@
+//! Transforms against direct sums in f64, Parseval, shift theorem, phase origin, threads; timings on request.
+
 use ndarray::{Array2, Array3};
 use proptest::prelude::*;
 
@@ -179,6 +181,7 @@ fn empty_arrays_and_fast_lengths() {
         [0, 1, 11, 13, 97, 511, 4093].map(next_fast_length),
         [1, 1, 12, 14, 98, 512, 4096]
     );
+    assert!((1..9).all(|n| (0..n).all(|i| wrapped_index(signed_index(i, n), n) == i)));
     assert_eq!(next_fast_even_length(75), 80);
     assert_eq!(next_fast_even_length(97), 98);
 }

@@ -1,3 +1,5 @@
+//! Gains at stated frequencies, waves kept and stopped, point spread of a B factor, whitening.
+
 use ndarray::Array3;
 
 use super::*;

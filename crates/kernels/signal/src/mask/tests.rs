@@ -1,3 +1,5 @@
+//! Distances against exhaustive search, volumes and edges of shapes, masks from maps.
+
 use ndarray::Array3;
 use proptest::prelude::*;
 

@@ -9,7 +9,9 @@ use std::f64::consts::PI;
 use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 
-use crate::fft::{Complex, Complex32, Fft3, Origin, mirrored_index, shift_phases, signed_index};
+use crate::fft::{
+    Complex, Complex32, Fft3, Origin, mirrored_index, shift_phases, signed_index, wrapped_index,
+};
 
 /// Up to two source elements, each with its factor, of one element of the new axis.
 #[derive(Clone, Copy, Default)]
@@ -42,7 +44,7 @@ fn centring(k: isize, from: usize, to: usize, about: Origin) -> Complex<f64> {
 
 /// Where the elements of a full axis of `to` come from in a full axis of `from`.
 fn full_axis(from: usize, to: usize, about: Origin) -> Vec<Sources> {
-    let wrap = |k: isize| k.rem_euclid(from as isize) as usize;
+    let wrap = |k| wrapped_index(k, from);
     (0..to)
         .map(|index| {
             let k = signed_index(index, to);

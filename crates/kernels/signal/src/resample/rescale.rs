@@ -55,18 +55,26 @@ struct Matrix {
 }
 
 impl Matrix {
+    /// Periodic band-limited interpolation from `from` voxels to `to` voxels `ratio` times as long.
     fn interpolating(from: usize, to: usize, ratio: f64) -> Self {
         let n = from as f64;
         // The tolerance keeps the limit itself when n/(2·ratio) is a whole number up to rounding.
         let highest = ((n / 2.0 / ratio.max(1.0)) * (1.0 + 1e-9)).floor() as usize;
         let kernel = |t: f64| {
-            let angle = 2.0 * std::f64::consts::PI * t / n;
-            let weight = |k: usize| if 2 * k == from { 1.0 } else { 2.0 };
-            ((1..=highest)
-                .map(|k| weight(k) * (angle * k as f64).cos())
-                .sum::<f64>()
-                + 1.0)
-                / n
+            // Σ over |k| ≤ K of cos(2πkt/n) = sin((2K + 1)πt/n)/sin(πt/n); the Nyquist pair ±n/2 counts once.
+            let half_turn = std::f64::consts::PI * t / n;
+            let waves = (2 * highest + 1) as f64;
+            let sum = if half_turn.sin().abs() < 1e-12 {
+                waves
+            } else {
+                (waves * half_turn).sin() / half_turn.sin()
+            };
+            let nyquist = if 2 * highest == from {
+                (n * half_turn).cos()
+            } else {
+                0.0
+            };
+            (sum - nyquist) / n
         };
         let weights = (0..to).into_par_iter().flat_map_iter(|j| {
             let position = (from / 2) as f64 + (j as f64 - (to / 2) as f64) * ratio;

@@ -1,3 +1,5 @@
+//! Grids changed under band-limited fields and Gaussian blobs whose values are formulas; exact quarter turns.
+
 use glam::{DMat3, DVec3};
 use ndarray::{Array2, Array3, Axis};
 use proptest::prelude::*;

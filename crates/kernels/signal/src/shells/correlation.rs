@@ -20,12 +20,13 @@ pub struct ShellCorrelation {
 }
 
 impl ShellCorrelation {
-    /// The last shell before the curve first falls below `threshold` (RELION's rule), shell 0 not considered. The last
+    /// The last shell before the curve first falls below `threshold` (RELION's rule), shell 0 not considered; a value
+    /// that is not a number is below. The last
     /// shell of all when it never falls; 0 when shell 1 is already below.
     pub fn last_shell_above(&self, threshold: f64) -> usize {
         let shells = self.fsc.len();
         (1..shells)
-            .find(|&shell| self.fsc[shell] < threshold)
+            .find(|&shell| self.fsc[shell] < threshold || self.fsc[shell].is_nan())
             .map_or(shells.saturating_sub(1), |shell| shell - 1)
     }
 
@@ -44,7 +45,7 @@ impl ShellCorrelation {
             return None;
         }
         let frequency = match (self.fsc.get(shell + 1), self.frequency.get(shell + 1)) {
-            (Some(below), Some(next)) => {
+            (Some(below), Some(next)) if !below.is_nan() => {
                 let fraction = (self.fsc[shell] - threshold) / (self.fsc[shell] - below);
                 self.frequency[shell] + fraction * (next - self.frequency[shell])
             }

@@ -1,3 +1,5 @@
+//! Shell sums against the full spectrum, correlations known by construction, B factors put in and recovered.
+
 use ndarray::Array3;
 use proptest::prelude::*;
 
@@ -138,6 +140,13 @@ fn resolution_by_rule_and_by_line() {
     assert_eq!(curve.resolution(0.143, 2.0), Some(10.0));
     let between = 0.2 + 0.1 * (0.5 - 0.143) / 0.4;
     assert!((curve.interpolated_resolution(0.143, 2.0).unwrap() - 2.0 / between).abs() < 1e-12);
+    let broken = ShellCorrelation {
+        fsc: vec![1.0, f64::NAN, 1.0, 1.0, 1.0, 1.0],
+        ..curve.clone()
+    };
+    assert_eq!(broken.resolution(0.143, 2.0), None);
+    let cut = ShellCorrelation { fsc: vec![1.0, 1.0, f64::NAN, 1.0, 1.0, 1.0], ..curve.clone() };
+    assert_eq!(cut.interpolated_resolution(0.143, 2.0), Some(20.0));
     assert_eq!(curve.resolution(0.95, 2.0), None);
     assert_eq!(curve.resolution(-0.1, 2.0), Some(4.0));
     assert_eq!(curve.interpolated_resolution(-0.1, 2.0), Some(4.0));
