@@ -14,4 +14,3 @@ pub mod statistics;
 
 #[cfg(test)]
 mod testing;
-#[cfg(test)]

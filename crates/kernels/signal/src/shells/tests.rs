@@ -145,7 +145,10 @@ fn resolution_by_rule_and_by_line() {
         ..curve.clone()
     };
     assert_eq!(broken.resolution(0.143, 2.0), None);
-    let cut = ShellCorrelation { fsc: vec![1.0, 1.0, f64::NAN, 1.0, 1.0, 1.0], ..curve.clone() };
+    let cut = ShellCorrelation {
+        fsc: vec![1.0, 1.0, f64::NAN, 1.0, 1.0, 1.0],
+        ..curve.clone()
+    };
     assert_eq!(cut.interpolated_resolution(0.143, 2.0), Some(20.0));
     assert_eq!(curve.resolution(0.95, 2.0), None);
     assert_eq!(curve.resolution(-0.1, 2.0), Some(4.0));
