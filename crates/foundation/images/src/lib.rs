@@ -6,15 +6,20 @@
 
 pub mod byte_order;
 pub mod compressed;
+pub mod detect;
+pub mod dm;
 pub mod eer;
+pub mod em;
 mod error;
 pub mod mrc;
+pub mod npy;
 pub mod sample;
 pub mod source;
 pub mod tiff;
 mod tiff_directory;
 
 pub use byte_order::ByteOrder;
+pub use detect::{ImageKind, detect, detect_file};
 pub use error::ImageError;
 pub use sample::{SampleKind, Samples};
 pub use source::ByteSource;

@@ -97,6 +97,100 @@ impl Samples {
         }
     }
 
+    /// The type of the samples.
+    pub fn kind(&self) -> SampleKind {
+        match self {
+            Self::U8(_) => SampleKind::U8,
+            Self::I8(_) => SampleKind::I8,
+            Self::U16(_) => SampleKind::U16,
+            Self::I16(_) => SampleKind::I16,
+            Self::U32(_) => SampleKind::U32,
+            Self::I32(_) => SampleKind::I32,
+            Self::U64(_) => SampleKind::U64,
+            Self::I64(_) => SampleKind::I64,
+            Self::F16(_) => SampleKind::F16,
+            Self::F32(_) => SampleKind::F32,
+            Self::F64(_) => SampleKind::F64,
+            Self::ComplexI16(_) => SampleKind::ComplexI16,
+            Self::ComplexF32(_) => SampleKind::ComplexF32,
+        }
+    }
+
+    /// The samples as they are stored in a file of this byte order.
+    pub fn to_bytes(&self, order: ByteOrder) -> Vec<u8> {
+        macro_rules! bytes {
+            ($values:expr) => {
+                match order {
+                    ByteOrder::Little => $values.flat_map(|v| v.to_le_bytes()).collect(),
+                    ByteOrder::Big => $values.flat_map(|v| v.to_be_bytes()).collect(),
+                }
+            };
+        }
+        match self {
+            Self::U8(v) => v.clone(),
+            Self::I8(v) => bytes!(v.iter()),
+            Self::U16(v) => bytes!(v.iter()),
+            Self::I16(v) => bytes!(v.iter()),
+            Self::U32(v) => bytes!(v.iter()),
+            Self::I32(v) => bytes!(v.iter()),
+            Self::U64(v) => bytes!(v.iter()),
+            Self::I64(v) => bytes!(v.iter()),
+            Self::F16(v) => bytes!(v.iter().map(|h| h.to_bits())),
+            Self::F32(v) => bytes!(v.iter()),
+            Self::F64(v) => bytes!(v.iter()),
+            Self::ComplexI16(v) => bytes!(v.iter().flatten()),
+            Self::ComplexF32(v) => bytes!(v.iter().flatten()),
+        }
+    }
+
+    /// The samples as `f64` (64-bit integers above 2⁵³ lose precision); real parts of complex ones.
+    pub fn to_f64(&self) -> Vec<f64> {
+        macro_rules! cast {
+            ($values:expr) => {
+                $values.iter().map(|&v| v as f64).collect()
+            };
+        }
+        match self {
+            Self::U8(v) => cast!(v),
+            Self::I8(v) => cast!(v),
+            Self::U16(v) => cast!(v),
+            Self::I16(v) => cast!(v),
+            Self::U32(v) => cast!(v),
+            Self::I32(v) => cast!(v),
+            Self::U64(v) => cast!(v),
+            Self::I64(v) => cast!(v),
+            Self::F16(v) => v.iter().map(|h| h.to_f64()).collect(),
+            Self::F32(v) => cast!(v),
+            Self::F64(v) => v.clone(),
+            Self::ComplexI16(v) => v.iter().map(|c| f64::from(c[0])).collect(),
+            Self::ComplexF32(v) => v.iter().map(|c| f64::from(c[0])).collect(),
+        }
+    }
+
+    /// The samples as `f32`; real parts of complex ones.
+    pub fn into_f32(self) -> Vec<f32> {
+        macro_rules! cast {
+            ($values:expr) => {
+                $values.into_iter().map(|v| v as f32).collect()
+            };
+        }
+        match self {
+            Self::F32(v) => v,
+            Self::U8(v) => cast!(v),
+            Self::I8(v) => cast!(v),
+            Self::U16(v) => cast!(v),
+            Self::I16(v) => cast!(v),
+            Self::U32(v) => cast!(v),
+            Self::I32(v) => cast!(v),
+            Self::U64(v) => cast!(v),
+            Self::I64(v) => cast!(v),
+            Self::F16(v) => v.into_iter().map(f16::to_f32).collect(),
+            Self::F64(v) => cast!(v),
+            Self::ComplexI16(v) => v.into_iter().map(|c| f32::from(c[0])).collect(),
+            Self::ComplexF32(v) => v.into_iter().map(|c| c[0]).collect(),
+        }
+    }
+
     /// Whether there is no sample at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

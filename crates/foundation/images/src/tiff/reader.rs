@@ -4,7 +4,6 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
-use half::f16;
 use rayon::prelude::*;
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 
@@ -97,7 +96,7 @@ impl<'a> TiffStack<'a> {
 
     /// One page as `[row][column]`.
     pub fn read_page(&self, index: usize) -> Result<Vec<f32>, ImageError> {
-        Ok(to_f32(self.read_page_samples(index)?))
+        Ok(self.read_page_samples(index)?.into_f32())
     }
 
     /// One page in its stored sample type (4-bit samples as bytes 0…15).
@@ -105,8 +104,7 @@ impl<'a> TiffStack<'a> {
         let page = self.page(index)?;
         let failed = |e: tiff::TiffError| ImageError::damaged(FORMAT, format!("page {index}: {e}"));
         let reader = PageReader::new(&self.source, &self.directories, index);
-        let mut decoder =
-            Decoder::new(BufReader::with_capacity(1 << 14, reader)).map_err(failed)?;
+        let decoder = Decoder::new(BufReader::with_capacity(1 << 14, reader)).map_err(failed)?;
         let mut limits = Limits::default();
         limits.decoding_buffer_size = usize::try_from(page.image_bytes()).unwrap_or(usize::MAX);
         limits.intermediate_buffer_size =
@@ -155,24 +153,6 @@ fn to_samples(decoded: DecodingResult, page: &TiffPage) -> Samples {
         DecodingResult::F16(v) => Samples::F16(v),
         DecodingResult::F32(v) => Samples::F32(v),
         DecodingResult::F64(v) => Samples::F64(v),
-    }
-}
-
-fn to_f32(samples: Samples) -> Vec<f32> {
-    match samples {
-        Samples::F32(v) => v,
-        Samples::U8(v) => v.into_iter().map(f32::from).collect(),
-        Samples::I8(v) => v.into_iter().map(f32::from).collect(),
-        Samples::U16(v) => v.into_iter().map(f32::from).collect(),
-        Samples::I16(v) => v.into_iter().map(f32::from).collect(),
-        Samples::U32(v) => v.into_iter().map(|n| n as f32).collect(),
-        Samples::I32(v) => v.into_iter().map(|n| n as f32).collect(),
-        Samples::U64(v) => v.into_iter().map(|n| n as f32).collect(),
-        Samples::I64(v) => v.into_iter().map(|n| n as f32).collect(),
-        Samples::F16(v) => v.into_iter().map(f16::to_f32).collect(),
-        Samples::F64(v) => v.into_iter().map(|n| n as f32).collect(),
-        Samples::ComplexI16(v) => v.into_iter().map(|c| f32::from(c[0])).collect(),
-        Samples::ComplexF32(v) => v.into_iter().map(|c| c[0]).collect(),
     }
 }
 

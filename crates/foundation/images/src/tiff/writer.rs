@@ -3,11 +3,10 @@
 //! Integer types round to the nearest integer, halves away from zero, and clamp; NaN is refused. Bytes depend on
 //! nothing but the input.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tiff::TiffError;
 use tiff::encoder::colortype::{Gray8, Gray16, Gray32Float, GrayI16};
@@ -96,7 +95,7 @@ impl<W: Write + Seek> TiffWriter<W> {
                 "1 to 16777216 along each axis",
             ));
         }
-        let out = Shared(Rc::new(RefCell::new(out)));
+        let out = Shared(Arc::new(Mutex::new(out)));
         let compression = match spec.compression {
             TiffCompression::Stored => Compression::Uncompressed,
             TiffCompression::Lzw => Compression::Lzw,
@@ -174,8 +173,8 @@ impl<W: Write + Seek> TiffWriter<W> {
             ));
         }
         drop(self.encoder);
-        let cell = Rc::into_inner(self.out.0).expect("the encoder held the only other handle");
-        let mut out = cell.into_inner();
+        let lock = Arc::into_inner(self.out.0).expect("the encoder held the only other handle");
+        let mut out = lock.into_inner().unwrap_or_else(PoisonError::into_inner);
         out.flush().map_err(ImageError::stream(FORMAT, "flush"))?;
         Ok((out, self.clamped))
     }
@@ -250,25 +249,31 @@ fn failed(error: TiffError) -> ImageError {
 }
 
 /// A handle on the output that the encoder can own while the writer keeps another.
-struct Shared<W>(Rc<RefCell<W>>);
+struct Shared<W>(Arc<Mutex<W>>);
+
+impl<W> Shared<W> {
+    fn with<T>(&self, action: impl FnOnce(&mut W) -> T) -> T {
+        action(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
 
 impl<W> Clone for Shared<W> {
     fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<W: Write> Write for Shared<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
+        self.with(|out| out.write(bytes))
     }
     fn flush(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().flush()
+        self.with(Write::flush)
     }
 }
 
 impl<W: Seek> Seek for Shared<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.0.borrow_mut().seek(to)
+        self.with(|out| out.seek(to))
     }
 }
