@@ -6,16 +6,13 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::canonical;
 use crate::digest::ContentKey;
 use crate::durable::{Access, Durable, DurableFile};
 use crate::error::ProjectError;
@@ -24,55 +21,19 @@ use crate::job::{JobRecord, to_json};
 use crate::layout::{self, ProjectPath};
 use crate::lines::LineWriter;
 use crate::manifest::{Manifest, ManifestDraft};
-use crate::owner::{Owner, ProcessIdentity};
+use crate::owner::Owner;
 use crate::state;
 use crate::sweep::sweep;
-use crate::unit::{UnitIdentity, UnitRecord, seal};
-use crate::verify::Check;
+use crate::unit::UnitRecord;
 
-/// The content of `attempt.json`; its presence says that the attempt started.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AttemptRecord {
-    /// Number of the attempt, from 1.
-    pub attempt: u32,
-    /// Random token, so that nothing from another attempt is taken for this one's.
-    pub token: Uuid,
-    /// The process that runs it.
-    pub process: ProcessIdentity,
-    /// When it started.
-    pub started: Timestamp,
-}
+mod record;
+mod units;
 
-/// How an attempt ended without a result: the content of `outcome.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Outcome {
-    /// It could not be done.
-    Failed {
-        /// Why, for people.
-        reason: String,
-        /// Anything else the engine knows.
-        details: Value,
-    },
-    /// Somebody asked it to stop.
-    Cancelled {
-        /// Who or why.
-        reason: String,
-    },
-}
+pub use record::{AttemptRecord, Outcome};
+pub use units::UnitWork;
 
 /// The recorded units of a job by key and item.
 pub type RecordedUnits = BTreeMap<(ContentKey, String), UnitRecord>;
-
-/// A unit being worked on: write its files under [`UnitWork::path`], by any means, then publish it.
-#[derive(Debug)]
-pub struct UnitWork {
-    item: String,
-    identity: UnitIdentity,
-    path: PathBuf,
-    began: Instant,
-}
 
 /// A running attempt; may be shared among threads.
 pub struct Attempt {
@@ -93,13 +54,6 @@ pub struct Attempt {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl UnitWork {
-    /// The unit's private directory, empty at first.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Attempt {
@@ -168,111 +122,6 @@ impl Attempt {
     /// The attempt's private directory.
     pub fn directory(&self) -> &Path {
         &self.directory
-    }
-
-    /// A finished unit with this identity whose files are all there: of this job and item first, else of the
-    /// lowest-numbered other job. `None` means the work has to be done.
-    pub fn find_unit(
-        &self,
-        identity: &UnitIdentity,
-        item: &str,
-    ) -> Result<Option<UnitRecord>, ProjectError> {
-        let key = identity.key();
-        let own = locked(&self.recorded)
-            .get(&(key, item.to_string()))
-            .cloned();
-        let others = || locked(&self.index).find_units(&key, self.job.job, item);
-        let candidates = own.into_iter().chain(others()?);
-        for candidate in candidates {
-            if candidate.is_intact(&self.durable, &self.root, Check::Sizes)? {
-                return Ok(Some(candidate));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Makes the private directory of a unit.
-    pub fn begin_unit(&self, identity: UnitIdentity, item: &str) -> Result<UnitWork, ProjectError> {
-        let number = self.works.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{number}-{}", layout::unit_directory(item, &identity.key()));
-        let path = self.directory.join(layout::WORK).join(name);
-        self.durable.create_directory(&path, Access::Shared)?;
-        Ok(UnitWork {
-            item: item.to_string(),
-            identity,
-            path,
-            began: Instant::now(),
-        })
-    }
-
-    /// Makes the unit durable and visible, and records it; returns only when all of it survives a power cut.
-    ///
-    /// `result` and `metrics` must be the same for equal identities; durations do not belong there.
-    pub fn publish_unit(
-        &self,
-        work: UnitWork,
-        mut result: Value,
-        mut metrics: Value,
-    ) -> Result<UnitRecord, ProjectError> {
-        canonical::sort_keys(&mut result);
-        canonical::sort_keys(&mut metrics);
-        let files = seal(&self.durable, &work.path)?;
-        let key = work.identity.key();
-        let name = ProjectPath::new(format!(
-            "{}/{}",
-            layout::UNITS,
-            layout::unit_directory(&work.item, &key)
-        ))?;
-        let directory = self.job_directory.join(&name);
-        let UnitWork {
-            item,
-            identity,
-            path,
-            began,
-        } = work;
-        let seconds = began.elapsed().as_secs_f64();
-        let mut record = UnitRecord {
-            key,
-            item,
-            directory,
-            files,
-            result,
-            metrics,
-            identity,
-            seconds,
-        };
-
-        let mut recorded = locked(&self.recorded);
-        let of_key = recorded
-            .range((key, String::new())..)
-            .map(|(_, other)| other)
-            .take_while(|other| other.key == key);
-        let twin = of_key
-            .into_iter()
-            .find(|other| other.directory == record.directory)
-            .cloned();
-        match twin {
-            // Two items whose names look the same and whose work is the same share one directory.
-            Some(twin) if twin.is_intact(&self.durable, &self.root, Check::Sizes)? => {
-                record.files = twin.files;
-                self.durable.remove_tree(&path)?;
-            }
-            _ => {
-                let place = record.directory.under(&self.root);
-                self.durable.remove_tree(&place)?;
-                self.durable.publish_rename(&path, &place)?;
-            }
-        }
-        self.units.append(&record)?;
-        recorded.insert((key, record.item.clone()), record.clone());
-        locked(&self.index).put_unit(self.job.job, &record)?;
-        Ok(record)
-    }
-
-    /// Throws away the work on a unit.
-    pub fn discard_unit(&self, work: UnitWork) -> Result<(), ProjectError> {
-        let UnitWork { path, .. } = work;
-        self.durable.remove_tree(&path)
     }
 
     /// Adds a line to `events.jsonl`; not synced, since nothing depends on it.
