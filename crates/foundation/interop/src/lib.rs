@@ -1,1 +1,17 @@
-//! Foreign conventions end here: RELION, IMOD, AreTomo files to the model and back.
+//! Foreign conventions end here: RELION, IMOD, AreTomo and SerialEM files to the model and back.
+//!
+//! Every conversion says what its target cannot hold ([`Losses`]); every import says what it decided
+//! ([`Imported::remarks`]). Each is tested by round trips and by projected points against the foreign format's
+//! own formulas.
+
+mod centre;
+mod columns;
+mod error;
+pub mod euler;
+pub mod imod;
+mod losses;
+mod projection_matrix;
+pub mod relion;
+
+pub use error::{Contradiction, InteropError};
+pub use losses::{Imported, Loss, LossKind, Losses};

@@ -1,0 +1,410 @@
+//! Writes a [`ParticleSet`] as particles of RELION 5 (or as the table it came from).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use thon_formats::star::{self, Block, StarFile};
+use thon_geometry::Grid;
+use thon_model::{Carried, Half, ParticleSet, RepresentationKind, TiltSeries};
+use thon_units::PixelSize;
+
+use super::Generation;
+use super::particle_import::coordinates_again;
+use super::particle_rows::{Coordinates, patch_pose, pose};
+use crate::columns::{Cells, fits, loop_of, pairs_of, relative, set, set_number};
+use crate::error::create_parent;
+use crate::{InteropError, LossKind, Losses};
+
+/// Where to write, and what the coordinates are measured in.
+#[derive(Clone, Debug)]
+pub struct ParticleExport {
+    /// The project's folder; paths in the file are relative to it.
+    pub root: PathBuf,
+    /// The file, relative to `root`.
+    pub file: PathBuf,
+    /// Folder that the paths of the model are relative to in the source project; `root` when absent.
+    pub source_root: Option<PathBuf>,
+}
+
+/// Writes the particles; `series` are the tilt series they belong to (for the sizes of volumes and excluded images).
+pub fn write_particles(
+    set: &ParticleSet,
+    series: &[TiltSeries],
+    to: &ParticleExport,
+) -> Result<Losses, InteropError> {
+    let mut losses = Losses::new("RELION particles");
+    let from_relion = set.carried.source.starts_with("relion") && fits(&set.carried, set.len());
+    let mut rows = if from_relion {
+        set.carried.clone()
+    } else {
+        Carried::default()
+    };
+    if !from_relion && !set.carried.columns.is_empty() {
+        let why = format!(
+            "columns of {} without a place in RELION",
+            set.carried.source
+        );
+        losses.add(LossKind::ForeignColumns, set.carried.columns.len(), why);
+    }
+    put_poses(set, series, &mut rows, from_relion)?;
+    put_labels(set, &mut rows, from_relion);
+    if !from_relion {
+        for row in 0..set.len() {
+            crate::columns::set(
+                &mut rows,
+                set.len(),
+                "rlnOpticsGroup",
+                row,
+                "1".to_owned(),
+                "1",
+            );
+        }
+    }
+    put_images(set, series, &mut rows, from_relion, to)?;
+    let mut blocks = Vec::new();
+    let general = general(set, from_relion);
+    if !general.columns.is_empty() {
+        blocks.push(Block::new("general", vec![pairs_of(&general)]));
+    }
+    let optics = optics(set, series, from_relion, &mut losses);
+    if !optics.columns.is_empty() {
+        blocks.push(Block::new("optics", vec![loop_of(&optics)?]));
+    }
+    let name = if set.carried.source == "relion-3.0" && from_relion {
+        ""
+    } else {
+        "particles"
+    };
+    blocks.push(Block::new(name, vec![loop_of(&rows)?]));
+    let blocks = blocks
+        .into_iter()
+        .map(|block| block.with_comment("version 50001"))
+        .collect();
+    let path = to.root.join(&to.file);
+    create_parent(&path)?;
+    star::write_to(&StarFile::new(blocks), &path)?;
+    Ok(losses)
+}
+
+fn put_poses(
+    set_: &ParticleSet,
+    series: &[TiltSeries],
+    rows: &mut Carried,
+    from_relion: bool,
+) -> Result<(), InteropError> {
+    let count = set_.len();
+    let fresh = Coordinates {
+        centred: true,
+        pixel_size: None,
+        image_pixel_size: 1.0,
+    };
+    let how = if from_relion {
+        coordinates_again(set_, "particles")?.unwrap_or(fresh)
+    } else {
+        fresh
+    };
+    let grids: BTreeMap<&str, Grid> = series
+        .iter()
+        .map(|one| {
+            (
+                one.name.as_str(),
+                Grid::new(one.volume_size.unwrap_or([0, 0, 0]), one.pixel_size),
+            )
+        })
+        .collect();
+    let original = rows.clone();
+    for particle in set_.iter() {
+        let row = particle.row;
+        let grid = grids.get(particle.tilt_series).copied();
+        let grid = grid.unwrap_or_else(|| Grid::new([0, 0, 0], PixelSize(how.image_pixel_size)));
+        let before = match from_relion {
+            true => Some(pose(
+                Cells {
+                    carried: &original,
+                    file: "particles",
+                },
+                row,
+                how,
+                &grid,
+            )?),
+            false => None,
+        };
+        if before.is_none() {
+            set(
+                rows,
+                count,
+                "rlnTomoName",
+                row,
+                particle.tilt_series.to_owned(),
+                "None",
+            );
+        }
+        patch_pose(rows, count, row, (before, particle.pose), how, &grid)?;
+    }
+    if !from_relion && !set_.oriented {
+        rows.columns
+            .retain(|column| !column.label.starts_with("rlnAngle"));
+    }
+    Ok(())
+}
+
+/// Names, halves and classes: only what differs from the carried cells.
+fn put_labels(set_: &ParticleSet, rows: &mut Carried, from_relion: bool) {
+    let count = set_.len();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for row in 0..count {
+        let carried = rows.value("rlnTomoParticleName", row).map(str::to_owned);
+        let meant = carried.map(|base| {
+            let n = seen.entry(base.clone()).or_insert(0);
+            *n += 1;
+            if *n == 1 { base } else { format!("{base}#{n}") }
+        });
+        let named = from_relion && meant.is_none();
+        if !named && meant.as_deref() != Some(set_.names[row].as_str()) {
+            set(
+                rows,
+                count,
+                "rlnTomoParticleName",
+                row,
+                set_.names[row].clone(),
+                "None",
+            );
+        }
+    }
+    for (row, half) in set_.halves.iter().enumerate() {
+        let number = if *half == Half::One { 1 } else { 2 };
+        put_whole(rows, count, "rlnRandomSubset", row, number);
+    }
+    for (row, class) in set_.classes.iter().enumerate() {
+        put_whole(rows, count, "rlnClassNumber", row, i64::from(*class));
+    }
+}
+
+fn put_whole(rows: &mut Carried, count: usize, label: &str, row: usize, number: i64) {
+    let cells = Cells {
+        carried: rows,
+        file: "particles",
+    };
+    if cells.whole(label, row).ok().flatten() != Some(number) {
+        set(rows, count, label, row, number.to_string(), "0");
+    }
+}
+
+fn put_images(
+    set_: &ParticleSet,
+    series: &[TiltSeries],
+    rows: &mut Carried,
+    from_relion: bool,
+    to: &ParticleExport,
+) -> Result<(), InteropError> {
+    let Some(images) = &set_.images else {
+        return Ok(());
+    };
+    let count = set_.len();
+    let root = to.source_root.as_deref().unwrap_or(&to.root);
+    let excluded: BTreeMap<&str, Vec<bool>> = series
+        .iter()
+        .map(|one| {
+            (
+                one.name.as_str(),
+                one.images.iter().map(|image| !image.is_used()).collect(),
+            )
+        })
+        .collect();
+    for particle in set_.iter() {
+        let row = particle.row;
+        let path = relative(root, &images.paths[row]);
+        put_path(rows, count, "rlnImageName", row, &path);
+        if let Some(ctf) = images.ctf_paths.get(row) {
+            put_path(rows, count, "rlnCtfImage", row, &relative(root, ctf));
+        }
+        let Some(visible) = images.visible.get(row) else {
+            continue;
+        };
+        let excluded = excluded
+            .get(particle.tilt_series)
+            .map_or(&[][..], Vec::as_slice);
+        let kept = kept_frames(particle.name, visible, excluded)?;
+        let token = format!("[{}]", kept.join(","));
+        let cells = Cells {
+            carried: rows,
+            file: "particles",
+        };
+        let same = from_relion
+            && cells
+                .vector("rlnTomoVisibleFrames", row)?
+                .is_some_and(|flags| {
+                    flags.len() == kept.len()
+                        && flags
+                            .iter()
+                            .zip(&kept)
+                            .all(|(flag, token)| (*flag != 0.0) == (*token == "1"))
+                });
+        if !same {
+            set(rows, count, "rlnTomoVisibleFrames", row, token, "[]");
+        }
+    }
+    Ok(())
+}
+
+/// Flags of the used images. A stack that holds a section of an excluded image would no longer fit.
+fn kept_frames(
+    name: &str,
+    visible: &[bool],
+    excluded: &[bool],
+) -> Result<Vec<&'static str>, InteropError> {
+    let mut kept = Vec::with_capacity(visible.len());
+    for (index, flag) in visible.iter().enumerate() {
+        if !excluded.get(index).copied().unwrap_or(false) {
+            kept.push(if *flag { "1" } else { "0" });
+        } else if *flag {
+            let found = format!("a section of the excluded image {}", index + 1);
+            return Err(
+                InteropError::contradiction(name, "a stack of used images only", found).with_hint(
+                    "RELION leaves excluded images out of the table: extract these particles again",
+                ),
+            );
+        }
+    }
+    Ok(kept)
+}
+
+/// A path, keeping a section number that the cell already has.
+fn put_path(rows: &mut Carried, count: usize, label: &str, row: usize, path: &str) {
+    let token = rows.value(label, row);
+    let meant = token.map(|token| token.split_once('@').map_or(token, |(_, path)| path));
+    if meant != Some(path) {
+        set(rows, count, label, row, path.to_owned(), "None");
+    }
+}
+
+fn general(set_: &ParticleSet, from_relion: bool) -> Carried {
+    if from_relion {
+        return set_.carried_general.clone();
+    }
+    let mut general = Carried::default();
+    let stacks = set_
+        .images
+        .as_ref()
+        .is_some_and(|images| images.kind == RepresentationKind::TiltStack);
+    if stacks {
+        set(
+            &mut general,
+            1,
+            "rlnTomoSubTomosAre2DStacks",
+            0,
+            "1".to_owned(),
+            "",
+        );
+    }
+    general
+}
+
+/// The carried optics table, or one group per pixel size for a new table.
+fn optics(
+    set_: &ParticleSet,
+    series: &[TiltSeries],
+    from_relion: bool,
+    losses: &mut Losses,
+) -> Carried {
+    if from_relion {
+        return set_.carried_optics.clone();
+    }
+    let mut table = Carried {
+        source: Generation::Five.source().to_owned(),
+        columns: Vec::new(),
+    };
+    let Some(first) = series
+        .iter()
+        .find(|one| set_.tilt_series_names.contains(&one.name))
+    else {
+        losses.add(
+            LossKind::Optics,
+            set_.len(),
+            "no tilt series given: the optics table is left out",
+        );
+        return table;
+    };
+    let differing = series
+        .iter()
+        .filter(|one| one.pixel_size != first.pixel_size || one.optics != first.optics)
+        .count();
+    losses.add(
+        LossKind::Optics,
+        differing,
+        "one optics group is written, of the first tilt series",
+    );
+    let optics = set_.optics.unwrap_or(first.optics);
+    set(&mut table, 1, "rlnOpticsGroup", 0, "1".to_owned(), "");
+    set(
+        &mut table,
+        1,
+        "rlnOpticsGroupName",
+        0,
+        "opticsGroup1".to_owned(),
+        "",
+    );
+    set_number(
+        &mut table,
+        1,
+        "rlnSphericalAberration",
+        0,
+        optics.spherical_aberration.0,
+    );
+    set_number(&mut table, 1, "rlnVoltage", 0, optics.voltage.0);
+    set_number(
+        &mut table,
+        1,
+        "rlnAmplitudeContrast",
+        0,
+        optics.amplitude_contrast,
+    );
+    set_number(
+        &mut table,
+        1,
+        "rlnTomoTiltSeriesPixelSize",
+        0,
+        first.pixel_size.0,
+    );
+    if let Some(images) = &set_.images {
+        let dimensions = if images.kind == RepresentationKind::TiltStack {
+            2
+        } else {
+            3
+        };
+        let premultiplied = i32::from(images.ctf_premultiplied);
+        set(
+            &mut table,
+            1,
+            "rlnCtfDataAreCtfPremultiplied",
+            0,
+            premultiplied.to_string(),
+            "",
+        );
+        set(
+            &mut table,
+            1,
+            "rlnImageDimensionality",
+            0,
+            dimensions.to_string(),
+            "",
+        );
+        set_number(
+            &mut table,
+            1,
+            "rlnTomoSubtomogramBinning",
+            0,
+            images.pixel_size.0 / first.pixel_size.0,
+        );
+        set_number(&mut table, 1, "rlnImagePixelSize", 0, images.pixel_size.0);
+        set(
+            &mut table,
+            1,
+            "rlnImageSize",
+            0,
+            images.box_size.to_string(),
+            "",
+        );
+    }
+    table
+}

@@ -1,0 +1,479 @@
+//! Reads particles of RELION 3.0 to 5 (and of Warp, which writes RELION's tables) into a [`ParticleSet`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use thon_formats::star;
+use thon_geometry::Grid;
+use thon_images::mrc::Mrc;
+use thon_model::{
+    Carried, Half, Optics, ParticleImages, ParticleSet, RepresentationKind, TiltSeries,
+};
+use thon_units::{Kilovolt, Millimetre, PixelSize};
+
+use super::particle_rows::{Coordinates, oriented, pose};
+use super::{Generation, project_root};
+use crate::columns::{Cells, carried_of, resolved};
+use crate::{Imported, InteropError, LossKind};
+
+/// What the particle table itself does not say.
+#[derive(Clone, Debug, Default)]
+pub struct ParticleImport {
+    /// For each tomogram (`rlnTomoName`, or `rlnMicrographName` before RELION 4) the grid that its coordinates
+    /// were measured in; see [`tomogram_grids`].
+    pub grids: BTreeMap<String, Grid>,
+    /// Folder that relative paths start from; found from the paths themselves when absent.
+    pub root: Option<PathBuf>,
+    /// Take tomograms of unknown size too: their positions are measured from the first voxel.
+    pub allow_unknown_tomograms: bool,
+}
+
+/// The bin-1 volumes of tilt series, as RELION 4 and 5 measure coordinates in them. Series without a volume size
+/// have an empty grid: enough for centred coordinates, not for pixels.
+pub fn tomogram_grids(series: &[TiltSeries]) -> BTreeMap<String, Grid> {
+    series
+        .iter()
+        .map(|one| {
+            (
+                one.name.clone(),
+                Grid::new(one.volume_size.unwrap_or([0, 0, 0]), one.pixel_size),
+            )
+        })
+        .collect()
+}
+
+/// Everything the rows need.
+pub(super) struct Tables {
+    pub file: String,
+    pub general: Carried,
+    pub optics: Carried,
+    pub particles: Carried,
+    pub root: PathBuf,
+}
+
+/// Reads a particle table. Positions and rotations have all shifts and sub-tomogram angles folded in.
+pub fn read_particles(
+    path: &Path,
+    options: &ParticleImport,
+) -> Result<Imported<ParticleSet>, InteropError> {
+    if !path.exists() {
+        return Err(InteropError::missing(path, "table of particles"));
+    }
+    let tables = tables(path, options)?;
+    let cells = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let rows = tables
+        .particles
+        .columns
+        .first()
+        .map_or(0, |column| column.values.len());
+    let mut imported = Imported::new(ParticleSet::default());
+    let names = tomogram_names(cells, rows)?;
+    let how = coordinates(&tables, &names, &mut imported.remarks)?;
+    let set = &mut imported.value;
+    let mut index_of: BTreeMap<&str, u32> = BTreeMap::new();
+    for name in &names {
+        let next = index_of.len() as u32;
+        let index = *index_of.entry(name).or_insert_with(|| {
+            set.tilt_series_names.push((*name).to_owned());
+            next
+        });
+        set.tilt_series.push(index);
+    }
+    let mut grids = Vec::with_capacity(set.tilt_series_names.len());
+    for name in &set.tilt_series_names {
+        grids.push(grid_of(
+            name,
+            how,
+            options,
+            &tables.root,
+            &mut imported.remarks,
+        )?);
+    }
+    for row in 0..rows {
+        set.poses.push(pose(
+            cells,
+            row,
+            how,
+            &grids[set.tilt_series[row] as usize],
+        )?);
+    }
+    set.oriented = oriented(cells);
+    set.names = particle_names(cells, &names, &mut imported.remarks);
+    set.halves = halves(cells, rows, &mut imported.remarks)?;
+    set.classes = classes(cells, rows)?;
+    let optics_cells = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    set.optics = one_optics(optics_cells, &mut imported.losses)?;
+    match images(&tables, rows)? {
+        Ok(images) => set.images = images,
+        Err(why) => imported.losses.add(LossKind::ParticleImages, rows, why),
+    }
+    set.carried = tables.particles;
+    set.carried_optics = tables.optics;
+    set.carried_general = tables.general;
+    Ok(imported)
+}
+
+fn tables(path: &Path, options: &ParticleImport) -> Result<Tables, InteropError> {
+    let file = star::read(path)?;
+    let source = if file.find("optics").is_none() && file.find("particles").is_none() {
+        "relion-3.0"
+    } else {
+        Generation::Five.source()
+    };
+    let named = |name: &str| {
+        let table = file.find(name).and_then(|block| block.tables.first());
+        table.map_or_else(Carried::default, |table| carried_of(table, source))
+    };
+    let particles = match file.find("particles") {
+        Some(_) => named("particles"),
+        None => carried_of(
+            file.table(
+                file.blocks
+                    .first()
+                    .map_or("particles", |block| block.name()),
+            )?,
+            source,
+        ),
+    };
+    let image = particles.value("rlnImageName", 0).unwrap_or_default();
+    let image = image.split_once('@').map_or(image, |(_, path)| path);
+    let root = options
+        .root
+        .clone()
+        .unwrap_or_else(|| project_root(path, &[image]));
+    Ok(Tables {
+        file: path.display().to_string(),
+        general: named("general"),
+        optics: named("optics"),
+        particles,
+        root,
+    })
+}
+
+fn tomogram_names<'a>(cells: Cells<'a>, rows: usize) -> Result<Vec<&'a str>, InteropError> {
+    let label = ["rlnTomoName", "rlnMicrographName"]
+        .into_iter()
+        .find(|label| cells.has(label));
+    let label = label.ok_or_else(|| {
+        InteropError::contradiction(
+            cells.file,
+            "a column _rlnTomoName or _rlnMicrographName",
+            "none",
+        )
+        .with_hint("a table of particles names the tomogram of each")
+    })?;
+    (0..rows)
+        .map(|row| {
+            cells
+                .text(label, row)
+                .ok_or_else(|| cells.wrong(label, row, "the name of a tomogram", ""))
+        })
+        .collect()
+}
+
+/// Pixel size of the particles' images; RELION ≤ 3.0 gives it by magnification.
+fn image_pixel_size(tables: &Tables) -> Result<Option<f64>, InteropError> {
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    for label in [
+        "rlnImagePixelSize",
+        "rlnTomoTiltSeriesPixelSize",
+        "rlnMicrographPixelSize",
+    ] {
+        if let Some(size) = optics.number(label, 0)? {
+            return Ok(Some(size));
+        }
+    }
+    let rows = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let magnification = rows
+        .number("rlnMagnification", 0)?
+        .filter(|value| *value > 0.0);
+    let detector = rows.number("rlnDetectorPixelSize", 0)?;
+    Ok(detector
+        .zip(magnification)
+        .map(|(size, magnification)| size * 1e4 / magnification))
+}
+
+fn coordinates(
+    tables: &Tables,
+    names: &[&str],
+    remarks: &mut Vec<String>,
+) -> Result<Coordinates, InteropError> {
+    let cells = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let image = image_pixel_size(tables)?;
+    let two_dimensional = two_dimensional(tables)?;
+    let from_warp = names
+        .first()
+        .is_some_and(|name| name.ends_with(".tomostar"))
+        && two_dimensional;
+    let pixel_size = image.filter(|_| from_warp && !cells.has("rlnCenteredCoordinateXAngst"));
+    if let Some(size) = pixel_size {
+        remarks.push(format!(
+            "{}: written by Warp, whose coordinates count pixels of the particle images ({size} Å)",
+            tables.file
+        ));
+    }
+    Coordinates::of(cells, image.unwrap_or(1.0), pixel_size).ok_or_else(|| {
+        InteropError::contradiction(
+            &tables.file,
+            "columns _rlnCenteredCoordinateXAngst, Y, Z or _rlnCoordinateX, Y, Z",
+            "neither",
+        )
+    })
+}
+
+fn two_dimensional(tables: &Tables) -> Result<bool, InteropError> {
+    let general = Cells {
+        carried: &tables.general,
+        file: &tables.file,
+    };
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    let stacks = general.whole("rlnTomoSubTomosAre2DStacks", 0)? == Some(1);
+    Ok(stacks || optics.whole("rlnImageDimensionality", 0)? == Some(2))
+}
+
+fn grid_of(
+    name: &str,
+    how: Coordinates,
+    options: &ParticleImport,
+    root: &Path,
+    remarks: &mut Vec<String>,
+) -> Result<Grid, InteropError> {
+    let known = options.grids.get(name).copied();
+    if let Some(grid) = known.filter(|grid| how.centred || !grid.is_empty()) {
+        return Ok(grid);
+    }
+    let path = resolved(root, name);
+    if !how.centred && path.is_file() {
+        let header = Mrc::read_header(&path)?;
+        if let Some(size) = header.pixel_size() {
+            return Ok(Grid::new(
+                [header.nz, header.ny, header.nx],
+                PixelSize(size),
+            ));
+        }
+    }
+    let size = known.map_or(how.image_pixel_size, |grid| grid.voxel_size.0);
+    if how.centred {
+        remarks.push(format!("{name}: volume size unknown, taken as even"));
+    } else if options.allow_unknown_tomograms {
+        remarks.push(format!(
+            "{name}: volume size unknown, positions are measured from its first voxel"
+        ));
+    } else {
+        return Err(InteropError::contradiction(
+            name,
+            "the size of the tomogram its coordinates count in",
+            "none",
+        )
+        .with_hint("give the tilt series or tomograms beside the particles"));
+    }
+    Ok(Grid::new([0, 0, 0], PixelSize(size)))
+}
+
+/// Names, made unique where the file repeats itself.
+fn particle_names(cells: Cells<'_>, tomograms: &[&str], remarks: &mut Vec<String>) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut repeated = 0;
+    let own = cells.has("rlnTomoParticleName");
+    let names = tomograms.iter().enumerate().map(|(row, tomogram)| {
+        let given = cells.text("rlnTomoParticleName", row).map(str::to_owned);
+        let base = given.unwrap_or_else(|| (*tomogram).to_owned());
+        let count = seen.entry(base.clone()).or_insert(0);
+        *count += 1;
+        match (own, *count) {
+            (true, 1) => base,
+            (true, n) => {
+                repeated += 1;
+                format!("{base}#{n}")
+            }
+            (false, n) => format!("{base}/{n}"),
+        }
+    });
+    let names: Vec<String> = names.collect();
+    if repeated > 0 {
+        remarks.push(format!(
+            "{}: {repeated} particle names are repeated; numbers were added",
+            cells.file
+        ));
+    }
+    names
+}
+
+fn halves(
+    cells: Cells<'_>,
+    rows: usize,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<Half>, InteropError> {
+    let mut halves = Vec::with_capacity(rows);
+    for row in 0..rows {
+        match cells.whole("rlnRandomSubset", row)? {
+            Some(1) => halves.push(Half::One),
+            Some(2) => halves.push(Half::Two),
+            Some(other) => {
+                remarks.push(format!(
+                    "{}: rlnRandomSubset {other} is neither 1 nor 2; not split into halves",
+                    cells.file
+                ));
+                return Ok(Vec::new());
+            }
+            None => return Ok(Vec::new()),
+        }
+    }
+    Ok(halves)
+}
+
+fn classes(cells: Cells<'_>, rows: usize) -> Result<Vec<u32>, InteropError> {
+    let mut classes = Vec::new();
+    for row in 0..rows {
+        match cells.whole("rlnClassNumber", row)? {
+            Some(class) => classes.push(u32::try_from(class).map_err(|_| {
+                cells.wrong("rlnClassNumber", row, "0 or more", &class.to_string())
+            })?),
+            None => return Ok(Vec::new()),
+        }
+    }
+    Ok(classes)
+}
+
+/// The optics when all groups agree.
+fn one_optics(
+    cells: Cells<'_>,
+    losses: &mut crate::Losses,
+) -> Result<Option<Optics>, InteropError> {
+    let rows = cells
+        .carried
+        .columns
+        .first()
+        .map_or(0, |column| column.values.len());
+    let mut found: Option<Optics> = None;
+    for row in 0..rows {
+        let voltage = cells.number("rlnVoltage", row)?;
+        let aberration = cells.number("rlnSphericalAberration", row)?;
+        let (Some(voltage), Some(aberration)) = (voltage, aberration) else {
+            return Ok(None);
+        };
+        let optics = Optics {
+            voltage: Kilovolt(voltage),
+            spherical_aberration: Millimetre(aberration),
+            amplitude_contrast: cells.number("rlnAmplitudeContrast", row)?.unwrap_or(0.1),
+        };
+        if found.is_some_and(|first| first != optics) {
+            losses.add(
+                LossKind::Optics,
+                rows,
+                "optics groups differ; the set holds one microscope (carried columns keep all)",
+            );
+            return Ok(None);
+        }
+        found = Some(optics);
+    }
+    Ok(found)
+}
+
+type Boxes = Result<Option<ParticleImages>, String>;
+
+/// Images on disk; `Err` says why the model cannot describe them.
+fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError> {
+    let cells = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    if !cells.has("rlnImageName") {
+        return Ok(Ok(None));
+    }
+    for label in [
+        "rlnImageSize",
+        "rlnImagePixelSize",
+        "rlnCtfDataAreCtfPremultiplied",
+        "rlnImageDimensionality",
+    ] {
+        let column = optics.carried.column(label).unwrap_or_default();
+        if column.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Ok(Err(format!(
+                "optics groups differ in {label}; split the set by optics group"
+            )));
+        }
+    }
+    let (Some(box_size), Some(pixel_size)) =
+        (optics.whole("rlnImageSize", 0)?, image_pixel_size(tables)?)
+    else {
+        return Ok(Err(
+            "the table does not say rlnImageSize and rlnImagePixelSize".to_owned(),
+        ));
+    };
+    let path = |label, row| {
+        let token = cells.text(label, row).unwrap_or_default();
+        resolved(
+            &tables.root,
+            token.split_once('@').map_or(token, |(_, path)| path),
+        )
+    };
+    let mut visible = Vec::new();
+    if cells.has("rlnTomoVisibleFrames") {
+        for row in 0..rows {
+            let flags = cells
+                .vector("rlnTomoVisibleFrames", row)?
+                .unwrap_or_default();
+            visible.push(flags.iter().map(|flag| *flag != 0.0).collect());
+        }
+    }
+    let has_ctf = cells.has("rlnCtfImage");
+    Ok(Ok(Some(ParticleImages {
+        kind: if two_dimensional(tables)? {
+            RepresentationKind::TiltStack
+        } else {
+            RepresentationKind::Volume
+        },
+        box_size: usize::try_from(box_size).unwrap_or(0),
+        pixel_size: PixelSize(pixel_size),
+        ctf_premultiplied: optics
+            .whole("rlnCtfDataAreCtfPremultiplied", 0)?
+            .unwrap_or(0)
+            != 0,
+        paths: (0..rows).map(|row| path("rlnImageName", row)).collect(),
+        ctf_paths: if has_ctf {
+            (0..rows).map(|row| path("rlnCtfImage", row)).collect()
+        } else {
+            Vec::new()
+        },
+        visible,
+    })))
+}
+
+/// How the rows of an imported set are to be read again on export.
+pub(super) fn coordinates_again(
+    set: &ParticleSet,
+    file: &str,
+) -> Result<Option<Coordinates>, InteropError> {
+    let tables = Tables {
+        file: file.to_owned(),
+        general: set.carried_general.clone(),
+        optics: set.carried_optics.clone(),
+        particles: set.carried.clone(),
+        root: PathBuf::new(),
+    };
+    let names: Vec<&str> = set.tilt_series_names.iter().map(String::as_str).collect();
+    Ok(coordinates(&tables, &names, &mut Vec::new()).ok())
+}

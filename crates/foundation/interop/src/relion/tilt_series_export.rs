@@ -1,0 +1,355 @@
+//! Writes tilt series as RELION 5 (angles, one file per series) or RELION 4 (matrices, one file).
+
+use std::path::{Component, Path, PathBuf};
+
+use thon_formats::star::{self, Block, StarFile};
+use thon_model::{Carried, HandSign, TiltSeries};
+
+use super::Generation;
+use super::tilt_image::{SeriesContext, patch_row, read_row};
+use super::tilt_series_import::{global_context, rotations_only};
+use crate::columns::{Cells, fits, loop_of, relative, set, set_number};
+use crate::error::create_parent;
+use crate::{InteropError, LossKind, Losses};
+
+/// Where and how to write.
+#[derive(Clone, Debug)]
+pub struct TiltSeriesExport {
+    /// The project's folder; paths in the files are relative to it.
+    pub root: PathBuf,
+    /// The table of all series, relative to `root`.
+    pub file: PathBuf,
+    /// RELION 4 or 5.
+    pub generation: Generation,
+    /// Folder that the paths of the model are relative to in the source project; `root` when absent.
+    pub source_root: Option<PathBuf>,
+}
+
+/// Writes the files; gives what RELION cannot hold.
+pub fn write_tilt_series(
+    series: &[TiltSeries],
+    to: &TiltSeriesExport,
+) -> Result<Losses, InteropError> {
+    let number = match to.generation {
+        Generation::Four => 4,
+        Generation::Five => 5,
+    };
+    let mut losses = Losses::new(format!("RELION {number} tilt series"));
+    let mut global = Carried {
+        source: to.generation.source().to_owned(),
+        columns: Vec::new(),
+    };
+    let mut tables = Vec::new();
+    for (row, one) in series.iter().enumerate() {
+        let mut own = global_row(one, to);
+        let context = export_context(one, &own, to)?;
+        let carried = rows_of(one, &context, &mut losses)?;
+        if to.generation == Generation::Five {
+            let token = star_file_token(one, &own);
+            set(
+                &mut own,
+                1,
+                "rlnTomoTiltSeriesStarFile",
+                0,
+                token.clone(),
+                "",
+            );
+            write_one(&to.root.join(&token), &one.name, &carried)?;
+        } else {
+            put_stack(one, &mut own, to, &mut losses);
+            tables.push(version(
+                Block::new(&one.name, vec![loop_of(&carried)?]),
+                Generation::Four,
+            ));
+        }
+        append_row(&mut global, series.len(), row, &own);
+        series_losses(one, to.generation, &mut losses);
+    }
+    let mut blocks = vec![version(
+        Block::new("global", vec![loop_of(&global)?]),
+        to.generation,
+    )];
+    blocks.extend(tables);
+    let path = to.root.join(&to.file);
+    create_parent(&path)?;
+    star::write_to(&StarFile::new(blocks), &path)?;
+    Ok(losses)
+}
+
+fn version(block: Block, generation: Generation) -> Block {
+    block.with_comment(match generation {
+        Generation::Four => "version 40001",
+        Generation::Five => "version 50001",
+    })
+}
+
+fn write_one(path: &Path, name: &str, carried: &Carried) -> Result<(), InteropError> {
+    create_parent(path)?;
+    let block = version(Block::new(name, vec![loop_of(carried)?]), Generation::Five);
+    Ok(star::write_to(&StarFile::new(vec![block]), path)?)
+}
+
+/// Adds a row of global columns; columns that only some series have are filled with `None`.
+fn append_row(global: &mut Carried, rows: usize, row: usize, own: &Carried) {
+    for column in &own.columns {
+        let token = column.values.first().cloned().unwrap_or_default();
+        set(global, rows, &column.label, row, token, "None");
+    }
+}
+
+fn hand(series: &TiltSeries) -> f64 {
+    series
+        .defocus_hand
+        .as_ref()
+        .map_or(0.0, |hand| match hand.sign {
+            HandSign::Plus => 1.0,
+            HandSign::Minus => -1.0,
+        })
+}
+
+/// The global row: what was carried, with the cells rewritten whose meaning changed.
+fn global_row(series: &TiltSeries, to: &TiltSeriesExport) -> Carried {
+    let from_relion =
+        Generation::of(&series.carried_global.source).is_some() && fits(&series.carried_global, 1);
+    let mut row = if from_relion {
+        series.carried_global.clone()
+    } else {
+        Carried::default()
+    };
+    if Generation::of(&row.source) != Some(to.generation) {
+        row.columns.retain(|column| {
+            !matches!(
+                column.label.as_str(),
+                "rlnTomoTiltSeriesStarFile" | "rlnTomoTiltSeriesName" | "rlnTomoFrameCount"
+            )
+        });
+    }
+    to.generation.source().clone_into(&mut row.source);
+    let place = to.file.display().to_string();
+    let same = |row: &Carried, label: &str, value: f64| {
+        let cells = Cells {
+            carried: row,
+            file: &place,
+        };
+        cells.number(label, 0).ok().flatten() == Some(value)
+    };
+    if row.value("rlnTomoName", 0) != Some(series.name.as_str()) {
+        set(&mut row, 1, "rlnTomoName", 0, series.name.clone(), "");
+    }
+    let optics = series.optics;
+    let has_size = row.column("rlnTomoTiltSeriesPixelSize").is_some();
+    let original = same(&row, "rlnMicrographOriginalPixelSize", series.pixel_size.0) && from_relion;
+    let mut values = vec![
+        ("rlnVoltage", optics.voltage.0),
+        ("rlnSphericalAberration", optics.spherical_aberration.0),
+        ("rlnAmplitudeContrast", optics.amplitude_contrast),
+    ];
+    if row.column("rlnMicrographOriginalPixelSize").is_none() && to.generation == Generation::Five {
+        values.push(("rlnMicrographOriginalPixelSize", series.pixel_size.0));
+    }
+    if has_size || !original {
+        values.push(("rlnTomoTiltSeriesPixelSize", series.pixel_size.0));
+    }
+    values.push(("rlnTomoHand", hand(series)));
+    if let Some([z, y, x]) = series.volume_size {
+        values.extend([
+            ("rlnTomoSizeX", x as f64),
+            ("rlnTomoSizeY", y as f64),
+            ("rlnTomoSizeZ", z as f64),
+        ]);
+    }
+    for (label, value) in values {
+        if same(&row, label, value) {
+            continue;
+        }
+        if label.starts_with("rlnTomoSize") {
+            set(&mut row, 1, label, 0, format!("{value:.0}"), "");
+        } else {
+            set_number(&mut row, 1, label, 0, value);
+        }
+    }
+    if row.column("rlnOpticsGroupName").is_none() {
+        set(
+            &mut row,
+            1,
+            "rlnOpticsGroupName",
+            0,
+            "opticsGroup1".to_owned(),
+            "",
+        );
+    }
+    row
+}
+
+/// A path below the project for the table of one series: the carried one when it stays inside the project.
+fn star_file_token(series: &TiltSeries, own: &Carried) -> String {
+    let inside = |token: &str| {
+        !token.is_empty()
+            && Path::new(token)
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)))
+    };
+    match own.value("rlnTomoTiltSeriesStarFile", 0) {
+        Some(token) if inside(token) => token.to_owned(),
+        _ => format!("tilt_series/{}.star", series.name.replace(['/', '\\'], "_")),
+    }
+}
+
+fn export_context(
+    series: &TiltSeries,
+    own: &Carried,
+    to: &TiltSeriesExport,
+) -> Result<SeriesContext, InteropError> {
+    let place = to.file.display().to_string();
+    let cells = Cells {
+        carried: own,
+        file: &place,
+    };
+    let root = to.source_root.as_deref().unwrap_or(&to.root);
+    let mut context = global_context(cells, to.generation, root, series.image_size)?;
+    context.volume_size = series.volume_size;
+    if let Some(rows) = carried_rows(series, to.generation) {
+        context.rotations_only = rotations_only(
+            Cells {
+                carried: rows,
+                file: &place,
+            },
+            series.images.len(),
+        )?;
+    }
+    let aligned = series.images.iter().any(|image| image.geometry.is_some());
+    let unknown = series.image_size == [0, 0] || series.volume_size.is_none();
+    if to.generation == Generation::Four && aligned && unknown && !context.rotations_only {
+        return Err(InteropError::contradiction(
+            &series.name,
+            "sizes of the images and of the volume",
+            "unknown sizes",
+        )
+        .with_hint(
+            "a matrix of RELION 4 measures from corners; give the sizes or export to RELION 5",
+        ));
+    }
+    Ok(context)
+}
+
+/// The carried rows, when they are of this generation and belong to these images.
+fn carried_rows(series: &TiltSeries, generation: Generation) -> Option<&Carried> {
+    let same = Generation::of(&series.carried.source) == Some(generation);
+    (same && fits(&series.carried, series.images.len())).then_some(&series.carried)
+}
+
+/// Columns of one series with the rows of its used images.
+fn rows_of(
+    series: &TiltSeries,
+    context: &SeriesContext,
+    losses: &mut Losses,
+) -> Result<Carried, InteropError> {
+    let count = series.images.len();
+    let mut columns = match carried_rows(series, context.generation) {
+        Some(carried) => carried.clone(),
+        None => Carried {
+            source: context.generation.source().to_owned(),
+            columns: Vec::new(),
+        },
+    };
+    let original = columns.clone();
+    let cells = Cells {
+        carried: &original,
+        file: &series.name,
+    };
+    let mut ignored = Losses::default();
+    for (row, image) in series.images.iter().enumerate() {
+        let before = match original.columns.is_empty() {
+            true => None,
+            false => Some(read_row(cells, row, context, &mut ignored)?),
+        };
+        patch_row(&mut columns, count, row, (before.as_ref(), image), context);
+    }
+    let used: Vec<usize> = series.used().collect();
+    losses.add(
+        LossKind::ExcludedImages,
+        count - used.len(),
+        "RELION has no state for an excluded image; its row is left out",
+    );
+    Ok(if used.len() == count {
+        columns
+    } else {
+        columns.select(&used)
+    })
+}
+
+fn put_stack(series: &TiltSeries, own: &mut Carried, to: &TiltSeriesExport, losses: &mut Losses) {
+    let used: Vec<_> = series.used().collect();
+    set(own, 1, "rlnTomoFrameCount", 0, used.len().to_string(), "");
+    let references: Vec<_> = used
+        .iter()
+        .filter_map(|&i| series.images[i].image.as_ref())
+        .collect();
+    let first = references.first().map(|reference| &reference.path);
+    let in_order = references
+        .iter()
+        .enumerate()
+        .all(|(n, r)| r.section == n && Some(&r.path) == first);
+    match first {
+        Some(path) if in_order && references.len() == used.len() => {
+            let root = to.source_root.as_deref().unwrap_or(&to.root);
+            set(
+                own,
+                1,
+                "rlnTomoTiltSeriesName",
+                0,
+                format!("{}:mrc", relative(root, path)),
+                "",
+            );
+        }
+        _ => {
+            if own.column("rlnTomoTiltSeriesName").is_none() {
+                set(own, 1, "rlnTomoTiltSeriesName", 0, "None".to_owned(), "");
+            }
+            losses.add(
+                LossKind::Movies,
+                used.len(),
+                "RELION 4 wants the used images in one stack, in order: write one first",
+            );
+        }
+    }
+}
+
+fn series_losses(series: &TiltSeries, generation: Generation, losses: &mut Losses) {
+    let images = &series.images;
+    let used = || images.iter().filter(|image| image.is_used());
+    if generation == Generation::Five {
+        let deformed = used()
+            .filter(|i| i.geometry.is_some_and(|g| !g.is_rigid()))
+            .count();
+        losses.add(
+            LossKind::AffineDeformation,
+            deformed,
+            "RELION 5 knows angles and shifts only: the nearest rotation is written (RELION 4 matrices hold it)",
+        );
+    }
+    let unaligned = used().filter(|image| image.geometry.is_none()).count();
+    let some_aligned = used().any(|image| image.geometry.is_some());
+    losses.add(
+        LossKind::UnalignedImages,
+        if some_aligned { unaligned } else { 0 },
+        "RELION has no row without a geometry: zeros are written",
+    );
+    if series.defocus_hand.is_none() {
+        losses.add(
+            LossKind::DefocusHand,
+            1,
+            "nobody has measured the hand: rlnTomoHand 0 (no gradient) is written",
+        );
+    }
+    let foreign = !series.carried.columns.is_empty()
+        && Generation::of(&series.carried.source) != Some(generation);
+    if foreign {
+        let source = &series.carried.source;
+        losses.add(
+            LossKind::ForeignColumns,
+            series.carried.columns.len(),
+            format!("columns of {source} without a place in RELION"),
+        );
+    }
+}
