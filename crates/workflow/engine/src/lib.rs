@@ -1,1 +1,28 @@
 //! Runs jobs and pipelines: units of work, cache, resume, cancel.
+//!
+//! Knows jobs as [`thon_contract::AnyJob`] and no method. A job is resolved into units (one per item
+//! of its `Each` inputs, else one in all); each unit has a content key; a unit whose key is known
+//! and whose files are there is not run again, whichever job or attempt made it.
+
+mod catalogue;
+mod error;
+mod explain;
+mod inputs;
+mod observer;
+mod pipeline;
+mod plan;
+mod run;
+mod standalone;
+mod submit;
+mod variables;
+mod workspace;
+
+pub use catalogue::Catalogue;
+pub use error::EngineError;
+pub use explain::{Explanation, explain};
+pub use inputs::Source;
+pub use observer::{Event, Observer, Silent};
+pub use pipeline::{Pipeline, Step, StepOutcome, run_pipeline};
+pub use run::{Engine, Settings};
+pub use standalone::run_standalone;
+pub use submit::JobSpec;

@@ -1,0 +1,73 @@
+//! Why a job or pipeline could not be run.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+use thon_contract::{Finding, JobError};
+use thon_project::{JobNumber, ProjectError};
+
+/// Why a job or pipeline could not be run.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// No such job in the catalogue.
+    #[error("there is no job \"{id}\"{}", nearest.as_ref().map(|n| format!("\nhint: did you mean `{n}`?")).unwrap_or_default())]
+    UnknownJob {
+        /// As asked.
+        id: String,
+        /// The known id closest to it.
+        nearest: Option<String>,
+    },
+    /// Parameters or inputs were refused before anything started.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Refused(Vec<Finding>),
+    /// An input slot cannot be filled.
+    #[error("input {slot} of {job}: {message}")]
+    Input {
+        /// The job's id.
+        job: String,
+        /// The slot.
+        slot: String,
+        /// What is wrong, with a hint.
+        message: String,
+    },
+    /// A pipeline file makes no sense.
+    #[error("{}: {message}", path.display())]
+    Pipeline {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with a hint.
+        message: String,
+    },
+    /// A unit failed.
+    #[error("{item}: {source}")]
+    Unit {
+        /// The item.
+        item: String,
+        /// Why.
+        source: JobError,
+    },
+    /// Units of a job failed; the others are done and kept.
+    #[error("job {job}: {} of {of} items failed\n{}", failures.len(), failures.iter().map(|(item, why)| format!("  {item}: {why}")).collect::<Vec<_>>().join("\n"))]
+    Failed {
+        /// The job.
+        job: JobNumber,
+        /// Number of items.
+        of: usize,
+        /// What failed and why.
+        failures: Vec<(String, String)>,
+    },
+    /// Somebody asked it to stop.
+    #[error("cancelled")]
+    Cancelled,
+    /// The project could not be read or written.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// A file of a stand-alone run.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,150 @@
+//! Runs a job on plain files, without a project, into a directory.
+//!
+//! Each unit is written aside and moved into the directory by one rename, so that a directory never
+//! holds half a result; `thon.json` beside the results says what was run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use thon_contract::{Context, JobError, UnitOutputs};
+
+use crate::inputs::resolve;
+use crate::run::{Settings, plan_standalone};
+use crate::workspace::{UnitProgress, UnitWorkspace};
+use crate::{Catalogue, EngineError, Event, JobSpec, Observer};
+
+/// Name of the record of a stand-alone run.
+const RECORD: &str = "thon.json";
+
+/// Runs a job on plain files and writes its outputs into `output`; returns the outputs by item.
+///
+/// # Errors
+/// Refused parameters or inputs, failed units, or a directory that already holds a result.
+pub fn run_standalone(
+    catalogue: &Catalogue,
+    spec: &JobSpec,
+    output: &Path,
+    observer: &dyn Observer,
+    settings: Settings,
+) -> Result<BTreeMap<String, UnitOutputs>, EngineError> {
+    let job = catalogue.find(&spec.operation)?;
+    let params = job
+        .complete_params(&spec.parameters)
+        .map_err(EngineError::Refused)?;
+    let here = std::env::current_dir().map_err(|e| file_error(Path::new("."), e))?;
+    let inputs = resolve(job, &spec.inputs, None, &here)?;
+    let plan = plan_standalone(job, &params, &inputs, &here)?;
+    observer.tell(Event::Started {
+        job: None,
+        operation: job.id(),
+        units: plan.units.len(),
+    });
+    let output = here.join(output);
+    std::fs::create_dir_all(&output).map_err(|e| file_error(&output, e))?;
+    let record = output.join(RECORD);
+    if record.exists() {
+        let exists = std::io::Error::new(
+            std::io::ErrorKind::AlreadyExists,
+            "the directory already holds a result\nhint: choose another, or remove it first",
+        );
+        return Err(file_error(&output, exists));
+    }
+    let several = plan.units.len() > 1;
+    let mut results = BTreeMap::new();
+    for unit in &plan.units {
+        observer.tell(Event::Running { item: &unit.item });
+        let aside = output.join(format!(".{}.partial", unit.item));
+        let _ = std::fs::remove_dir_all(&aside);
+        std::fs::create_dir_all(&aside).map_err(|e| file_error(&aside, e))?;
+        let place = if several {
+            output.join(&unit.item)
+        } else {
+            output.clone()
+        };
+        let workspace = UnitWorkspace {
+            root: here.clone(),
+            scratch: aside.clone(),
+            published: place.clone(),
+        };
+        let never = || false;
+        let progress = UnitProgress::new(&unit.item, observer, &never);
+        let context = Context::new(&workspace, &progress, settings.memory);
+        let outcome = checked_run(job, &params, &unit.inputs, &context, observer);
+        let notes = context.take_notes();
+        match outcome {
+            Ok(outputs) => {
+                publish(&aside, &place, several)?;
+                observer.tell(Event::Finished {
+                    item: &unit.item,
+                    notes: &notes,
+                });
+                results.insert(unit.item.clone(), outputs);
+            }
+            Err(source) => {
+                let _ = std::fs::remove_dir_all(&aside);
+                return Err(match source {
+                    JobError::Cancelled => EngineError::Cancelled,
+                    JobError::Refused(findings) => EngineError::Refused(findings),
+                    source => EngineError::Unit {
+                        item: unit.item.clone(),
+                        source,
+                    },
+                });
+            }
+        }
+    }
+    let told = json!({
+        "operation": job.id(), "version": job.version(), "parameters": params,
+        "inputs": spec.inputs, "outputs": results,
+    });
+    let text = serde_json::to_vec_pretty(&told).expect("records are plain data");
+    std::fs::write(&record, text).map_err(|e| file_error(&record, e))?;
+    observer.tell(Event::Done {
+        job: None,
+        operation: job.id(),
+        items: results.len() as u64,
+    });
+    Ok(results)
+}
+
+fn checked_run(
+    job: &dyn thon_contract::AnyJob,
+    params: &Value,
+    inputs: &thon_contract::UnitInputs,
+    context: &Context,
+    observer: &dyn Observer,
+) -> Result<UnitOutputs, JobError> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = job
+        .check(params, inputs, context)
+        .into_iter()
+        .partition(thon_contract::Finding::is_error);
+    for finding in &warnings {
+        observer.tell(Event::Warning { finding });
+    }
+    if !errors.is_empty() {
+        return Err(JobError::Refused(errors));
+    }
+    job.run(params, inputs, context)
+}
+
+/// Moves what a unit wrote to where it belongs.
+fn publish(aside: &Path, place: &Path, several: bool) -> Result<(), EngineError> {
+    if several {
+        return std::fs::rename(aside, place).map_err(|e| file_error(place, e));
+    }
+    let entries = std::fs::read_dir(aside).map_err(|e| file_error(aside, e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| file_error(aside, e))?;
+        let target = place.join(entry.file_name());
+        std::fs::rename(entry.path(), &target).map_err(|e| file_error(&target, e))?;
+    }
+    std::fs::remove_dir(aside).map_err(|e| file_error(aside, e))
+}
+
+fn file_error(path: &Path, source: std::io::Error) -> EngineError {
+    EngineError::File {
+        path: PathBuf::from(path),
+        source,
+    }
+}
