@@ -12,7 +12,10 @@ use crate::statistics::{self, Pixels};
 const MOTIVE_LIST_COLUMNS: usize = 20;
 
 /// Describes an EM file.
-pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+pub(crate) fn describe(
+    input: &Input<'_>,
+    description: &mut Description,
+) -> Result<(), InspectError> {
     let failed = |error| input.image_error(error);
     let file = EmFile::from_source(input.source()?).map_err(failed)?;
     let header = file.header();
@@ -32,11 +35,17 @@ pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Resu
     description.summary = if motive_list {
         format!("EM motive list, {rows} particles")
     } else {
-        format!("EM volume, {columns} × {rows} × {sections}, {}", type_name(header.sample_kind))
+        format!(
+            "EM volume, {columns} × {rows} × {sections}, {}",
+            type_name(header.sample_kind)
+        )
     };
     let promised = header.file_bytes().unwrap_or(u64::MAX);
     if input.len() > promised {
-        description.doubt(format!("{} bytes follow the last sample", input.len() - promised));
+        description.doubt(format!(
+            "{} bytes follow the last sample",
+            input.len() - promised
+        ));
     }
     if header.sample_kind.is_complex() {
         description.doubt("complex samples: no statistics");
@@ -47,7 +56,12 @@ pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Resu
         return Ok(());
     }
     let read = |_, _, _| file.read_all();
-    let whole = Pixels { sections: 1, rows: 1, columns: sections * rows * columns, read: &read };
+    let whole = Pixels {
+        sections: 1,
+        rows: 1,
+        columns: sections * rows * columns,
+        read: &read,
+    };
     statistics::add(&whole, description).map_err(failed)?;
     Ok(())
 }

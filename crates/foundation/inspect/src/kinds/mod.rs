@@ -2,12 +2,15 @@
 
 mod archives;
 mod atoms;
+mod dm;
 mod documents;
 mod dynamo;
 mod eer;
+mod em;
 mod imod;
 mod mdoc;
 mod mrc;
+mod npy;
 mod spider;
 mod star;
 mod tables;
@@ -27,6 +30,9 @@ pub(crate) fn describe(
     match kind {
         Kind::Mrc => mrc::describe(input, description),
         Kind::Tiff => tiff::describe(input, description),
+        Kind::Em => em::describe(input, description),
+        Kind::DigitalMicrograph => dm::describe(input, description),
+        Kind::Npy | Kind::CryosparcTable => npy::describe(input, description),
         Kind::Eer => eer::describe(input, description),
         Kind::ImodModel => imod::model(input, description),
         Kind::Defocus => imod::defocus(input, description),

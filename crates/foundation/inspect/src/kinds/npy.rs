@@ -13,7 +13,10 @@ use crate::statistics::{self, Pixels};
 const MOST_NAMES: usize = 200;
 
 /// Describes an npy file; a structured one is a table.
-pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+pub(crate) fn describe(
+    input: &Input<'_>,
+    description: &mut Description,
+) -> Result<(), InspectError> {
     let failed = |error: ImageError| input.image_error(error);
     let array = NpyArray::from_source(input.source()?).map_err(failed)?;
     let fields = array.fields();
@@ -21,21 +24,37 @@ pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Resu
     if plain {
         return plain_array(&array, input, description);
     }
-    let particles = fields.iter().any(|field| field.name == "uid" || field.name.contains('/'));
-    description.kind = if particles { Kind::CryosparcTable } else { Kind::Npy };
+    let particles = fields
+        .iter()
+        .any(|field| field.name == "uid" || field.name.contains('/'));
+    description.kind = if particles {
+        Kind::CryosparcTable
+    } else {
+        Kind::Npy
+    };
     let rows = array.elements();
     let facts = &mut description.facts;
     facts.set("rows", rows);
     facts.set("fields", fields.len());
-    let names: Vec<Value> = fields.iter().take(MOST_NAMES).map(|field| json!(field.name)).collect();
+    let names: Vec<Value> = fields
+        .iter()
+        .take(MOST_NAMES)
+        .map(|field| json!(field.name))
+        .collect();
     facts.set("field_names", names);
-    let what = if particles { "cryoSPARC table" } else { "NumPy table" };
+    let what = if particles {
+        "cryoSPARC table"
+    } else {
+        "NumPy table"
+    };
     description.summary = format!("{what}, {rows} rows × {} fields", fields.len());
     if rows == 0 {
         description.doubt("the table has no rows");
         return Ok(());
     }
-    let size = fields.iter().find(|field| field.name.ends_with("/psize_A") && field.shape.is_empty());
+    let size = fields
+        .iter()
+        .find(|field| field.name.ends_with("/psize_A") && field.shape.is_empty());
     if let Some(field) = size {
         let values = array.column(&field.name).map_err(failed)?.into_f32();
         description.facts.set("pixel_size", f64::from(values[0]));
@@ -47,7 +66,10 @@ pub(crate) fn describe(input: &Input<'_>, description: &mut Description) -> Resu
 }
 
 fn repeated_ids(array: &NpyArray<'_>, description: &mut Description) -> Result<(), ImageError> {
-    let has_ids = array.fields().iter().any(|field| field.name == "uid" && matches!(field.kind, FieldKind::Number(..)));
+    let has_ids = array
+        .fields()
+        .iter()
+        .any(|field| field.name == "uid" && matches!(field.kind, FieldKind::Number(..)));
     if !has_ids {
         return Ok(());
     }
@@ -61,7 +83,11 @@ fn repeated_ids(array: &NpyArray<'_>, description: &mut Description) -> Result<(
     Ok(())
 }
 
-fn plain_array(array: &NpyArray<'_>, input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+fn plain_array(
+    array: &NpyArray<'_>,
+    input: &Input<'_>,
+    description: &mut Description,
+) -> Result<(), InspectError> {
     let shape = array.shape();
     let kind = array.fields()[0].kind;
     description.kind = Kind::Npy;
@@ -74,10 +100,20 @@ fn plain_array(array: &NpyArray<'_>, input: &Input<'_>, description: &mut Descri
         return Ok(());
     }
     let read = |_, _, _| array.read_f32();
-    let whole = Pixels { sections: 1, rows: 1, columns: array.elements(), read: &read };
+    let whole = Pixels {
+        sections: 1,
+        rows: 1,
+        columns: array.elements(),
+        read: &read,
+    };
     let found = statistics::add(&whole, description).map_err(|error| input.image_error(error))?;
     if let Some(found) = found {
-        description.summary = format!("{}, {} to {}", description.summary, short(found.min), short(found.max));
+        description.summary = format!(
+            "{}, {} to {}",
+            description.summary,
+            short(found.min),
+            short(found.max)
+        );
     }
     Ok(())
 }
