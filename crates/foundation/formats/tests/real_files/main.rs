@@ -11,3 +11,5 @@ mod mdoc;
 mod shared_data;
 #[cfg(test)]
 mod star;
+#[cfg(test)]
+mod tables;
