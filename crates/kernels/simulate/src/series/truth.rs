@@ -1,0 +1,127 @@
+//! Draws the true geometry, contrast transfer and exposure of each image.
+
+use rand::RngExt;
+use rand_distr::StandardNormal;
+use thon_compute::random::ChaCha8Rng;
+use thon_compute::seed_stream;
+use thon_geometry::TiltGeometry;
+use thon_geometry::glam::{DMat2, DQuat, DVec2, DVec3};
+use thon_model::{Carried, Ctf, DefocusHand, TiltImage, TiltSeries};
+use thon_units::{Angstrom, Degrees, Dose};
+
+use crate::SimulationOptions;
+use crate::scheme::tilt_angles;
+
+/// Normal of the ice layer in the specimen frame.
+pub(super) fn ice_normal(options: &SimulationOptions) -> DVec3 {
+    let about_x = DQuat::from_rotation_x(options.ice_x_tilt.radians().0);
+    DQuat::from_rotation_y(options.ice_y_tilt.radians().0) * about_x * DVec3::Z
+}
+
+/// Fraction of electrons that ice lets through when its normal has the component `cosine` along the beam.
+pub(super) fn transmission(options: &SimulationOptions, cosine: f64) -> f64 {
+    if options.mean_free_path.0 == 0.0 {
+        return 1.0;
+    }
+    let path = options.ice_thickness.0 / cosine.abs().max(0.01);
+    (-path / options.mean_free_path.0).exp()
+}
+
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    random.sample(StandardNormal)
+}
+
+/// The true series, its images in ascending order of nominal tilt.
+pub(super) fn tilt_series(name: &str, options: &SimulationOptions, seed: u64) -> TiltSeries {
+    let angles = tilt_angles(options.tilt_min.0, options.tilt_max.0, options.tilt_step.0);
+    let order = options
+        .tilt_scheme
+        .order(&angles, options.tilt_start.0, options.tilt_group);
+    let mut rank = vec![0; angles.len()];
+    for (position, index) in order.into_iter().enumerate() {
+        rank[index] = position;
+    }
+    let images = angles
+        .iter()
+        .zip(rank)
+        .enumerate()
+        .map(|(index, (angle, rank))| tilt_image(options, index, Degrees(*angle), rank, seed))
+        .collect();
+    let depth = (options.ice_thickness.0 * 1.5 / options.pixel_size.0).ceil() as usize;
+    TiltSeries {
+        name: name.to_owned(),
+        pixel_size: options.pixel_size,
+        image_size: options.image_size(),
+        volume_size: Some([depth.max(16), options.image_height, options.image_width]),
+        optics: options.optics(),
+        nominal_tilt_axis_angle: None,
+        defocus_hand: Some(DefocusHand {
+            sign: options.defocus_hand.into(),
+            evidence: "simulated".to_owned(),
+        }),
+        images,
+        carried: Carried::default(),
+        carried_global: Carried::default(),
+    }
+}
+
+fn tilt_image(
+    options: &SimulationOptions,
+    index: usize,
+    nominal: Degrees,
+    rank: usize,
+    seed: u64,
+) -> TiltImage {
+    let mut random = seed_stream(seed, "simulate/geometry", index as u64);
+    let mut draw = |sigma: f64| sigma * normal(&mut random);
+    let tilt_angle = nominal + Degrees(draw(options.tilt_angle_sigma.0));
+    let axis = options.tilt_axis_angle + Degrees(draw(options.tilt_axis_sigma.0));
+    let magnification = 1.0 + draw(options.magnification_sigma);
+    let shift = DVec2::new(draw(options.shift_sigma.0), draw(options.shift_sigma.0));
+    let defocus = options.defocus + Angstrom(draw(options.defocus_sigma.0));
+    let geometry = TiltGeometry {
+        x_tilt: options.x_tilt.radians(),
+        tilt_angle: tilt_angle.radians(),
+        tilt_axis_angle: axis.radians(),
+        affine: DMat2::IDENTITY * magnification,
+        shift,
+    };
+    let ice = geometry.rotation().apply(ice_normal(options));
+    let scale = (transmission(options, ice.z) / transmission(options, 1.0)).sqrt();
+    TiltImage {
+        acquisition_index: Some(rank),
+        exposure: Some(options.dose_per_tilt),
+        geometry: Some(geometry),
+        ctf: Some(Ctf {
+            defocus_u: defocus + options.astigmatism * 0.5,
+            defocus_v: defocus - options.astigmatism * 0.5,
+            defocus_angle: options.astigmatism_angle.radians(),
+            phase_shift: options.phase_shift.radians(),
+            scale,
+            b_factor: options.b_factor,
+        }),
+        ..TiltImage::new(
+            nominal.radians(),
+            Dose(options.dose_per_tilt.0 * rank as f64),
+        )
+    }
+}
+
+/// Straight drift of each image, centred on zero, in Å.
+pub(super) fn frame_shifts(
+    options: &SimulationOptions,
+    images: usize,
+    seed: u64,
+) -> Vec<Vec<DVec2>> {
+    (0..images)
+        .map(|index| {
+            let mut random = seed_stream(seed, "simulate/drift", index as u64);
+            let direction: f64 = random.random::<f64>() * std::f64::consts::TAU;
+            let step = DVec2::from_angle(direction) * options.drift.0;
+            let frames = options.frames as f64;
+            (0..options.frames)
+                .map(|frame| step * ((frame as f64 + 0.5) / frames - 0.5))
+                .collect()
+        })
+        .collect()
+}
