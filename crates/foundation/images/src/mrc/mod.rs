@@ -8,8 +8,11 @@ mod decode;
 mod extended;
 mod fei;
 mod header;
+mod header_bytes;
 mod mode;
 mod reader;
+mod slab_writer;
+mod spec;
 mod statistics;
 mod writer;
 
@@ -17,7 +20,9 @@ pub use extended::{ExtendedHeader, SectionMetadata};
 pub use header::{AxisOrder, HEADER_BYTES, ImodFields, MrcHeader, MrcKind};
 pub use mode::MrcMode;
 pub use reader::{Mrc, MrcFile};
+pub use slab_writer::MrcSlabWriter;
+pub use spec::MrcSpec;
 pub use statistics::Statistics;
-pub use writer::{MrcSpec, MrcWriter, WriteSummary, write_stack, write_volume};
+pub use writer::{MrcWriter, WriteSummary, write_stack, write_volume};
 
 pub(crate) const FORMAT: &str = "MRC";
