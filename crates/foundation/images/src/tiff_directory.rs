@@ -168,6 +168,15 @@ impl Directories {
     }
 }
 
+impl Entry {
+    /// Whether all values lie inside the file.
+    pub(crate) fn is_inside(&self, source: &ByteSource<'_>) -> bool {
+        let bytes = self.count.checked_mul(type_bytes(self.kind));
+        let end = bytes.and_then(|bytes| self.offset.checked_add(bytes));
+        end.is_some_and(|end| end <= source.len())
+    }
+}
+
 impl Layout {
     /// The directory at `offset` and the offset of the next.
     fn directory(&self, source: &ByteSource<'_>, offset: u64) -> Option<(Directory, u64)> {

@@ -115,7 +115,7 @@ impl<'s> Walker<'s> {
             [ARRAY, STRUCTURE, .., count] => {
                 let kinds = self.structure_kinds(&description[1..description.len() - 1])?;
                 let one: u64 = kinds.iter().map(|k| k.bytes() as u64).sum();
-                let bytes = one.checked_mul(*count).unwrap_or(u64::MAX);
+                let bytes = one.saturating_mul(*count);
                 self.skip(bytes)?;
                 Ok(Tag::Structures {
                     count: *count,
@@ -148,7 +148,7 @@ impl<'s> Walker<'s> {
 
     fn array(&mut self, kind: SampleKind, count: u64) -> Result<Tag, ImageError> {
         let offset = self.position;
-        let bytes = count.checked_mul(kind.bytes() as u64).unwrap_or(u64::MAX);
+        let bytes = count.saturating_mul(kind.bytes() as u64);
         if kind == SampleKind::U16 && count <= LONGEST_TEXT {
             let order = self.order;
             let raw = self.take(bytes as usize)?;

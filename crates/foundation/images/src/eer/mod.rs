@@ -17,10 +17,12 @@ mod bits;
 mod decode;
 mod encode;
 mod reader;
+mod render;
 mod writer;
 
 pub use encode::Electron;
-pub use reader::{EerFile, FractionPlan, Rendered, SkippedFrame, SuperResolution};
+pub use reader::{EerFile, SkippedFrame};
+pub use render::{FractionPlan, Rendered, SuperResolution};
 pub use writer::{EerSpec, EerWriter};
 
 pub(crate) const FORMAT: &str = "EER";

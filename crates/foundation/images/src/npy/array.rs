@@ -5,6 +5,9 @@ use std::path::Path;
 use super::{FORMAT, FieldKind, NpyField, NpyHeader};
 use crate::{ByteOrder, ByteSource, ImageError, SampleKind, Samples, sample};
 
+/// Turns the bytes of one value into text.
+type TextOf = Box<dyn Fn(&[u8]) -> String>;
+
 /// An open, complete npy array.
 #[derive(Debug)]
 pub struct NpyArray<'a> {
@@ -133,7 +136,7 @@ impl<'a> NpyArray<'a> {
                 self.elements.min(self.source.len() as usize)
             ]);
         }
-        let text: Box<dyn Fn(&[u8]) -> String> = match field.kind {
+        let text: TextOf = match field.kind {
             FieldKind::Bytes(_) => Box::new(|raw| {
                 String::from_utf8_lossy(raw)
                     .trim_end_matches('\0')

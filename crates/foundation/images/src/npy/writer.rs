@@ -63,11 +63,11 @@ pub fn write_records(
     }
     let mut list = Vec::new();
     for field in fields {
-        if field.name.is_empty() || field.name.contains(['\'', '\\']) {
+        if field.name.is_empty() || !field.name.is_ascii() || field.name.contains(['\'', '\\']) {
             return Err(ImageError::bad_data(
                 FORMAT,
                 "field name",
-                "text without quotes",
+                "ASCII without quotes",
                 &field.name,
             ));
         }
@@ -86,7 +86,9 @@ pub fn write_records(
 
 fn type_string(kind: FieldKind) -> Result<String, ImageError> {
     let text = match kind {
-        FieldKind::Number(_, ByteOrder::Big) | FieldKind::Unicode(_, ByteOrder::Big) => None,
+        FieldKind::Number(SampleKind::ComplexI16, _)
+        | FieldKind::Number(_, ByteOrder::Big)
+        | FieldKind::Unicode(_, ByteOrder::Big) => None,
         FieldKind::Number(SampleKind::U8, _) => Some("|u1".into()),
         FieldKind::Number(SampleKind::I8, _) => Some("|i1".into()),
         FieldKind::Number(SampleKind::U16, _) => Some("<u2".into()),
@@ -99,7 +101,6 @@ fn type_string(kind: FieldKind) -> Result<String, ImageError> {
         FieldKind::Number(SampleKind::F32, _) => Some("<f4".into()),
         FieldKind::Number(SampleKind::F64, _) => Some("<f8".into()),
         FieldKind::Number(SampleKind::ComplexF32, _) => Some("<c8".into()),
-        FieldKind::Number(SampleKind::ComplexI16, _) => None,
         FieldKind::Boolean => Some("|b1".into()),
         FieldKind::Bytes(n) => Some(format!("|S{n}")),
         FieldKind::Unicode(n, _) => Some(format!("<U{n}")),
@@ -112,20 +113,19 @@ fn type_string(kind: FieldKind) -> Result<String, ImageError> {
 }
 
 fn tuple(shape: &[usize]) -> String {
-    match shape {
-        [single] => format!("({single},)"),
-        _ => {
-            let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-            format!("({})", sizes.join(", "))
-        }
+    if let [single] = shape {
+        return format!("({single},)");
     }
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    format!("({})", sizes.join(", "))
 }
 
 /// Magic, version, length and header text, padded so that the data start at a multiple of 64 bytes.
 fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let shape = tuple(shape);
     let mut text = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
-    let short = text.len() + 1 + 10 + 64 <= usize::from(u16::MAX);
+    // Version 1 has 16 bits for the length of the text, padding included.
+    let short = text.len() < 65_000;
     let before = if short { 10 } else { 12 };
     let padded = (before + text.len() + 1).next_multiple_of(64) - before;
     text.extend(std::iter::repeat_n(' ', padded - text.len() - 1));

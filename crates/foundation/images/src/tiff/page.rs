@@ -48,6 +48,10 @@ impl TiffPage {
         directories: &Directories,
         directory: &Directory,
     ) -> Result<Self, String> {
+        // The decoder would set memory aside for the values of every tag.
+        if let Some((tag, _)) = directory.iter().find(|(_, entry)| !entry.is_inside(source)) {
+            return Err(format!("the values of tag {tag} are not inside the file"));
+        }
         let number = |tag| directories.integer(source, directory, tag);
         let size = number(WIDTH)
             .zip(number(HEIGHT))

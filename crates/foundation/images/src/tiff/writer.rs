@@ -141,24 +141,24 @@ impl<W: Write + Seek> TiffWriter<W> {
         }
         match self.spec.sample {
             TiffSample::U8 => {
-                let samples = self.quantised(page, 0.0, 255.0).map(|v| v as u8).collect();
-                self.append::<Gray8>(samples)
+                let samples: Vec<_> = self.quantised(page, 0.0, 255.0).map(|v| v as u8).collect();
+                self.append::<Gray8>(&samples)
             }
             TiffSample::U16 => {
-                let samples = self
+                let samples: Vec<_> = self
                     .quantised(page, 0.0, 65535.0)
                     .map(|v| v as u16)
                     .collect();
-                self.append::<Gray16>(samples)
+                self.append::<Gray16>(&samples)
             }
             TiffSample::I16 => {
-                let samples = self
+                let samples: Vec<_> = self
                     .quantised(page, -32768.0, 32767.0)
                     .map(|v| v as i16)
                     .collect();
-                self.append::<GrayI16>(samples)
+                self.append::<GrayI16>(&samples)
             }
-            TiffSample::F32 => self.append::<Gray32Float>(page.to_vec()),
+            TiffSample::F32 => self.append::<Gray32Float>(page),
         }
     }
 
@@ -194,17 +194,15 @@ impl<W: Write + Seek> TiffWriter<W> {
         })
     }
 
-    fn append<C: ColorType>(&mut self, samples: Vec<C::Inner>) -> Result<(), ImageError>
+    fn append<C: ColorType>(&mut self, samples: &[C::Inner]) -> Result<(), ImageError>
     where
         [C::Inner]: TiffValue,
     {
         let result = match &mut self.encoder {
             Encoder::Standard(encoder) => {
-                append_to::<C, _, _>(encoder, &self.spec, self.pages, &samples)
+                append_to::<C, _, _>(encoder, &self.spec, self.pages, samples)
             }
-            Encoder::Big(encoder) => {
-                append_to::<C, _, _>(encoder, &self.spec, self.pages, &samples)
-            }
+            Encoder::Big(encoder) => append_to::<C, _, _>(encoder, &self.spec, self.pages, samples),
         };
         result.map_err(failed)?;
         self.pages += 1;

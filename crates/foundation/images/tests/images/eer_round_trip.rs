@@ -63,8 +63,8 @@ fn counted(spec: &EerSpec, frames: &[Vec<Electron>], resolution: SuperResolution
     let columns = spec.width * factor;
     let mut image = vec![0.0; (columns * spec.height * factor) as usize];
     for e in frames.iter().flatten() {
-        let x = e.x * factor >> spec.coding.horizontal_bits;
-        let y = e.y * factor >> spec.coding.vertical_bits;
+        let x = (e.x * factor) >> spec.coding.horizontal_bits;
+        let y = (e.y * factor) >> spec.coding.vertical_bits;
         image[(y * columns + x) as usize] += 1.0;
     }
     image

@@ -190,7 +190,7 @@ fn agard_and_old_fei_extended_headers() {
     assert_eq!(sections[1].tilt_angle, Some(3.5));
     assert_eq!(integers, [[7], [8]]);
 
-    let mut floats = vec![0.0f32; 32];
+    let mut floats = [0.0f32; 32];
     (floats[0], floats[7], floats[11]) = (-12.0, -3e-6, 2.5e-10);
     let mut bytes = file(
         [1, 1, 1],

@@ -161,7 +161,9 @@ fn real_files_agree_with_the_manifest() {
             dims = shape[1..].to_vec();
         }
         let mut sorted = [dims.clone(), stated.clone()];
-        sorted.iter_mut().for_each(|d| d.sort_unstable());
+        for dims in &mut sorted {
+            dims.sort_unstable();
+        }
         assert_eq!(sorted[0], sorted[1], "{}: {shape:?} {stated:?}", fact.file);
         let data: Vec<f32> = stack.read_pages(0..stack.pages()).unwrap().concat();
         let statistics = Statistics::of(&data);
