@@ -1,7 +1,8 @@
 //! A unit of work: its identity, its files, and whether they are still there.
 //!
-//! The key is BLAKE3 over the canonical JSON of all that affects the bytes; equal keys promise equal bytes,
-//! which gives resume and cache with one mechanism. Threads, paths, titles and times are no part of it.
+//! The key is BLAKE3 over the canonical JSON of all that affects the result; equal keys promise the same result,
+//! byte for byte within one job (files may name their own place in the project). That gives resume and cache
+//! with one mechanism. Threads, paths, titles and times are no part of it.
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};

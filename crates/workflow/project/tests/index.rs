@@ -106,6 +106,33 @@ fn index_that_fell_behind_is_brought_up_to_date() {
 }
 
 #[test]
+fn index_that_missed_one_unit_is_brought_up_to_date() {
+    let place = scratch();
+    let durable = Durable::default();
+    let project = Project::create(&durable, place.path()).unwrap();
+    let job = project
+        .create_job(request("a.b", "c", &[], &Value::Null))
+        .unwrap()
+        .job;
+    drop(project.start_attempt(job).unwrap());
+    drop(project);
+    let old = fs::read(index_file(place.path())).unwrap();
+    let lines = place.path().join("jobs/00001-b/attempt-1/units.jsonl");
+    let other = scratch();
+    Script::new(Durable::default(), other.path()).run().unwrap();
+    let line = fs::read(
+        other
+            .path()
+            .join("jobs/00001-simulate/attempt-1/units.jsonl"),
+    )
+    .unwrap();
+    fs::write(&lines, line).unwrap();
+    fs::write(index_file(place.path()), old).unwrap();
+    let found = dump(place.path());
+    assert_eq!(found["unit"].as_array().unwrap().len(), 2);
+}
+
+#[test]
 fn rebuild_and_reader_see_the_same() {
     let (place, live) = finished();
     let durable = Durable::default();

@@ -4,6 +4,7 @@
     reason = "the script of the test is no test function itself"
 )]
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use thon_project::layout::{self, job_directory, job_number, unit_directory};
@@ -14,7 +15,7 @@ use thon_project::{
 
 #[expect(dead_code, reason = "each test file uses a part of the script")]
 mod script;
-use script::promises::{reference, results};
+use script::promises::{reference, results, resume_and_compare};
 use script::{Script, identity, request, scratch};
 
 fn empty_draft() -> ManifestDraft {
@@ -219,22 +220,64 @@ fn a_manifest_of_another_request_is_no_result() {
 }
 
 #[test]
-fn a_unit_whose_file_is_gone_is_done_again_and_heals() {
-    let place = scratch();
-    let durable = Durable::default();
+fn a_unit_whose_file_is_gone_or_short_is_done_again_and_heals() {
     let reference = reference();
-    Script::new(durable.clone(), place.path()).run().unwrap();
-    let manifest = place.path().join("jobs/00002-merge/manifest.json");
-    fs::remove_file(&manifest).unwrap();
-    let unit = results(place.path())
-        .into_keys()
-        .find(|name| name.contains("merged") && name.ends_with("stack.mrc"))
+    let breakages: [fn(&Path); 2] = [
+        |file| fs::remove_file(file).unwrap(),
+        |file| fs::write(file, "short").unwrap(),
+    ];
+    for break_file in breakages {
+        let place = scratch();
+        let durable = Durable::default();
+        Script::new(durable.clone(), place.path()).run().unwrap();
+        fs::remove_file(place.path().join("jobs/00002-merge/manifest.json")).unwrap();
+        let unit = results(place.path())
+            .into_keys()
+            .find(|name| name.contains("merged") && name.ends_with("stack.mrc"))
+            .unwrap();
+        break_file(&place.path().join("jobs").join(unit));
+        let mut again = Script::new(durable, place.path());
+        again.run().unwrap();
+        assert_eq!(again.computed.len(), 1);
+        assert_eq!(results(place.path()), reference);
+    }
+}
+
+#[test]
+fn what_no_record_speaks_for_is_swept_away() {
+    let place = scratch();
+    let reference = reference();
+    Script::new(Durable::default(), place.path()).run().unwrap();
+    let job = place.path().join("jobs/00002-merge");
+    fs::remove_file(job.join("manifest.json")).unwrap();
+    // Published by a process that was killed before the line, for work that is no longer asked for.
+    fs::create_dir_all(job.join("units/older-0123456789abcdef/tables")).unwrap();
+    fs::write(job.join("units/older-0123456789abcdef/tables/x"), "x").unwrap();
+    fs::write(job.join("units/stray"), "x").unwrap();
+    fs::create_dir_all(job.join("attempt-1/work/0-half")).unwrap();
+    fs::write(job.join(".manifest.json.tmp"), "{").unwrap();
+    resume_and_compare(place.path(), &reference, &[], "strays");
+}
+
+#[test]
+fn a_unit_knows_where_it_will_lie() {
+    let place = scratch();
+    let project = Project::create(&Durable::default(), place.path()).unwrap();
+    let job = project
+        .create_job(request("a.b", "c", &[], &json!({})))
+        .unwrap()
+        .job;
+    let attempt = project.start_attempt(job).unwrap();
+    let work = attempt
+        .begin_unit(identity("a.b", Value::Null), "item")
         .unwrap();
-    fs::remove_file(place.path().join("jobs").join(unit)).unwrap();
-    let mut again = Script::new(durable, place.path());
-    again.run().unwrap();
-    assert_eq!(again.computed.len(), 1);
-    assert_eq!(results(place.path()), reference);
+    let destination = work.destination().clone();
+    assert!(!destination.under(place.path()).exists());
+    let record = attempt
+        .publish_unit(work, Value::Null, Value::Null)
+        .unwrap();
+    assert_eq!(record.directory, destination);
+    assert!(destination.under(place.path()).is_dir());
 }
 
 #[test]

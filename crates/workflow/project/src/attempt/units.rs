@@ -19,6 +19,7 @@ pub struct UnitWork {
     item: String,
     identity: UnitIdentity,
     path: PathBuf,
+    destination: ProjectPath,
     began: Instant,
 }
 
@@ -26,6 +27,11 @@ impl UnitWork {
     /// The unit's private directory, empty at first.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where the directory will lie after publishing, relative to the project.
+    pub fn destination(&self) -> &ProjectPath {
+        &self.destination
     }
 }
 
@@ -54,20 +60,26 @@ impl Attempt {
     /// Makes the private directory of a unit.
     pub fn begin_unit(&self, identity: UnitIdentity, item: &str) -> Result<UnitWork, ProjectError> {
         let number = self.works.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{number}-{}", layout::unit_directory(item, &identity.key()));
-        let path = self.directory.join(layout::WORK).join(name);
+        let name = layout::unit_directory(item, &identity.key());
+        let inner = ProjectPath::new(format!("{}/{name}", layout::UNITS))?;
+        let path = self
+            .directory
+            .join(layout::WORK)
+            .join(format!("{number}-{name}"));
         self.durable.create_directory(&path, Access::Shared)?;
         Ok(UnitWork {
             item: item.to_string(),
             identity,
             path,
+            destination: self.job_directory.join(&inner),
             began: Instant::now(),
         })
     }
 
     /// Makes the unit durable and visible, and records it; returns only when all of it survives a power cut.
     ///
-    /// `result` and `metrics` must be the same for equal identities; durations do not belong there.
+    /// `result` and `metrics` must be the same for equal identities done in the same job; durations do not
+    /// belong there.
     pub fn publish_unit(
         &self,
         work: UnitWork,
@@ -78,16 +90,11 @@ impl Attempt {
         canonical::sort_keys(&mut metrics);
         let files = seal(&self.durable, &work.path)?;
         let key = work.identity.key();
-        let name = ProjectPath::new(format!(
-            "{}/{}",
-            layout::UNITS,
-            layout::unit_directory(&work.item, &key)
-        ))?;
-        let directory = self.job_directory.join(&name);
         let UnitWork {
             item,
             identity,
             path,
+            destination: directory,
             began,
         } = work;
         let seconds = began.elapsed().as_secs_f64();
