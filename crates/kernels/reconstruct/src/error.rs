@@ -84,7 +84,7 @@ impl ReconstructError {
     /// A parameter outside its range.
     pub(crate) fn parameter(
         field: &'static str,
-        found: impl ToString,
+        found: &dyn std::fmt::Display,
         expected: &'static str,
     ) -> Self {
         Self::Parameter {

@@ -1,4 +1,8 @@
 //! Loops that do nothing but multiply and add, or read: the hardware floor that the benches print beside the kernels.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function loses its target features"
+)]
 
 use bytemuck::Zeroable;
 use pulp::{Simd, WithSimd};

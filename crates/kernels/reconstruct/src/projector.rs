@@ -58,7 +58,7 @@ impl Projector {
             if !(size.is_finite() && size > 0.0) {
                 return Err(ReconstructError::parameter(
                     field,
-                    size,
+                    &size,
                     "a positive number of Å",
                 ));
             }
@@ -86,19 +86,7 @@ impl Projector {
             for y in 0..ny {
                 let line = self.line(view, y, z);
                 let row = &volume[(z * ny + y) * nx..][..nx];
-                for (x, &value) in row.iter().enumerate() {
-                    if value == 0.0 {
-                        continue;
-                    }
-                    if let Some((pixel, weights)) = self.footprint(&line, x) {
-                        let value = value * self.scale();
-                        for (offset, weight) in self.corners().into_iter().zip(weights) {
-                            if weight != 0.0 {
-                                image[pixel + offset] += weight * value;
-                            }
-                        }
-                    }
-                }
+                self.splat(&line, row, &mut image);
             }
         }
         Ok(image)
@@ -144,21 +132,40 @@ impl Projector {
             .enumerate()
             .for_each(|(z, plane)| {
                 for (y, row) in plane.chunks_mut(nx).enumerate() {
-                    let line = self.line(view, y, z);
-                    for (x, voxel) in row.iter_mut().enumerate() {
-                        if let Some((pixel, weights)) = self.footprint(&line, x) {
-                            let mut sum = 0.0;
-                            for (offset, weight) in self.corners().into_iter().zip(weights) {
-                                if weight != 0.0 {
-                                    sum += weight * image[pixel + offset];
-                                }
-                            }
-                            *voxel += sum * self.scale();
-                        }
-                    }
+                    self.gather(&self.line(view, y, z), image, row);
                 }
             });
         Ok(())
+    }
+
+    /// Spreads a row of voxels over the image.
+    fn splat(&self, line: &Line, row: &[f32], image: &mut [f32]) {
+        for (x, value) in row.iter().enumerate() {
+            let Some((pixel, weights)) = self.footprint(line, x) else {
+                continue;
+            };
+            let value = value * self.scale();
+            for (offset, weight) in self.corners().into_iter().zip(weights) {
+                if weight != 0.0 {
+                    image[pixel + offset] += weight * value;
+                }
+            }
+        }
+    }
+
+    /// Adds to a row of voxels what the image holds at their footprints.
+    fn gather(&self, line: &Line, image: &[f32], row: &mut [f32]) {
+        for (x, voxel) in row.iter_mut().enumerate() {
+            let Some((pixel, weights)) = self.footprint(line, x) else {
+                continue;
+            };
+            let corners = self.corners().into_iter().zip(weights);
+            let sum: f32 = corners
+                .filter(|(_, weight)| *weight != 0.0)
+                .map(|(offset, weight)| weight * image[pixel + offset])
+                .sum();
+            *voxel += sum * self.scale();
+        }
     }
 
     /// Voxel volume over pixel area: turns a voxel's density into density × Å of a pixel.

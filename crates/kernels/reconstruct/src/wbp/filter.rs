@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use thon_units::{Angstrom, Radians};
 
 use crate::ReconstructError;
+use crate::half_space::sinc;
 
 /// Frequency at which the SIRT-like filter turns from a plain ramp, cycles per voxel.
 const SIRT_TURN: f64 = 0.00195;
@@ -111,23 +112,23 @@ impl RadialFilter {
         if !(self.cutoff > 0.0 && self.cutoff <= 0.5) {
             return Err(ReconstructError::parameter(
                 "cutoff",
-                self.cutoff,
+                &self.cutoff,
                 "above 0 and at most 0.5 cycles per voxel",
             ));
         }
         if !(0.0..=0.5).contains(&self.fall_off_width) {
             return Err(ReconstructError::parameter(
                 "fall_off_width",
-                self.fall_off_width,
+                &self.fall_off_width,
                 "0 to 0.5 cycles per voxel",
             ));
         }
         match self.weighting {
             Weighting::SirtLike { iterations: 0 } => {
-                Err(ReconstructError::parameter("iterations", 0, "at least 1"))
+                Err(ReconstructError::parameter("iterations", &0, "at least 1"))
             }
             Weighting::Exact { diameter } if !(diameter.0.is_finite() && diameter.0 > 0.0) => Err(
-                ReconstructError::parameter("diameter", diameter, "a positive number of Å"),
+                ReconstructError::parameter("diameter", &diameter, "a positive number of Å"),
             ),
             _ => Ok(()),
         }
@@ -199,16 +200,6 @@ impl ViewWeights {
             }
         };
         weight * self.filter.pass(per_voxel)
-    }
-}
-
-/// sin(πx)/(πx).
-pub(crate) fn sinc(x: f64) -> f64 {
-    let x = PI * x;
-    if x.abs() < 1e-6 {
-        1.0 - x * x / 6.0
-    } else {
-        x.sin() / x
     }
 }
 

@@ -4,6 +4,10 @@
 //! same along a whole output row, and the inner loop is two unaligned loads and two multiply-adds per vector. Sums stay in
 //! registers over all views; blocks of output rows × a tile along x keep the sources in the first-level cache.
 //! Vector widths are chosen at run time through `pulp`; [`accumulate_plain`] is the twin it is tested against.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function loses its target features"
+)]
 
 use bytemuck::Zeroable;
 use pulp::{Simd, WithSimd};
@@ -100,6 +104,10 @@ fn sum_tile<S: Simd, const N: usize>(
 
 /// The plain twin of [`accumulate`].
 #[cfg(test)]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature of the kernel it is the twin of"
+)]
 pub(super) fn accumulate_plain(block: Block<'_>) {
     for (row, taps) in block.taps.chunks(block.taps_per_row).enumerate() {
         for x in 0..block.width {

@@ -128,13 +128,14 @@ pub fn reconstruct_wbp(
         let layout = task.layout(band);
         let planes = &mut planes[..layout.len()];
         for view in 0..views.len() {
-            match &kept {
-                Some(images) => layout.fill(view, &images[view], &task.preparer.frame(), planes),
-                None => {
-                    let image = task.prepared(view, &counter)?;
-                    layout.fill(view, &image, &task.preparer.frame(), planes);
-                }
-            }
+            let own;
+            let image = if let Some(images) = &kept {
+                &images[view]
+            } else {
+                own = task.prepared(view, &counter)?;
+                &own
+            };
+            layout.fill(view, image, &task.preparer.frame(), planes);
             counter.check()?;
         }
         back_project(grid, &layout, planes, band, plan.slab_rows, &counter, sink)?;
@@ -172,7 +173,7 @@ impl<'a> Task<'a> {
             if !(size.0.is_finite() && size.0 > 0.0) {
                 return Err(ReconstructError::parameter(
                     field,
-                    size,
+                    &size,
                     "a positive number of Å",
                 ));
             }
@@ -180,7 +181,7 @@ impl<'a> Task<'a> {
         let size = images.image_size();
         if size.contains(&0) || grid.dims.contains(&0) {
             let found = format!("images {size:?}, tomogram {:?}", grid.dims);
-            return Err(ReconstructError::parameter("size", found, "no empty axis"));
+            return Err(ReconstructError::parameter("size", &found, "no empty axis"));
         }
         let axes = views.iter().map(Axes::new).collect::<Result<Vec<_>, _>>()?;
         let angles: Vec<Radians> = views.iter().map(|view| view.geometry.tilt_angle).collect();
@@ -241,37 +242,20 @@ fn back_project(
             .enumerate()
             .for_each(|(block, out)| {
                 let sections = block * SECTIONS..nz.min((block + 1) * SECTIONS);
+                let band = Band {
+                    layout,
+                    planes,
+                    first: band.start,
+                    shared: shared.as_ref(),
+                    nx,
+                };
                 for row in 0..rows {
-                    let (y, out) = (first + row, &mut out[row * nx..]);
-                    let own;
-                    let (taps, taps_per_row, source) = match &shared {
-                        Some((taps, per_row)) => (
-                            &taps[sections.start * per_row..sections.end * per_row],
-                            *per_row,
-                            &planes[layout.plane_of(y) - layout.plane_of(band.start)..],
-                        ),
-                        None => {
-                            own = layout.taps(y, sections.clone());
-                            (&own.0[..], own.1, planes)
-                        }
-                    };
-                    let stride = rows * nx;
-                    if taps_per_row == 0 {
-                        out.chunks_mut(stride).for_each(|row| row[..nx].fill(0.0));
-                    }
-                    kernel::accumulate(kernel::Block {
-                        source,
-                        taps,
-                        taps_per_row,
-                        out,
-                        stride,
-                        width: nx,
-                    });
-                    if layout.has_steep_views() {
-                        for (row, z) in out.chunks_mut(stride).zip(sections.clone()) {
-                            layout.add_steep(y, z, planes, &mut row[..nx]);
-                        }
-                    }
+                    band.sum_row(
+                        first + row,
+                        sections.clone(),
+                        &mut out[row * nx..],
+                        rows * nx,
+                    );
                 }
             });
         let slab = Slab {
@@ -290,4 +274,48 @@ fn back_project(
         counter.check()?;
     }
     Ok(())
+}
+
+/// The sources of one band of rows.
+struct Band<'a> {
+    layout: &'a RowLayout,
+    planes: &'a [f32],
+    /// Row that the shared taps belong to.
+    first: usize,
+    /// Taps of all sections of the first row, when all rows have the same.
+    shared: Option<&'a (Vec<kernel::Tap>, usize)>,
+    nx: usize,
+}
+
+impl Band<'_> {
+    /// Fills row `y` of some sections; `stride` elements of `out` lie between sections.
+    fn sum_row(&self, y: usize, sections: Range<usize>, out: &mut [f32], stride: usize) {
+        let own;
+        let (taps, taps_per_row, source) = if let Some((taps, per_row)) = self.shared {
+            let from = self.layout.plane_of(y) - self.layout.plane_of(self.first);
+            let taps = &taps[sections.start * per_row..sections.end * per_row];
+            (taps, *per_row, &self.planes[from..])
+        } else {
+            own = self.layout.taps(y, sections.clone());
+            (&own.0[..], own.1, self.planes)
+        };
+        if taps_per_row == 0 {
+            out.chunks_mut(stride)
+                .for_each(|row| row[..self.nx].fill(0.0));
+        }
+        kernel::accumulate(kernel::Block {
+            source,
+            taps,
+            taps_per_row,
+            out,
+            stride,
+            width: self.nx,
+        });
+        if self.layout.has_steep_views() {
+            for (row, z) in out.chunks_mut(stride).zip(sections) {
+                self.layout
+                    .add_steep(y, z, self.planes, &mut row[..self.nx]);
+            }
+        }
+    }
 }

@@ -11,8 +11,9 @@ use glam::DVec2;
 use thon_signal::fft::{Complex32, Fft2, half_length, next_fast_even_length, signed_index};
 
 use super::axes::Axes;
-use super::filter::{ViewWeights, sinc};
+use super::filter::ViewWeights;
 use super::{Background, ReconstructError};
+use crate::half_space::sinc;
 
 /// Sampling of the prepared image relative to the tomogram's, where the raw image has so much detail.
 const OVERSAMPLING: f64 = 1.25;

@@ -284,12 +284,11 @@ mod tests {
             let layout = RowLayout::plan(&[axes], &grid, 2..6);
             let mut planes = vec![0.0; layout.len()];
             for plane in planes.chunks_mut(layout.plane_length()) {
-                for phase in 0..layout.views[0].phases {
-                    let (start, step) = layout.views[0].across(phase, &grid);
-                    let length = layout.views[0].phase_length;
-                    for (i, value) in plane[phase * length..][..length].iter_mut().enumerate() {
-                        *value = (start + step * i as f64) as f32;
-                    }
+                for (i, value) in plane.iter_mut().enumerate() {
+                    let view = &layout.views[0];
+                    let phase = (i / view.phase_length).min(view.phases - 1);
+                    let (start, step) = view.across(phase, &grid);
+                    *value = (start + step * (i - phase * view.phase_length) as f64) as f32;
                 }
             }
             for (y, z, x) in [(2, 0, 0), (5, 39, 49), (3, 17, 20)] {

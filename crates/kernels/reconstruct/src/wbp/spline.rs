@@ -1,4 +1,8 @@
 //! Samples of a prepared image along a straight line, by its cubic B-spline coefficients (Unser 1999). Zero outside.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function loses its target features"
+)]
 
 use glam::DVec2;
 
@@ -24,7 +28,33 @@ pub(super) struct SampleLine {
     pub(super) step: DVec2,
 }
 
+/// The value at an index position (x, y) whose footprint lies inside the image.
+#[inline(always)]
+fn spline_at(coefficients: &[f32], width: usize, position: DVec2) -> f32 {
+    let (ix, iy) = (position.x as i32, position.y as i32);
+    let wx = weights((position.x - f64::from(ix)) as f32);
+    let wy = weights((position.y - f64::from(iy)) as f32);
+    let base = (iy - 1) as usize * width + (ix - 1) as usize;
+    let mut columns = [0.0_f32; 4];
+    for (row, wy) in wy.iter().enumerate() {
+        let taps = &coefficients[base + row * width..][..4];
+        for (column, tap) in columns.iter_mut().zip(taps) {
+            *column += wy * tap;
+        }
+    }
+    (columns[0] * wx[0] + columns[1] * wx[1]) + (columns[2] * wx[2] + columns[3] * wx[3])
+}
+
 impl SampleLine {
+    #[inline(always)]
+    fn at(&self, i: usize) -> DVec2 {
+        let i = i as f64;
+        DVec2::new(
+            self.start.x + i * self.step.x,
+            self.start.y + i * self.step.y,
+        )
+    }
+
     /// The range of `i` in 0..count whose positions lie between `from` and `to` on both axes.
     fn inside(&self, from: DVec2, to: DVec2, count: usize) -> std::ops::Range<usize> {
         let (mut first, mut last) = (0.0_f64, count as f64 - 1.0);
@@ -58,24 +88,7 @@ impl SampleLine {
             #[inline(always)]
             || {
                 for (i, value) in out[inside.clone()].iter_mut().enumerate() {
-                    let i = (inside.start + i) as f64;
-                    let (px, py) = (
-                        line.start.x + i * line.step.x,
-                        line.start.y + i * line.step.y,
-                    );
-                    let (ix, iy) = (px as i32, py as i32);
-                    let wx = weights((px - f64::from(ix)) as f32);
-                    let wy = weights((py - f64::from(iy)) as f32);
-                    let base = (iy - 1) as usize * width + (ix - 1) as usize;
-                    let mut columns = [0.0_f32; 4];
-                    for (row, wy) in wy.iter().enumerate() {
-                        let taps = &coefficients[base + row * width..][..4];
-                        for (column, tap) in columns.iter_mut().zip(taps) {
-                            *column += wy * tap;
-                        }
-                    }
-                    *value = (columns[0] * wx[0] + columns[1] * wx[1])
-                        + (columns[2] * wx[2] + columns[3] * wx[3]);
+                    *value = spline_at(coefficients, width, line.at(inside.start + i));
                 }
             },
         );

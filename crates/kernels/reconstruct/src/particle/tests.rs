@@ -1,0 +1,465 @@
+//! Maps from exactly projected Gaussian blobs: density, place, hand, CTF, halves, symmetry, threads.
+
+use glam::{DMat3, DQuat, DVec2, DVec3};
+use rand::RngExt;
+use thon_ctf::{CtfModel, ExposureModel};
+use thon_model::{Ctf, Optics};
+use thon_signal::fft::{Complex32, Fft2, Fft3, half_length, signed_index};
+use thon_units::{Angstrom, Dose, Kilovolt, PixelSize};
+
+use super::*;
+use crate::FourierVolume;
+
+const SIGMA: f64 = 1.2;
+
+/// An asymmetric phantom: centres (voxels from the origin) and densities.
+fn phantom() -> Vec<(DVec3, f64)> {
+    [
+        ((6.0, 1.0, -2.0), 1.0),
+        ((-3.0, 7.0, 1.0), 0.8),
+        ((1.0, -5.0, 5.0), 1.2),
+        ((-4.0, -3.0, -6.0), 0.6),
+        ((0.5, 2.0, 3.0), 0.9),
+    ]
+    .map(|(centre, density)| (DVec3::from(centre), density))
+    .to_vec()
+}
+
+fn density(blobs: &[(DVec3, f64)], n: usize) -> Vec<f32> {
+    let at = |i: usize| i as f64 - (n / 2) as f64;
+    (0..n * n * n)
+        .map(|i| {
+            let r = DVec3::new(at(i % n), at(i / n % n), at(i / n / n));
+            let gauss =
+                |(c, d): &(DVec3, f64)| d * (-r.distance_squared(*c) / (2.0 * SIGMA * SIGMA)).exp();
+            blobs.iter().map(gauss).sum::<f64>() as f32
+        })
+        .collect()
+}
+
+/// The exact projection through a rotation, centred at ⌊n/2⌋ + offset.
+fn projection(blobs: &[(DVec3, f64)], n: usize, rotation: &DMat3, offset: DVec2) -> Vec<f32> {
+    let beam = SIGMA * (2.0 * std::f64::consts::PI).sqrt();
+    let seen: Vec<(DVec2, f64)> = blobs
+        .iter()
+        .map(|(c, d)| {
+            (
+                (*rotation * *c).truncate() + offset + (n / 2) as f64,
+                d * beam,
+            )
+        })
+        .collect();
+    (0..n * n)
+        .map(|i| {
+            let r = DVec2::new((i % n) as f64, (i / n) as f64);
+            let gauss =
+                |(c, d): &(DVec2, f64)| d * (-r.distance_squared(*c) / (2.0 * SIGMA * SIGMA)).exp();
+            seen.iter().map(gauss).sum::<f64>() as f32
+        })
+        .collect()
+}
+
+fn rotations(count: usize) -> Vec<DMat3> {
+    let mut random = thon_compute::seed_stream(11, "rotations", 0);
+    (0..count)
+        .map(|_| {
+            loop {
+                let mut axis = || random.random_range(-1.0..1.0);
+                let q = DQuat::from_xyzw(axis(), axis(), axis(), axis());
+                if (0.01..1.0).contains(&q.length_squared()) {
+                    break DMat3::from_quat(q.normalize());
+                }
+            }
+        })
+        .collect()
+}
+
+fn views(n: usize, count: usize) -> Vec<ParticleView> {
+    rotations(count)
+        .into_iter()
+        .enumerate()
+        .map(|(i, rotation)| {
+            let offset = DVec2::new(0.4 - 0.01 * (i % 80) as f64, -0.3 + 0.02 * (i % 30) as f64);
+            ParticleView {
+                image: projection(&phantom(), n, &rotation, offset),
+                size: n,
+                projection: rotation,
+                offset,
+                transfer: None,
+                premultiplied: false,
+                weight: 1.0,
+            }
+        })
+        .collect()
+}
+
+fn solved(n: usize, views: &[ParticleView]) -> Vec<f32> {
+    let mut sums = PartialSums::new(n, 2).unwrap();
+    sums.insert(views).unwrap();
+    sums.solve(&SolveOptions::default()).unwrap()
+}
+
+/// Fourier shell correlation per shell of a box frequency, and the ratio of amplitudes Σ a·b / Σ b².
+fn shells(a: &[f32], b: &[f32], n: usize) -> Vec<(f64, f64)> {
+    let fft = Fft3::plan([n; 3]);
+    let spectrum = |values: &[f32]| {
+        let mut out = vec![Complex32::default(); n * n * half_length(n)];
+        fft.forward_into(values, &mut out);
+        out
+    };
+    let (a, b) = (spectrum(a), spectrum(b));
+    let mut sums = vec![[0.0_f64; 3]; n];
+    for (i, (a, b)) in a.iter().zip(&b).enumerate() {
+        let x = (i % half_length(n)) as isize;
+        let y = signed_index(i / half_length(n) % n, n);
+        let z = signed_index(i / half_length(n) / n, n);
+        let shell = ((x * x + y * y + z * z) as f64).sqrt().round() as usize;
+        for (sum, value) in
+            sums[shell]
+                .iter_mut()
+                .zip([(a * b.conj()).re, a.norm_sqr(), b.norm_sqr()])
+        {
+            *sum += f64::from(value);
+        }
+    }
+    sums[..n / 2]
+        .iter()
+        .map(|[ab, aa, bb]| (ab / (aa * bb).sqrt(), ab / bb))
+        .collect()
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
+    let (ma, mb) = (mean(a), mean(b));
+    let mut sums = [0.0; 3];
+    for (x, y) in a.iter().zip(b) {
+        let (x, y) = (f64::from(*x) - ma, f64::from(*y) - mb);
+        sums[0] += x * y;
+        sums[1] += x * x;
+        sums[2] += y * y;
+    }
+    sums[0] / (sums[1] * sums[2]).sqrt()
+}
+
+#[test]
+fn noise_free_views_give_the_phantom_with_its_density_and_hand() {
+    for n in [32, 33] {
+        let truth = density(&phantom(), n);
+        let map = solved(n, &views(n, 500));
+        for (shell, (fsc, amplitude)) in shells(&map, &truth, n)
+            .into_iter()
+            .enumerate()
+            .take(12)
+            .skip(1)
+        {
+            assert!(fsc > 0.99, "FSC {fsc} in shell {shell} of {n}");
+            // The first shell still feels the gap around the origin.
+            let tolerance = if shell == 1 { 0.05 } else { 0.02 };
+            assert!(
+                (amplitude - 1.0).abs() < tolerance,
+                "amplitude {amplitude} in shell {shell} of {n}"
+            );
+        }
+        // The mirror image (x → −x) is another object.
+        let mirrored: Vec<(DVec3, f64)> = phantom()
+            .into_iter()
+            .map(|(c, d)| (DVec3::new(-c.x, c.y, c.z), d))
+            .collect();
+        assert!(correlation(&map, &truth) > 0.99);
+        assert!(correlation(&map, &density(&mirrored, n)) < 0.5);
+    }
+}
+
+#[test]
+fn large_boxes_keep_the_lowest_frequencies() {
+    let n = 24;
+    let truth = density(&phantom(), n);
+    let mut sums = PartialSums::new(n, 2).unwrap();
+    sums.insert(&views(2 * n, 300)).unwrap();
+    let map = sums.solve(&SolveOptions::default()).unwrap();
+    for (shell, (fsc, amplitude)) in shells(&map, &truth, n).into_iter().enumerate().take(9) {
+        assert!(fsc > 0.99, "FSC {fsc} in shell {shell}");
+        // Towards the origin slices crowd, and the mean of a cell leans that way.
+        let tolerance = if shell <= 1 { 0.05 } else { 0.02 };
+        assert!(
+            (amplitude - 1.0).abs() < tolerance,
+            "amplitude {amplitude} in shell {shell}"
+        );
+    }
+    assert!(sums.insert(&views(n / 2, 1)).is_err());
+}
+
+#[test]
+fn a_point_stays_on_the_centre_voxel() {
+    for n in [24, 25] {
+        let point = [(DVec3::ZERO, 1.0)];
+        let views: Vec<ParticleView> = rotations(300)
+            .into_iter()
+            .map(|rotation| ParticleView {
+                image: projection(&point, n, &rotation, DVec2::new(0.3, -0.2)),
+                size: n,
+                projection: rotation,
+                offset: DVec2::new(0.3, -0.2),
+                transfer: None,
+                premultiplied: false,
+                weight: 2.0,
+            })
+            .collect();
+        let map = solved(n, &views);
+        let at = |z: usize, y: usize, x: usize| map[(z * n + y) * n + x];
+        let c = n / 2;
+        assert!((at(c, c, c) - 1.0).abs() < 0.02, "{}", at(c, c, c));
+        for (low, high) in [
+            (at(c - 1, c, c), at(c + 1, c, c)),
+            (at(c, c - 1, c), at(c, c + 1, c)),
+            (at(c, c, c - 1), at(c, c, c + 1)),
+        ] {
+            assert!(
+                (low - high).abs() < 0.01 && low < at(c, c, c),
+                "{low} {high}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_ctf_is_undone_premultiplied_or_not() {
+    let n = 32;
+    let pixel = PixelSize(5.0);
+    let fft = Fft2::plan([n, n]);
+    let truth = density(&phantom(), n);
+    let (mut multiplied, mut recorded) = (views(n, 400), Vec::new());
+    for (i, view) in multiplied.iter_mut().enumerate() {
+        let defocus = Angstrom(15000.0 + 40.0 * i as f64);
+        let transfer = Transfer {
+            ctf: Some(CtfModel::new(&Optics::default(), &Ctf::round(defocus))),
+            exposure_model: ExposureModel::GrantGrigorieff,
+            dose_before: Dose((i % 40) as f64 * 3.0),
+            dose_during: Dose(3.0),
+            voltage: Kilovolt(300.0),
+        }
+        .half_spectrum(n, pixel);
+        for premultiply in [false, true] {
+            // The recorded image is t·S; a premultiplied one t²·S.
+            let mut spectrum = vec![Complex32::default(); n * half_length(n)];
+            fft.forward_into(&view.image, &mut spectrum);
+            for (value, t) in spectrum.iter_mut().zip(&transfer) {
+                *value *= *t;
+            }
+            fft.inverse_into(&mut spectrum, &mut view.image);
+            view.transfer = Some(transfer.clone());
+            view.premultiplied = premultiply;
+            if !premultiply {
+                recorded.push(view.clone());
+            }
+        }
+    }
+    for stack in [&multiplied, &recorded] {
+        let map = solved(n, stack);
+        for (shell, (fsc, amplitude)) in shells(&map, &truth, n)
+            .into_iter()
+            .enumerate()
+            .take(11)
+            .skip(1)
+        {
+            assert!(fsc > 0.985, "FSC {fsc} in shell {shell}");
+            assert!(
+                (amplitude - 1.0).abs() < 0.05,
+                "amplitude {amplitude} in shell {shell}"
+            );
+        }
+    }
+    // Wiener: like the plain division for good data, smaller for bad.
+    let mut sums = PartialSums::new(n, 2).unwrap();
+    sums.insert(&recorded).unwrap();
+    let wiener = |snr| {
+        let options = SolveOptions {
+            normalisation: Normalisation::Wiener { snr },
+            ..SolveOptions::default()
+        };
+        let map = sums.solve(&options).unwrap();
+        shells(&map, &truth, n)[6].1
+    };
+    assert!((wiener(1e3) - 1.0).abs() < 0.05, "{}", wiener(1e3));
+    assert!(wiener(1e-3) < 0.5, "{}", wiener(1e-3));
+}
+
+#[test]
+fn halves_add_up_and_survive_as_bytes() {
+    let views = views(20, 60);
+    let mut whole = PartialSums::new(20, 2).unwrap();
+    whole.insert(&views).unwrap();
+    let [mut one, mut two] = [0, 1].map(|_| PartialSums::new(20, 2).unwrap());
+    one.insert(&views[..30]).unwrap();
+    two.insert(&views[30..]).unwrap();
+    let two = PartialSums::from_bytes(20, 2, two.views(), two.as_bytes()).unwrap();
+    one.add(&two).unwrap();
+    assert_eq!(one.views(), whole.views());
+    let largest = whole.weight.iter().fold(0.0_f32, |a, b| a.max(*b));
+    for (a, b) in one.weight.iter().zip(&whole.weight) {
+        assert!((a - b).abs() < 1e-5 * largest);
+    }
+    let largest = whole.data.iter().fold(0.0_f32, |a, b| a.max(b.norm()));
+    for (a, b) in one.data.iter().zip(&whole.data) {
+        assert!((a - b).norm() < 1e-5 * largest);
+    }
+    assert!(PartialSums::from_bytes(20, 2, 1, [&[], &[]]).is_err());
+    assert!(one.add(&PartialSums::new(22, 2).unwrap()).is_err());
+}
+
+#[test]
+fn threads_and_batches_change_no_byte() {
+    let views = views(24, 70);
+    let run = |threads: usize, batch: usize| {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            let mut sums = PartialSums::new(24, 2).unwrap();
+            let stream = views.iter().cloned().map(Ok::<_, crate::ReconstructError>);
+            accumulate(&mut sums, stream, batch, 70, &thon_compute::Quiet).unwrap();
+            let map = sums.solve(&SolveOptions::default()).unwrap();
+            (sums, map)
+        })
+    };
+    let one = run(1, 70);
+    assert!(one == run(2, 7));
+    assert!(one == run(4, 32));
+}
+
+#[test]
+fn symmetry_fills_what_was_not_seen() {
+    let n = 24;
+    let turn = |degrees: f64| DMat3::from_rotation_z(degrees.to_radians());
+    let operators: Vec<DMat3> = (0..4).map(|i| turn(90.0 * f64::from(i))).collect();
+    let blobs: Vec<(DVec3, f64)> = operators
+        .iter()
+        .flat_map(|g| {
+            [
+                (*g * DVec3::new(5.0, 1.0, 2.0), 1.0),
+                (*g * DVec3::new(2.0, 3.0, -4.0), 0.7),
+            ]
+        })
+        .collect();
+    // A wedge of views too narrow without symmetry.
+    let views: Vec<ParticleView> = (0..60)
+        .map(|i| DMat3::from_rotation_y(f64::from(i) * 0.025) * turn(f64::from(i) * 0.7))
+        .map(|rotation| ParticleView {
+            image: projection(&blobs, n, &rotation, DVec2::ZERO),
+            size: n,
+            projection: rotation,
+            offset: DVec2::ZERO,
+            transfer: None,
+            premultiplied: false,
+            weight: 1.0,
+        })
+        .collect();
+    let mut sums = PartialSums::new(n, 2).unwrap();
+    sums.insert(&views).unwrap();
+    let truth = density(&blobs, n);
+    let with = |symmetry: Vec<DMat3>| {
+        let map = sums
+            .solve(&SolveOptions {
+                symmetry,
+                ..SolveOptions::default()
+            })
+            .unwrap();
+        correlation(&map, &truth)
+    };
+    let (alone, together) = (with(Vec::new()), with(operators));
+    assert!(
+        together > 0.97 && together > alone + 0.01,
+        "{alone} {together}"
+    );
+}
+
+#[test]
+fn slices_are_projections() {
+    for n in [32, 33] {
+        let volume = FourierVolume::new(&density(&phantom(), n), n, 2).unwrap();
+        for rotation in rotations(5) {
+            let offset = DVec2::new(1.25, -0.5);
+            let exact = projection(&phantom(), n, &rotation, offset);
+            let sliced = volume.project(&rotation, offset);
+            let largest = exact.iter().fold(0.0_f32, |a, b| a.max(*b));
+            for (a, b) in sliced.iter().zip(&exact) {
+                assert!((a - b).abs() < 0.02 * largest, "{a} {b} of {largest}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_affine_view_is_straightened() {
+    // Images magnified by 4 % along x: the chain's matrix undoes it, density included.
+    let n = 32;
+    let affine = DMat3::from_diagonal(DVec3::new(1.04, 1.0, 1.0));
+    let views: Vec<ParticleView> = rotations(400)
+        .into_iter()
+        .map(|rotation| {
+            let volume = projection(&phantom(), n, &rotation, DVec2::ZERO);
+            ParticleView {
+                image: stretched(&volume, n, 1.04),
+                size: n,
+                projection: affine * rotation,
+                offset: DVec2::ZERO,
+                transfer: None,
+                premultiplied: false,
+                weight: 1.0,
+            }
+        })
+        .collect();
+    let truth = density(&phantom(), n);
+    let map = solved(n, &views);
+    for (shell, (fsc, amplitude)) in shells(&map, &truth, n)
+        .into_iter()
+        .enumerate()
+        .take(10)
+        .skip(1)
+    {
+        assert!(fsc > 0.98, "FSC {fsc} in shell {shell}");
+        assert!(
+            (amplitude - 1.0).abs() < 0.04,
+            "amplitude {amplitude} in shell {shell}"
+        );
+    }
+}
+
+/// image(x / factor, y) about the centre, by a direct Fourier sum along x.
+fn stretched(image: &[f32], n: usize, factor: f64) -> Vec<f32> {
+    let centre = (n / 2) as f64;
+    let sinc = |x: f64| crate::half_space::sinc(x);
+    (0..n * n)
+        .map(|i| {
+            let x = ((i % n) as f64 - centre) / factor + centre;
+            let row = &image[i / n * n..][..n];
+            row.iter()
+                .enumerate()
+                .map(|(j, v)| f64::from(*v) * sinc(x - j as f64))
+                .sum::<f64>() as f32
+        })
+        .collect()
+}
+
+#[test]
+fn boxes_are_cut_where_the_particle_is() {
+    let (ny, nx) = (60, 70);
+    let centre = DVec2::new(33.3, 20.8);
+    let gauss = |i: usize, c: DVec2| {
+        let r = DVec2::new((i % nx) as f64, (i / nx) as f64);
+        (-r.distance_squared(c) / 8.0).exp() as f32
+    };
+    let image: Vec<f32> = (0..ny * nx).map(|i| gauss(i, centre)).collect();
+    let large = cut_box(&image, [ny, nx], centre, 32).unwrap();
+    assert!((large.offset - DVec2::new(0.3, -0.2)).length() < 1e-12 && large.inside == 1.0);
+    let small = premultiplied_box(&large, 32, &vec![1.0; 32 * 17], 16).unwrap();
+    for (i, value) in small.iter().enumerate() {
+        let r = DVec2::new((i % 16) as f64 - 8.0, (i / 16) as f64 - 8.0);
+        assert!((f64::from(*value) - (-r.length_squared() / 8.0).exp()).abs() < 1e-3);
+    }
+    // At the edge: half of the box is outside and holds the mean of the rest.
+    let edge = cut_box(&image, [ny, nx], DVec2::new(0.0, 20.0), 32).unwrap();
+    assert!((edge.inside - 0.5).abs() < 1e-12);
+    assert_eq!(edge.image[5 * 32], edge.image[9 * 32 + 3]);
+}
