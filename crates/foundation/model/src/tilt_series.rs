@@ -100,6 +100,9 @@ pub struct TiltSeries {
     pub volume_size: Option<[usize; 3]>,
     /// Microscope constants.
     pub optics: Optics,
+    /// Angle of the tilt axis from image y, counter-clockwise, as the microscope states it; a start for the alignment.
+    #[serde(default)]
+    pub nominal_tilt_axis_angle: Option<Radians>,
     /// Sign of the defocus gradient, with its evidence; absent when nobody has measured it.
     pub defocus_hand: Option<DefocusHand>,
     /// The images, in the order of their file (not of time, not of tilt).

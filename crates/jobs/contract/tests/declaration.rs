@@ -214,6 +214,7 @@ fn a_unit_runs_through_the_erased_job() {
         image_size: [8, 8],
         volume_size: None,
         optics: thon_model::Optics::default(),
+        nominal_tilt_axis_angle: None,
         defocus_hand: None,
         images: vec![thon_model::TiltImage::new(
             Radians(0.1),
