@@ -53,14 +53,23 @@ pub fn detect_file(path: &Path) -> Result<Option<Compression>, ImageError> {
 
 /// The first `len` decompressed bytes of the file at `path`; fewer if it holds fewer.
 pub fn read_start(path: &Path, compression: Compression, len: u64) -> Result<Vec<u8>, ImageError> {
-    let file = File::open(path).map_err(|e| ImageError::file(path, "open", e))?;
-    read_bounded(&mut compression.reader(file), len)
-        .map_err(|e| ImageError::file(path, "decompress", e))
+    let mut bytes = Vec::new();
+    read_more(&mut open(path, compression)?, len, &mut bytes)
+        .map_err(|e| ImageError::file(path, "decompress", e))?;
+    Ok(bytes)
 }
 
-/// Reads at most `len` bytes. Memory grows with the bytes that really arrive, not with `len`.
-pub fn read_bounded(reader: &mut dyn Read, len: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    reader.take(len).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// The decompressing reader of the file at `path`.
+pub fn open(path: &Path, compression: Compression) -> Result<Box<dyn Read>, ImageError> {
+    let file = File::open(path).map_err(|e| ImageError::file(path, "open", e))?;
+    Ok(compression.reader(file))
+}
+
+/// Appends at most `len` bytes. Memory grows with the bytes that really arrive, not with `len`. A stream that
+/// breaks off gives what came before the break.
+pub fn read_more(reader: &mut dyn Read, len: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    match reader.take(len).read_to_end(bytes) {
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(e),
+        _ => Ok(()),
+    }
 }

@@ -80,36 +80,53 @@ pub enum ExtendedHeader {
     },
 }
 
+/// Most sections whose records are parsed; stacks with such headers hold hundreds.
+const MOST_SECTIONS: usize = 1 << 16;
+
 impl ExtendedHeader {
-    /// Parses the bytes after the fixed header. Records that are cut off are left out.
+    /// Parses the bytes after the fixed header. Records that are cut off are left out, as are those of sections
+    /// beyond 65536.
     pub fn parse(header: &MrcHeader, bytes: Vec<u8>) -> Self {
         if bytes.is_empty() {
             return Self::None;
         }
         let order = header.byte_order;
+        let sections_wanted = header.nz.min(MOST_SECTIONS);
         let [integers, reals] = header.extended_counts;
         let named = |name: &[u8; 4]| &header.extended_kind == name;
         if named(b"FEI1") || named(b"FEI2") {
             let version = header.extended_kind[3] - b'0';
-            let sections = fei::records(order, &bytes, header.nz);
+            let sections = fei::records(order, &bytes, sections_wanted);
             return Self::Fei { version, sections };
         }
         let unnamed = !header.extended_kind.iter().any(u8::is_ascii_alphabetic);
         let serial_em = serial_em_bytes(reals) == usize::try_from(integers).ok() && integers > 0;
         if serial_em && (unnamed || named(b"SERI")) {
             return Self::SerialEm {
-                sections: serial_em_records(order, &bytes, header.nz, integers as usize, reals),
+                sections: serial_em_records(
+                    order,
+                    &bytes,
+                    sections_wanted,
+                    integers as usize,
+                    reals,
+                ),
             };
         }
         if unnamed && integers == 0 && reals == 32 {
-            let sections = fei::legacy_records(order, &bytes, header.nz);
+            let sections = fei::legacy_records(order, &bytes, sections_wanted);
             return Self::Fei {
                 version: 0,
                 sections,
             };
         }
         if (unnamed || named(b"AGAR")) && integers >= 0 && reals > 0 {
-            return agard(order, &bytes, header.nz, integers as usize, reals as usize);
+            return agard(
+                order,
+                &bytes,
+                sections_wanted,
+                integers as usize,
+                reals as usize,
+            );
         }
         let name = String::from_utf8_lossy(&header.extended_kind);
         let name = name.trim_matches(['\0', ' ']).to_owned();

@@ -3,13 +3,14 @@
 //! Data come out as `f32` in file order, `[section][row][column]`, or in their stored type. Lengths are compared
 //! before anything is allocated.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use super::{AxisOrder, ExtendedHeader, FORMAT, HEADER_BYTES, MrcHeader, decode};
-use crate::compressed::{self, Compression, DEFAULT_DECOMPRESSED_LIMIT};
+use crate::compressed::{self, DEFAULT_DECOMPRESSED_LIMIT};
 use crate::{ByteSource, ImageError, Samples, sample};
 
 /// An open MRC file.
@@ -42,11 +43,30 @@ impl Mrc<'static> {
     /// As [`Mrc::open_tolerant`], refusing compressed files of more than `limit` decompressed bytes.
     pub fn open_with_limit(path: impl AsRef<Path>, limit: u64) -> Result<Self, ImageError> {
         let path = path.as_ref();
-        let source = match compressed::detect_file(path)? {
-            Some(compression) => decompress(path, compression, limit)?,
-            None => ByteSource::open(path)?,
-        };
-        Self::from_source(source)
+        match compressed::detect_file(path)? {
+            Some(compression) => Self::from_reader(compressed::open(path, compression)?, limit),
+            None => Self::from_source(ByteSource::open(path)?),
+        }
+    }
+
+    /// Reads a file of at most `limit` bytes from a stream into memory: the header first, then what it promises,
+    /// and one byte more (which lets a compressed stream check its sum). It may be shorter than promised.
+    pub fn from_reader(mut reader: impl Read, limit: u64) -> Result<Self, ImageError> {
+        let failed = ImageError::stream(FORMAT, "read");
+        let mut bytes = Vec::new();
+        compressed::read_more(&mut reader, HEADER_BYTES as u64, &mut bytes).map_err(&failed)?;
+        let promised = MrcHeader::parse(&bytes)?.file_bytes().unwrap_or(u64::MAX);
+        if promised > limit {
+            return Err(ImageError::TooLarge {
+                format: FORMAT,
+                what: "the file read from a stream",
+                needed: promised,
+                limit,
+            });
+        }
+        let rest = promised - HEADER_BYTES as u64 + 1;
+        compressed::read_more(&mut reader, rest, &mut bytes).map_err(&failed)?;
+        Self::from_source(ByteSource::Owned(bytes))
     }
 
     /// Maps the file into memory instead of reading it by position (compressed files are decompressed). It must be
@@ -70,28 +90,6 @@ impl Mrc<'static> {
         };
         MrcHeader::parse(&bytes)
     }
-}
-
-fn decompress(
-    path: &Path,
-    compression: Compression,
-    limit: u64,
-) -> Result<ByteSource<'static>, ImageError> {
-    let header = MrcHeader::parse(&compressed::read_start(
-        path,
-        compression,
-        HEADER_BYTES as u64,
-    )?)?;
-    let promised = header.file_bytes().unwrap_or(u64::MAX);
-    if promised > limit {
-        return Err(ImageError::TooLarge {
-            format: FORMAT,
-            what: "the decompressed file",
-            needed: promised,
-            limit,
-        });
-    }
-    compressed::read_start(path, compression, promised).map(ByteSource::Owned)
 }
 
 impl<'a> Mrc<'a> {

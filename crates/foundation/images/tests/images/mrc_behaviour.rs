@@ -253,6 +253,26 @@ fn files_on_disk_plain_and_compressed() {
         assert_eq!(mrc.header().mode, MrcMode::Float32);
         assert_eq!(mrc.header().voxel_size(), [Some(2.5); 3]);
     }
+    // A damaged byte is noticed by the sum at the end; a file cut short still gives its complete sections.
+    let packed = std::fs::read(&gz).unwrap();
+    let mut damaged = packed.clone();
+    let checksum = packed.len() - 6;
+    damaged[checksum] ^= 1;
+    std::fs::write(&gz, &damaged).unwrap();
+    assert!(MrcFile::open(&gz).is_err());
+    std::fs::write(&gz, &packed[..packed.len() - 30]).unwrap();
+    assert!(matches!(
+        MrcFile::open(&gz),
+        Err(ImageError::TooShort { promised: 3, .. })
+    ));
+    let partial = MrcFile::open_tolerant(&gz).unwrap();
+    assert!(partial.available_sections() < 3);
+    let stream = MrcFile::from_reader(bytes.as_slice(), 1 << 20).unwrap();
+    assert_eq!(stream.read_all().unwrap(), data);
+    assert!(matches!(
+        MrcFile::from_reader(bytes.as_slice(), 1000),
+        Err(ImageError::TooLarge { .. })
+    ));
     assert!(matches!(
         MrcFile::open(folder.path()),
         Err(ImageError::File { .. })
