@@ -8,7 +8,7 @@ use thon_images::ByteSource;
 use crate::error::InspectError;
 
 /// First bytes kept to recognise the kind.
-const HEAD_BYTES: usize = 64 << 10;
+pub(crate) const HEAD_BYTES: usize = 64 << 10;
 /// Largest file that is read whole.
 pub(crate) const LARGEST_WHOLE: u64 = 1 << 30;
 

@@ -1,10 +1,12 @@
 //! Compressed files, described by what they hold, and tar archives.
+use std::io::{self, Read};
+
 use serde_json::json;
-use thon_images::compressed::{Compression, read_bounded};
+use thon_images::compressed::Compression;
 
 use crate::description::Description;
 use crate::error::InspectError;
-use crate::input::{Input, LARGEST_WHOLE};
+use crate::input::{HEAD_BYTES, Input, LARGEST_WHOLE};
 use crate::kind::Kind;
 use crate::recognise::kind_of;
 
@@ -12,6 +14,8 @@ use crate::recognise::kind_of;
 const LARGEST_GROWTH: u64 = 64;
 /// And by this much more, for small files.
 const SLACK: u64 = 16 << 20;
+/// Names listed of an archive.
+const MOST_NAMES: usize = 12;
 
 /// Describes what a compressed file holds.
 pub(crate) fn compressed(
@@ -31,29 +35,36 @@ pub(crate) fn compressed(
         Compression::Gzip => "gzip",
         Compression::Bzip2 => "bzip2",
     };
+    description.facts.set("compression", name);
+    let failed = |error: io::Error| {
+        input.damaged(format!(
+            "the {name} stream is damaged or cut off: {error}\n  hint: fetch the file again"
+        ))
+    };
+    let bytes = input.bytes()?;
+    let start = read_bounded(compression.reader(&*bytes), HEAD_BYTES as u64).map_err(failed)?;
+    let inner_name = without_ending(input.name());
+    let kind = if start.is_empty() {
+        Kind::Compressed
+    } else {
+        kind_of(&Input::in_memory(&start, inner_name))
+    };
+    if kind == Kind::Compressed {
+        description.summary = format!("{name} data that hold no known kind");
+        return Ok(());
+    }
+    if kind == Kind::TarArchive {
+        description.kind = kind;
+        tar(&mut compression.reader(&*bytes), input, description)?;
+        description.summary = format!("{}, {name}", description.summary);
+        return Ok(());
+    }
     let limit = input
         .len()
         .saturating_mul(LARGEST_GROWTH)
         .saturating_add(SLACK)
         .min(LARGEST_WHOLE);
-    let bytes = input.bytes()?;
-    let plain = read_bounded(&mut *compression.reader(&*bytes), limit + 1).map_err(|error| {
-        input.damaged(format!(
-            "the {name} stream is damaged or cut off: {error}\n  hint: fetch the file again"
-        ))
-    })?;
-    let lower = input.name().to_ascii_lowercase();
-    let ending = [".gz", ".bz2", ".tgz"]
-        .iter()
-        .find(|ending| lower.ends_with(*ending))
-        .map_or(0, |ending| ending.len());
-    let inner = Input::in_memory(&plain, &input.name()[..input.name().len() - ending]);
-    let kind = if plain.is_empty() {
-        Kind::Compressed
-    } else {
-        kind_of(&inner)
-    };
-    description.facts.set("compression", name);
+    let plain = read_bounded(compression.reader(&*bytes), limit + 1).map_err(failed)?;
     if plain.len() as u64 > limit {
         description.doubt(format!(
             "expands beyond {limit} bytes: only its kind was looked at ({})",
@@ -61,27 +72,54 @@ pub(crate) fn compressed(
         ));
         return Ok(());
     }
+    let inner = Input::in_memory(&plain, inner_name);
     description.facts.set("expanded_bytes", plain.len());
-    if kind == Kind::Compressed {
-        description.summary = format!("{name} data that hold no known kind");
-        return Ok(());
-    }
-    description.kind = kind;
-    kind.words().clone_into(&mut description.summary);
-    super::describe(kind, &inner, description)?;
+    // With all bytes at hand the kind may be clearer.
+    description.kind = kind_of(&inner);
+    description
+        .kind
+        .words()
+        .clone_into(&mut description.summary);
+    super::describe(description.kind, &inner, description)?;
     description.summary = format!("{}, {name}", description.summary);
     Ok(())
 }
 
+/// At most `len` bytes; memory grows with the bytes that arrive.
+fn read_bounded(reader: impl Read, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(len).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn without_ending(name: &str) -> &str {
+    let ending = name.rfind('.').map_or("", |at| &name[at..]);
+    let known = [".gz", ".bz2", ".tgz"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(ending));
+    if known {
+        &name[..name.len() - ending.len()]
+    } else {
+        name
+    }
+}
+
 /// Describes a tar archive: its entries by name and size (POSIX ustar headers of 512 bytes).
 pub(crate) fn tar(
-    bytes: &[u8],
+    archive: &mut dyn Read,
     input: &Input<'_>,
     description: &mut Description,
 ) -> Result<(), InspectError> {
+    let mut archive = archive.take(LARGEST_WHOLE);
     let mut names = Vec::new();
-    let (mut files, mut content, mut at) = (0_usize, 0_u64, 0_usize);
-    while let Some(header) = bytes.get(at..at + 512) {
+    let (mut files, mut content, mut at) = (0_usize, 0_u64, 0_u64);
+    let cut = |what: String| input.damaged(format!("tar: {what}\n  hint: is the archive cut off?"));
+    loop {
+        let mut header = [0_u8; 512];
+        match archive.read_exact(&mut header) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            other => other.map_err(|error| cut(format!("at byte {at}: {error}")))?,
+        }
         if header.iter().all(|byte| *byte == 0) {
             break;
         }
@@ -89,21 +127,17 @@ pub(crate) fn tar(
             .trim_matches(['\0', ' '])
             .to_owned();
         let size = u64::from_str_radix(&octal, 8).map_err(|_| {
-            input.damaged(format!(
-                "tar entry at byte {at}: its size reads `{octal}`, expected an octal number"
+            cut(format!(
+                "entry at byte {at}: its size reads `{octal}`, expected an octal number"
             ))
         })?;
-        let next = (at as u64 + 512).checked_add(size.div_ceil(512) * 512);
-        let end = at as u64 + 512 + size;
-        if end > bytes.len() as u64 {
-            return Err(input.damaged(format!(
-                "tar entry at byte {at} promises {size} bytes, the archive ends before"
-            )));
-        }
+        let padded = size.div_ceil(512) * 512;
+        let skipped = io::copy(&mut (&mut archive).take(padded), &mut io::sink())
+            .map_err(|error| cut(format!("entry at byte {at}: {error}")))?;
         if matches!(header[156], 0 | b'0') {
             files += 1;
             content += size;
-            if names.len() < 12 {
+            if names.len() < MOST_NAMES {
                 names.push(
                     String::from_utf8_lossy(&header[..100])
                         .trim_matches('\0')
@@ -111,9 +145,16 @@ pub(crate) fn tar(
                 );
             }
         }
-        at = next
-            .and_then(|next| usize::try_from(next).ok())
-            .unwrap_or(usize::MAX - 512);
+        if skipped < size && archive.limit() == 0 {
+            description.doubt(format!("listed up to {LARGEST_WHOLE} bytes only"));
+            break;
+        }
+        if skipped < size {
+            return Err(cut(format!(
+                "entry at byte {at} promises {size} bytes, {skipped} are there"
+            )));
+        }
+        at += 512 + padded;
     }
     description.facts.set("files", files);
     description.facts.set("content_bytes", content);

@@ -49,7 +49,12 @@ pub(crate) fn describe(
     add_tilts(&tilts, description);
     add_doses(&mdoc, description)?;
     duplicates(&mdoc, description);
-    let turning = tilts.iter().any(|tilt| *tilt != tilts[0]);
+    let span = tilts
+        .iter()
+        .fold([f64::MAX, f64::MIN], |[low, high], tilt| {
+            [low.min(*tilt), high.max(*tilt)]
+        });
+    let turning = span[1] - span[0] > 1.0;
     let content = match counts {
         [_, _, montages] if montages > 0 => "montage",
         [0, sets, _] if sets > 0 => "frame set",
@@ -57,6 +62,9 @@ pub(crate) fn describe(
         _ if turning => "tilt series",
         _ => "image series",
     };
+    if content == "tilt series" {
+        repeated_tilts(&tilts, description);
+    }
     description.summary = format!(
         "mdoc of {}, {} sections",
         article(content),
@@ -100,10 +108,14 @@ fn add_tilts(tilts: &[f64], description: &mut Description) {
             short(range[1])
         ));
     }
+}
+
+/// Angles recorded twice in what is otherwise a tilt series.
+fn repeated_tilts(tilts: &[f64], description: &mut Description) {
     let mut sorted = tilts.to_vec();
     sorted.sort_by(f64::total_cmp);
     let twice = sorted.windows(2).filter(|pair| pair[0] == pair[1]).count();
-    if twice > 0 && range[0] != range[1] {
+    if twice > 0 {
         description.doubt(format!("{twice} tilt angles stand more than once"));
     }
 }

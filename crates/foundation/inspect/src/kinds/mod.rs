@@ -54,7 +54,7 @@ pub(crate) fn describe(
         Kind::Xml => documents::xml(input, description),
         Kind::Text | Kind::KeyValueFile => documents::text(input, description),
         Kind::Compressed => archives::compressed(input, description),
-        Kind::TarArchive => archives::tar(&input.bytes()?, input, description),
+        Kind::TarArchive => archives::tar(&mut &*input.bytes()?, input, description),
         _ => Ok(()),
     }
 }

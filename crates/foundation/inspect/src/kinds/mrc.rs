@@ -90,11 +90,11 @@ fn geometry(mrc: &Mrc<'_>, description: &mut Description) {
         header.nz,
         json!(header.mode).as_str().unwrap_or_default()
     );
-    voxel_doubts(voxel, header.nz, description);
+    voxel_doubts(voxel, content == "volume", description);
     length_doubts(mrc, description);
 }
 
-fn voxel_doubts(voxel: [Option<f64>; 3], sections: usize, description: &mut Description) {
+fn voxel_doubts(voxel: [Option<f64>; 3], volume: bool, description: &mut Description) {
     match voxel {
         [Some(1.0), Some(1.0), _] => description.doubt("voxel size 1.0 Å is probably unset"),
         [Some(x), Some(y), _] if (x / y - 1.0).abs() > 1e-3 => {
@@ -104,7 +104,7 @@ fn voxel_doubts(voxel: [Option<f64>; 3], sections: usize, description: &mut Desc
                 short(y)
             ));
         }
-        [Some(x), Some(_), Some(z)] if sections > 1 && (x / z - 1.0).abs() > 1e-3 => {
+        [Some(x), Some(_), Some(z)] if volume && (x / z - 1.0).abs() > 1e-3 => {
             description.doubt(format!(
                 "voxels are not cubic: {} Å along x, {} Å along z",
                 short(x),
@@ -224,7 +224,7 @@ fn header_statistics(header: &MrcHeader, found: Option<Statistics>, description:
     description.facts.set("header_statistics", numbers);
     if header.min > header.max {
         description.doubt(format!(
-            "the header's minimum {} is above its maximum {}",
+            "the header's minimum {} is above its maximum {}: not computed, or wrong",
             header.min, header.max
         ));
         return;
