@@ -1,0 +1,179 @@
+//! Hostile input: every parser on mutated files; an answer or one error, never a panic, never slow.
+//!
+//! The ordinary test runs a bounded number; `THON_FUZZ_EXECUTIONS=10000000 cargo test -p thon-inspect
+//! --test hostile -- --ignored --nocapture` runs as many as asked and prints the totals per parser.
+#![expect(clippy::print_stdout, reason = "the totals are the point")]
+
+mod mutate;
+mod seeds;
+mod text_seeds;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use mutate::Mutator;
+use thon_inspect::{Kind, inspect_as, inspect_bytes};
+
+/// Executions of one parser.
+#[derive(Debug, Default, Clone)]
+struct Totals {
+    executions: u64,
+    answered: u64,
+    refused: u64,
+    slowest: Duration,
+    failures: Vec<String>,
+}
+
+impl Totals {
+    fn add(&mut self, other: Self) {
+        self.executions += other.executions;
+        self.answered += other.answered;
+        self.refused += other.refused;
+        self.slowest = self.slowest.max(other.slowest);
+        self.failures.extend(other.failures);
+    }
+}
+
+/// Runs the executions of one thread: every `step`-th number from `first`.
+fn run(kind: Kind, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Totals {
+    let mut totals = Totals::default();
+    for execution in (first..count).step_by(step as usize) {
+        let bytes = Mutator::new(seeds, kind as u64, execution).next();
+        let start = Instant::now();
+        // Every eighth file is also recognised by content, under no name that helps.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if execution % 8 == 0 {
+                inspect_bytes(&bytes, "hostile")
+            } else {
+                inspect_as(kind, &bytes, "hostile")
+            }
+        }));
+        totals.executions += 1;
+        totals.slowest = totals.slowest.max(start.elapsed());
+        match outcome {
+            Ok(Ok(_)) => totals.answered += 1,
+            Ok(Err(_)) => totals.refused += 1,
+            Err(_) => totals.failures.push(reproducer(kind, execution, &bytes)),
+        }
+    }
+    totals
+}
+
+fn reproducer(kind: Kind, execution: u64, bytes: &[u8]) -> String {
+    let path = format!("{}/{kind:?}-{execution}.bin", env!("CARGO_TARGET_TMPDIR"));
+    let _ = std::fs::write(&path, bytes);
+    format!(
+        "{kind:?}, execution {execution}, {} bytes, kept as {path}",
+        bytes.len()
+    )
+}
+
+/// All parsers, `per_parser` executions each, on two threads.
+fn campaign(per_parser: u64) -> BTreeMap<Kind, Totals> {
+    let seeds = seeds::all();
+    let mut all = BTreeMap::new();
+    for (kind, seeds) in &seeds {
+        let mut totals = Totals::default();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2)
+                .map(|first| scope.spawn(move || run(*kind, seeds, first, 2, per_parser)))
+                .collect();
+            for thread in threads {
+                totals.add(thread.join().expect("a panic of a parser is caught inside"));
+            }
+        });
+        all.insert(*kind, totals);
+    }
+    all
+}
+
+fn report(all: &BTreeMap<Kind, Totals>, seconds: f64) {
+    let executions: u64 = all.values().map(|totals| totals.executions).sum();
+    for (kind, totals) in all {
+        println!(
+            "{:18} {:>9} executions, {:>9} answered, {:>9} refused, slowest {:.1} ms",
+            format!("{kind:?}"),
+            totals.executions,
+            totals.answered,
+            totals.refused,
+            totals.slowest.as_secs_f64() * 1e3
+        );
+    }
+    println!(
+        "{executions} executions over {} parsers in {seconds:.1} s: {:.0} per second",
+        all.len(),
+        executions as f64 / seconds
+    );
+}
+
+fn hold(all: &BTreeMap<Kind, Totals>) {
+    let failures: Vec<&String> = all.values().flat_map(|totals| &totals.failures).collect();
+    assert!(
+        failures.is_empty(),
+        "{} panics, first ones: {:#?}",
+        failures.len(),
+        &failures[..failures.len().min(20)]
+    );
+    for (kind, totals) in all {
+        assert!(
+            totals.slowest < Duration::from_secs(2),
+            "{kind:?} took {:?} on one small file",
+            totals.slowest
+        );
+        assert!(
+            totals.answered > 0,
+            "{kind:?}: no mutated file could be read, so the mutator does not reach inside"
+        );
+    }
+}
+
+#[test]
+fn no_parser_panics_on_mutated_files() {
+    let start = Instant::now();
+    let all = campaign(800);
+    report(&all, start.elapsed().as_secs_f64());
+    hold(&all);
+}
+
+#[test]
+#[ignore = "as long as THON_FUZZ_EXECUTIONS says"]
+fn long_campaign() {
+    let wanted = std::env::var("THON_FUZZ_EXECUTIONS")
+        .ok()
+        .and_then(|text| text.parse::<u64>().ok());
+    let wanted = wanted.unwrap_or(1_000_000);
+    let start = Instant::now();
+    let all = campaign(wanted.div_ceil(seeds::all().len() as u64));
+    report(&all, start.elapsed().as_secs_f64());
+    hold(&all);
+}
+
+#[test]
+fn the_same_execution_gives_the_same_bytes() {
+    let seeds = seeds::all();
+    for (kind, seeds) in &seeds {
+        for execution in 0..20 {
+            let one = Mutator::new(seeds, *kind as u64, execution).next();
+            let two = Mutator::new(seeds, *kind as u64, execution).next();
+            assert_eq!(one, two, "{kind:?} {execution}");
+        }
+    }
+}
+
+#[test]
+fn made_seeds_are_what_they_are_meant_to_be() {
+    for (kind, seeds) in seeds::all() {
+        let answered = seeds
+            .iter()
+            .filter(|bytes| inspect_as(kind, bytes, "seed").is_ok())
+            .count();
+        assert!(
+            answered > 0,
+            "{kind:?}: {:?}",
+            seeds
+                .first()
+                .map(|bytes| inspect_as(kind, bytes, "seed").map(|_| ()))
+        );
+    }
+}
