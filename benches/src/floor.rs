@@ -18,23 +18,23 @@ pub struct Floor {
 }
 
 impl Floor {
-    /// Measures them; takes about a second.
+    /// Measures them; takes a few seconds.
     pub fn measure() -> Self {
-        let rounds = 20_000_000;
-        let time = least_cpu_seconds(5, || multiply_adds(rounds));
+        let rounds = 100_000_000;
+        let time = least_cpu_seconds(2, || multiply_adds(rounds));
         let gflops = multiply_adds(rounds).1 as f64 / time * 1e-9;
         let read = |bytes: usize, repeats: usize| {
             let values = vec![1.0_f32; bytes / 4];
-            let time = least_cpu_seconds(5, || {
+            let time = least_cpu_seconds(2, || {
                 (0..repeats).map(|_| sum_of_products(&values)).sum::<f32>()
             });
             (bytes * repeats) as f64 / time * 1e-9
         };
         Self {
             gflops,
-            first_cache: read(24 << 10, 40_000),
-            second_cache: read(512 << 10, 1_000),
-            memory: read(256 << 20, 1),
+            first_cache: read(24 << 10, 2_000_000),
+            second_cache: read(512 << 10, 40_000),
+            memory: read(256 << 20, 20),
         }
     }
 }

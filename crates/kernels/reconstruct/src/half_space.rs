@@ -12,9 +12,9 @@ pub(crate) struct HalfSpace {
     pub(crate) extent: usize,
 }
 
-/// The eight neighbours of a position: the element of the first, and the fractions along x, y, z.
+/// The eight neighbours of a position: indices of the first, and the fractions, along x, y, z.
 pub(crate) struct Cell {
-    pub(crate) first: usize,
+    pub(crate) index: [usize; 3],
     pub(crate) fraction: [f32; 3],
     /// The position was mirrored: values are to be conjugated.
     pub(crate) mirrored: bool,
@@ -67,7 +67,7 @@ impl HalfSpace {
             (z as usize).min(last),
         );
         Cell {
-            first: (iz * self.height() + iy) * self.width() + ix,
+            index: [ix, iy, iz],
             fraction: [
                 (p.x - ix as f64) as f32,
                 (y - iy as f64) as f32,
@@ -75,6 +75,13 @@ impl HalfSpace {
             ],
             mirrored,
         }
+    }
+
+    /// The element of a cell's first neighbour.
+    #[inline]
+    fn first(self, cell: &Cell) -> usize {
+        let [x, y, z] = cell.index;
+        (z * self.height() + y) * self.width() + x
     }
 
     /// Offsets of the eight neighbours from the first.
@@ -96,9 +103,10 @@ impl HalfSpace {
     #[inline]
     pub(crate) fn value_at(self, values: &[Complex32], position: DVec3) -> Complex32 {
         let cell = self.cell(position);
+        let first = self.first(&cell);
         let mut sum = Complex32::default();
         for (corner, weight) in self.corners().into_iter().zip(cell.weights()) {
-            sum += values[cell.first + corner] * weight;
+            sum += values[first + corner] * weight;
         }
         if cell.mirrored { sum.conj() } else { sum }
     }
@@ -107,9 +115,10 @@ impl HalfSpace {
     #[inline]
     pub(crate) fn weight_at(self, values: &[f32], position: DVec3) -> f32 {
         let cell = self.cell(position);
+        let first = self.first(&cell);
         let corners = self.corners().into_iter().zip(cell.weights());
         corners
-            .map(|(corner, weight)| values[cell.first + corner] * weight)
+            .map(|(corner, weight)| values[first + corner] * weight)
             .sum()
     }
 }

@@ -3,9 +3,10 @@
 
 use glam::DVec3;
 use rayon::prelude::*;
-use thon_signal::fft::{Complex32, half_length, signed_index};
+use thon_signal::fft::{half_length, signed_index};
 
 use super::PartialSums;
+use super::sums::Element;
 use super::view::PreparedView;
 use crate::half_space::HalfSpace;
 
@@ -15,8 +16,7 @@ struct Planes<'a> {
     /// First plane, counted from z = −extent.
     first: usize,
     count: usize,
-    data: &'a mut [Complex32],
-    weight: &'a mut [f32],
+    elements: &'a mut [Element],
 }
 
 /// One row of a slice: sample kx lies at start + step · kx, for kx in first..end.
@@ -35,18 +35,16 @@ impl PartialSums {
         let tasks = 4 * rayon::current_num_threads();
         let planes = space.height().div_ceil(tasks).max(2);
         let length = planes * space.plane();
-        self.data
+        self.elements
             .par_chunks_mut(length)
-            .zip(self.weight.par_chunks_mut(length))
             .enumerate()
-            .for_each(|(task, (data, weight))| {
-                let count = data.len() / space.plane();
+            .for_each(|(task, elements)| {
+                let count = elements.len() / space.plane();
                 let mut planes = Planes {
                     space,
                     first: task * planes,
                     count,
-                    data,
-                    weight,
+                    elements,
                 };
                 for view in views {
                     planes.insert(view, padded);
@@ -58,7 +56,7 @@ impl PartialSums {
 
 impl Planes<'_> {
     /// Takes what one slice has for these planes. The samples with kx = 0 come twice in a half spectrum (±ky): only ky > 0
-    /// is used, and half of the origin, which is its own mate.
+    /// is used (and half of the origin, which is its own mate: see `ParticleView::prepare`).
     fn insert(&mut self, view: &PreparedView, padded: usize) {
         let n = view.size;
         let scale = padded as f64 / n as f64;
@@ -88,9 +86,7 @@ impl Planes<'_> {
             if (position.x < 0.0) != mirrored {
                 continue;
             }
-            let at = row.sample + kx;
-            let share = if at == 0 { 0.5 } else { 1.0 };
-            self.scatter(position, view.data[at] * share, view.weight[at] * share);
+            self.scatter(position, view.samples[row.sample + kx]);
         }
     }
 
@@ -124,27 +120,40 @@ impl Planes<'_> {
 
     /// Adds one sample to those of its eight neighbours that lie on these planes.
     #[inline]
-    fn scatter(&mut self, position: DVec3, value: Complex32, weight: f32) {
+    fn scatter(&mut self, position: DVec3, sample: Element) {
         let space = self.space;
         let cell = space.cell(position);
-        let value = if cell.mirrored { value.conj() } else { value };
-        let weights = cell.weights();
-        let plane = cell.first / space.plane();
-        for (dz, weights) in weights.chunks_exact(4).enumerate() {
-            let Some(own) = (plane + dz)
-                .checked_sub(self.first)
-                .filter(|own| *own < self.count)
-            else {
+        let sign = if cell.mirrored { -1.0 } else { 1.0 };
+        let sample = [sample[0], sign * sample[1], sample[2], 0.0];
+        let [ix, iy, iz] = cell.index;
+        for (dz, shares) in cell.weights().as_chunks::<4>().0.iter().enumerate() {
+            // One plane below the first wraps around and is out of range, too.
+            let plane = (iz + dz).wrapping_sub(self.first);
+            if plane >= self.count {
                 continue;
-            };
-            let first = own * space.plane() + cell.first % space.plane();
-            for (dy, pair) in weights.chunks_exact(2).enumerate() {
-                let at = first + dy * space.width();
-                for (dx, share) in pair.iter().enumerate() {
-                    self.data[at + dx] += value * *share;
-                    self.weight[at + dx] += weight * share;
-                }
             }
+            let first = (plane * space.height() + iy) * space.width() + ix;
+            add_pair(
+                &mut self.elements[first..][..2],
+                [shares[0], shares[1]],
+                sample,
+            );
+            let first = first + space.width();
+            add_pair(
+                &mut self.elements[first..][..2],
+                [shares[2], shares[3]],
+                sample,
+            );
+        }
+    }
+}
+
+/// Adds shares of a sample to two neighbours along x.
+#[inline]
+fn add_pair(pair: &mut [Element], shares: [f32; 2], sample: Element) {
+    for (element, share) in pair.iter_mut().zip(shares) {
+        for (sum, value) in element.iter_mut().zip(sample) {
+            *sum += share * value;
         }
     }
 }

@@ -68,7 +68,12 @@ impl PartialSums {
             ));
         }
         let space = self.space();
-        let (mut data, mut weight) = (self.data.clone(), self.weight.clone());
+        let mut data: Vec<Complex32> = self
+            .elements
+            .iter()
+            .map(|e| Complex32::new(e[0], e[1]))
+            .collect();
+        let mut weight: Vec<f32> = self.elements.iter().map(|e| e[2]).collect();
         complete_origin_plane(space, &mut data, &mut weight);
         if !options.symmetry.is_empty() {
             (data, weight) = symmetrised(space, &data, &weight, &options.symmetry);

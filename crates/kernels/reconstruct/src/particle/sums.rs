@@ -3,11 +3,12 @@
 //! Sums are f32: with random signs the rounding of a million slices stays below 1e-4 of a value. Blocks of particles summed
 //! apart are added in block order, so that the result does not depend on who summed what when.
 
-use thon_signal::fft::Complex32;
-
 use crate::ReconstructError;
 use crate::fourier_slice::check_box;
 use crate::half_space::HalfSpace;
+
+/// Real and imaginary part of Σ w·t·X, Σ w·t², and nothing: neighbours along x are one vector of eight.
+pub(super) type Element = [f32; 4];
 
 /// Partial sums of one half set (or one block of it).
 #[derive(Clone, Debug, PartialEq)]
@@ -15,13 +16,12 @@ pub struct PartialSums {
     box_size: usize,
     padding: usize,
     views: u64,
-    pub(super) data: Vec<Complex32>,
-    pub(super) weight: Vec<f32>,
+    pub(super) elements: Vec<Element>,
 }
 
 impl PartialSums {
     /// Empty sums for boxes of `box_size` pixels and a Fourier space padded `padding` times (2 as a rule). They take about
-    /// 6 · (`padding` · `box_size`)³ bytes.
+    /// 8 · (`padding` · `box_size`)³ bytes.
     ///
     /// # Errors
     /// [`ReconstructError::Parameter`] for a box outside 2 to 4096 or a padding outside 1 to 4.
@@ -32,8 +32,7 @@ impl PartialSums {
             box_size,
             padding,
             views: 0,
-            data: vec![Complex32::default(); space.len()],
-            weight: vec![0.0; space.len()],
+            elements: vec![Element::default(); space.len()],
         })
     }
 
@@ -72,25 +71,20 @@ impl PartialSums {
                 "the same box and padding",
             ));
         }
-        for (sum, value) in self.data.iter_mut().zip(&other.data) {
-            *sum += value;
-        }
-        for (sum, value) in self.weight.iter_mut().zip(&other.weight) {
+        let sums = self.elements.as_flattened_mut().iter_mut();
+        for (sum, value) in sums.zip(other.elements.as_flattened()) {
             *sum += value;
         }
         self.views += other.views;
         Ok(())
     }
 
-    /// Both sums as bytes of this machine's order, for a file: Σ w·t·X (pairs of f32) and Σ w·t² (f32).
-    pub fn as_bytes(&self) -> [&[u8]; 2] {
-        [
-            bytemuck::cast_slice(&self.data),
-            bytemuck::cast_slice(&self.weight),
-        ]
+    /// The sums as bytes of this machine's order, for a file: four f32 per element.
+    pub fn as_bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.elements)
     }
 
-    /// Sums from what [`PartialSums::as_bytes`] gave.
+    /// Sums from what [`PartialSums::as_bytes`] gave, which need not be aligned.
     ///
     /// # Errors
     /// [`ReconstructError::Length`] when the bytes are not those of this box and padding.
@@ -98,27 +92,14 @@ impl PartialSums {
         box_size: usize,
         padding: usize,
         views: u64,
-        [data, weight]: [&[u8]; 2],
+        bytes: &[u8],
     ) -> Result<Self, ReconstructError> {
         check_box(box_size, padding)?;
-        let elements = HalfSpace::new(box_size, padding).len();
-        ReconstructError::check_length("bytes of the data sum", data.len(), 8 * elements)?;
-        ReconstructError::check_length("bytes of the weight sum", weight.len(), 4 * elements)?;
-        // The bytes need not be aligned.
-        let floats = |bytes: &[u8]| -> Vec<f32> {
-            let (words, _) = bytes.as_chunks::<4>();
-            words.iter().map(|word| f32::from_ne_bytes(*word)).collect()
-        };
-        let data = floats(data);
-        Ok(Self {
-            box_size,
-            padding,
-            views,
-            data: data
-                .chunks_exact(2)
-                .map(|pair| Complex32::new(pair[0], pair[1]))
-                .collect(),
-            weight: floats(weight),
-        })
+        let expected = size_of::<Element>() * HalfSpace::new(box_size, padding).len();
+        ReconstructError::check_length("bytes of the sums", bytes.len(), expected)?;
+        let mut sums = Self::new(box_size, padding)?;
+        sums.views = views;
+        bytemuck::cast_slice_mut(&mut sums.elements).copy_from_slice(bytes);
+        Ok(sums)
     }
 }

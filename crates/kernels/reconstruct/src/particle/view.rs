@@ -8,6 +8,7 @@ use thon_compute::{Progress, check};
 use thon_signal::fft::{Complex32, Fft2, half_length, signed_index};
 
 use super::PartialSums;
+use super::sums::Element;
 use crate::ReconstructError;
 
 /// One tilt image of one particle.
@@ -34,8 +35,8 @@ pub struct ParticleView {
 pub(super) struct PreparedView {
     pub(super) size: usize,
     pub(super) projection: DMat3,
-    pub(super) data: Vec<Complex32>,
-    pub(super) weight: Vec<f32>,
+    /// `[m, m/2 + 1]`.
+    pub(super) samples: Vec<Element>,
 }
 
 /// Counts phases of a half spectrum `[n, n/2 + 1]` from `origin` (x, y pixels) instead of the first pixel:
@@ -115,25 +116,26 @@ impl ParticleView {
             .length();
         let total = self.weight * (map_size as f32 / n as f32).powi(2);
         let scale = total / area as f32;
-        let weight = match &self.transfer {
-            None => {
-                for value in &mut data {
-                    *value *= scale;
-                }
-                vec![total; data.len()]
-            }
-            Some(transfer) => {
-                for (value, t) in data.iter_mut().zip(transfer) {
-                    *value *= if self.premultiplied { scale } else { scale * t };
-                }
-                transfer.iter().map(|t| total * t * t).collect()
-            }
+        let mut samples: Vec<Element> = match &self.transfer {
+            None => data
+                .iter()
+                .map(|v| [v.re * scale, v.im * scale, total, 0.0])
+                .collect(),
+            Some(transfer) => data
+                .iter()
+                .zip(transfer)
+                .map(|(v, t)| {
+                    let factor = if self.premultiplied { scale } else { scale * t };
+                    [v.re * factor, v.im * factor, total * t * t, 0.0]
+                })
+                .collect(),
         };
+        // The origin is its own Friedel mate and would count twice.
+        samples[0] = samples[0].map(|value| 0.5 * value);
         Ok(PreparedView {
             size: n,
             projection: self.projection,
-            data,
-            weight,
+            samples,
         })
     }
 }

@@ -35,7 +35,7 @@ struct AxisSizes {
 
 impl AxisSizes {
     fn new(raw: usize, pixel_size: f64, voxel_size: f64) -> Self {
-        let padded = next_fast_even_length(raw + raw / 4 + 32);
+        let padded = next_fast_even_length((raw + raw / 4).max(raw + 32));
         let wanted = (padded as f64 * pixel_size / voxel_size * OVERSAMPLING).ceil() as usize;
         let cropped = next_fast_even_length(wanted.max(16)).min(padded);
         let ratio = cropped as f64 / padded as f64;
