@@ -20,17 +20,20 @@
 use thon_compute::parallel::{map_indices, sum_lists};
 use thon_ctf::{CtfModel, ExposureModel};
 use thon_model::HandSign;
+use thon_signal::fft::{Fft3, signed_index};
 use thon_units::{Angstrom, PixelSize, SpatialFrequency};
 
 use crate::series::modulation_transfer;
-use crate::{ShotNoise, Simulation};
+use crate::{Phantom, ShotNoise, Simulation};
 
 /// Directions in the image over which CTF² is averaged, half a circle.
 const IMAGE_DIRECTIONS: usize = 12;
 /// Frequencies looked at in each shell; even.
 const PARTS: usize = 4;
 /// Directions over which the phantom's power is averaged.
-const POWER_DIRECTIONS: usize = 600;
+const POWER_DIRECTIONS: usize = 300;
+/// Boxes up to this edge are sampled to measure the phantom's power.
+const LARGEST_SAMPLED_BOX: usize = 192;
 
 /// Expected spectral signal-to-noise ratio of an ideal average; shell i lies at i/(box edge), shell 0 at the origin.
 #[derive(Clone, Debug, PartialEq)]
@@ -196,12 +199,10 @@ impl ResolutionBound {
             let density = noise_density(&information, shells, edge);
             density.into_iter().map(|p| p * volume).collect()
         };
-        let signal_power = map_indices(shells, |shell| {
-            simulations.first().map_or(0.0, |s| {
-                s.phantom()
-                    .mean_power(SpatialFrequency(frequency[shell]), POWER_DIRECTIONS)
-            })
-        });
+        let signal_power = simulations.first().map_or_else(
+            || vec![0.0; shells],
+            |first| shell_power(first.phantom(), box_size, voxel_size),
+        );
         Self {
             frequency,
             signal_power,
@@ -246,6 +247,35 @@ impl ResolutionBound {
     pub fn resolution(&self, threshold: f64) -> Option<Angstrom> {
         first_crossing(&self.frequency, &self.fsc_with_truth(), threshold)
     }
+}
+
+/// ⟨|F|²⟩ of the phantom over the voxels of each shell of a box; over evenly spread directions when the box is too large to
+/// sample.
+fn shell_power(phantom: &Phantom, box_size: usize, voxel_size: PixelSize) -> Vec<f64> {
+    let shells = box_size / 2 + 1;
+    let edge = box_size as f64 * voxel_size.0;
+    if box_size > LARGEST_SAMPLED_BOX {
+        return map_indices(shells, |shell| {
+            let k = SpatialFrequency(shell as f64 / edge);
+            phantom.mean_power(k, POWER_DIRECTIONS)
+        });
+    }
+    let volume = phantom.volume(box_size, voxel_size);
+    let spectrum = Fft3::plan(volume.dims()).forward(&volume.data);
+    let mut sums = vec![(0.0, 0.0); shells];
+    for ((z, y, x), value) in spectrum.indexed_iter() {
+        let index = [z, y, x].map(|i| signed_index(i, box_size) as f64);
+        let radius = index.iter().map(|i| i * i).sum::<f64>().sqrt().round() as usize;
+        if radius < shells {
+            let pair = if x == 0 { 1.0 } else { 2.0 }; // −k is not stored
+            sums[radius].0 += pair * f64::from(value.norm_sqr());
+            sums[radius].1 += pair;
+        }
+    }
+    let scale = voxel_size.0.powi(6);
+    sums.into_iter()
+        .map(|(sum, count)| scale * sum / f64::max(count, 1.0))
+        .collect()
 }
 
 /// The period at which a curve first falls below a threshold, linear between shells.

@@ -102,7 +102,7 @@ pub struct SimulationOptions {
     pub defocus_hand: Hand,
     /// Number of particles.
     pub particles: usize,
-    /// Smallest distance between particle centres (Å); 0 for the particle's diameter.
+    /// Smallest distance between particle centres (Å); 0 for the diameter that holds 98 % of the particle's weight.
     pub particle_distance: Angstrom,
     /// Number of gold beads, half of them on each surface of the ice.
     pub beads: usize,

@@ -5,11 +5,13 @@
 //! made from the points themselves, so there is no interpolation of a sampled map; their error is that of the gridding
 //! (2·10⁻⁵ of the total weight, see `gridding.rs`).
 
+mod atoms;
 mod project;
 mod ribosome;
 mod text;
 mod volume;
 
+pub use atoms::Atom;
 pub use project::ImageProjector;
 
 use thon_geometry::glam::DVec3;
@@ -169,6 +171,23 @@ impl Phantom {
             farthest + 3.0 * c.sigma
         };
         Angstrom(self.classes.iter().map(reach).fold(0.0, f64::max))
+    }
+
+    /// Radius of the ball about the origin that holds the points with this fraction of Σ|w|, one standard deviation each.
+    pub fn radius_holding(&self, fraction: f64) -> Angstrom {
+        let points = |c: &Class| -> Vec<(f64, f64)> {
+            let radii = c.positions.iter().map(|p| p.length() + c.sigma);
+            radii.zip(c.weights.iter().map(|w| w.abs())).collect()
+        };
+        let mut points: Vec<(f64, f64)> = self.classes.iter().flat_map(points).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total: f64 = points.iter().map(|p| p.1).sum();
+        let mut held = 0.0;
+        let reached = points.iter().find(|(_, weight)| {
+            held += weight;
+            held >= fraction * total
+        });
+        Angstrom(reached.or(points.last()).map_or(0.0, |p| p.0))
     }
 
     /// The same phantom with its weights multiplied by `factor` and its points moved by `offset` (Å) afterwards.

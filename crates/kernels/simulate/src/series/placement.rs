@@ -14,6 +14,9 @@ use crate::{Phantom, SimulateError, SimulationOptions};
 /// Draws for one object before the layer counts as full.
 const TRIES: usize = 2000;
 
+/// Balls holding this fraction of each particle's weight do not overlap.
+const WEIGHT_APART: f64 = 0.98;
+
 /// Places particles and beads.
 pub(super) fn place(
     options: &SimulationOptions,
@@ -24,7 +27,7 @@ pub(super) fn place(
     let radius = phantom.radius().0;
     let bead = options.bead_radius.0;
     let distance = match options.particle_distance.0 {
-        0.0 => 2.0 * radius,
+        0.0 => 2.0 * phantom.radius_holding(WEIGHT_APART).0,
         asked => asked,
     };
     let room = (0.5 * options.ice_thickness.0 - radius).max(0.0);
