@@ -21,8 +21,14 @@ pub(crate) struct Entry {
     offset: u64,
 }
 
-/// One directory: entries by tag.
-pub(crate) type Directory = BTreeMap<u16, Entry>;
+/// One directory.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    /// Entries by tag; of a tag that occurs twice the last.
+    pub(crate) entries: BTreeMap<u16, Entry>,
+    /// What another reader could understand differently: a tag that occurs twice, a type that does not exist.
+    pub(crate) oddity: Option<String>,
+}
 
 /// A TIFF file's directories.
 #[derive(Debug)]
@@ -107,7 +113,10 @@ impl Directories {
         tag: u16,
         most: u64,
     ) -> Option<Vec<u64>> {
-        let entry = directory.get(&tag).filter(|entry| entry.count <= most)?;
+        let entry = directory
+            .entries
+            .get(&tag)
+            .filter(|entry| entry.count <= most)?;
         let size = match entry.kind {
             1 => 1,
             3 => 2,
@@ -146,7 +155,10 @@ impl Directories {
         directory: &Directory,
         tag: u16,
     ) -> Option<f64> {
-        let entry = directory.get(&tag).filter(|e| e.kind == 5 && e.count > 0)?;
+        let entry = directory
+            .entries
+            .get(&tag)
+            .filter(|e| e.kind == 5 && e.count > 0)?;
         let bytes = source.read_vec(entry.offset, 8).ok()?;
         let over = self.order.u32_at(&bytes, 4).filter(|&n| n != 0)?;
         Some(f64::from(self.order.u32_at(&bytes, 0)?) / f64::from(over))
@@ -155,6 +167,7 @@ impl Directories {
     /// An entry's bytes as text.
     pub(crate) fn text(source: &ByteSource<'_>, directory: &Directory, tag: u16) -> Option<String> {
         let entry = directory
+            .entries
             .get(&tag)
             .filter(|e| matches!(e.kind, 1 | 2 | 7))?;
         let bytes = source
@@ -191,7 +204,7 @@ impl Layout {
             .read_vec(entries, count as usize * entry_bytes + next_bytes)
             .ok()?;
         let (rows, next) = table.split_at(count as usize * entry_bytes);
-        let mut directory = Directory::new();
+        let mut directory = Directory::default();
         for (i, row) in rows.chunks_exact(entry_bytes).enumerate() {
             let value_at = if self.big { 12 } else { 8 };
             let tag = self.order.u16_at(row, 0)?;
@@ -204,11 +217,17 @@ impl Layout {
             } else {
                 self.offset(row, value_at, false)?
             };
-            directory.entry(tag).or_insert(Entry {
+            let entry = Entry {
                 kind,
                 count,
                 offset,
-            });
+            };
+            if directory.entries.insert(tag, entry).is_some() {
+                directory.oddity = Some(format!("tag {tag} occurs twice"));
+            }
+            if !matches!(kind, 1..=13 | 16..=18) {
+                directory.oddity = Some(format!("tag {tag} has the unknown type {kind}"));
+            }
         }
         Some((directory, self.offset(next, 0, false)?))
     }

@@ -48,8 +48,15 @@ impl TiffPage {
         directories: &Directories,
         directory: &Directory,
     ) -> Result<Self, String> {
+        if let Some(oddity) = &directory.oddity {
+            return Err(format!("its directory is damaged: {oddity}"));
+        }
         // The decoder would set memory aside for the values of every tag.
-        if let Some((tag, _)) = directory.iter().find(|(_, entry)| !entry.is_inside(source)) {
+        if let Some((tag, _)) = directory
+            .entries
+            .iter()
+            .find(|(_, entry)| !entry.is_inside(source))
+        {
             return Err(format!("the values of tag {tag} are not inside the file"));
         }
         let number = |tag| directories.integer(source, directory, tag);
