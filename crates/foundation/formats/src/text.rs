@@ -41,6 +41,18 @@ pub fn read_bytes(path: &Path) -> Result<Vec<u8>, FormatError> {
     std::fs::read(path).map_err(|error| FormatError::reading(path, error))
 }
 
+/// Refuses a text longer than `limit` bytes: formats of small files whose lines cost more than their text.
+pub fn check_size(text: &str, name: &str, limit: usize) -> Result<(), FormatError> {
+    if text.len() <= limit {
+        return Ok(());
+    }
+    Err(FormatError::whole(
+        name,
+        format!("a file of at most {limit} bytes"),
+        format!("{} bytes", text.len()),
+    ))
+}
+
 /// Name under which a path appears in messages.
 pub fn display_name(path: &Path) -> String {
     path.display().to_string()

@@ -61,6 +61,13 @@ pub fn parse(text: &str, name: &str) -> Result<TextTable, FormatError> {
         .find(|separator| header.contains(separator.character()))
         .unwrap_or_default();
     let columns = split(header, separator);
+    if columns.iter().all(String::is_empty) {
+        return Err(FormatError::whole(
+            name,
+            "a header line with names",
+            quoted(header),
+        ));
+    }
     let mut table = TextTable {
         name: name.to_owned(),
         columns,
@@ -119,12 +126,14 @@ pub fn write(table: &TextTable) -> String {
             if index > 0 {
                 out.push(separator);
             }
-            if value.contains([separator, '"']) || (index == 0 && value.starts_with('#')) {
+            let odd_start =
+                index == 0 && (value.starts_with('#') || row.len() == 1 && value.is_empty());
+            if odd_start || value.contains([separator, '"']) {
                 for piece in ["\"", &value.replace('"', "\"\""), "\""] {
                     out.push_str(piece);
                 }
             } else {
-                out.push_str(&value.replace(['\n', '\r'], " "));
+                out.push_str(&value.replace('\n', " "));
             }
         }
         out.push('\n');

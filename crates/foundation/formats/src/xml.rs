@@ -10,7 +10,7 @@ use std::path::Path;
 /// Deepest nesting accepted.
 const DEPTH_LIMIT: usize = 64;
 /// Longest text accepted, bytes.
-const SIZE_LIMIT: usize = 256 << 20;
+const SIZE_LIMIT: usize = 64 << 20;
 
 /// A document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,13 +38,7 @@ pub struct Element {
 
 /// Parses a document; `name` appears in messages.
 pub fn parse(text: &str, name: &str) -> Result<Document, FormatError> {
-    if text.len() > SIZE_LIMIT {
-        return Err(FormatError::whole(
-            name,
-            format!("an XML text of at most {SIZE_LIMIT} bytes"),
-            format!("{} bytes", text.len()),
-        ));
-    }
+    text::check_size(text, name, SIZE_LIMIT)?;
     let parsed = roxmltree::Document::parse(text).map_err(|error| {
         FormatError::at(
             name,

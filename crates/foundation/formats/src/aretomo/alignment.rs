@@ -19,6 +19,8 @@ const LOCAL: &str = "Local Alignment";
 pub struct Alignment {
     /// `RawSize`: columns, rows and images of the raw stack; absent before version 1.3.
     pub raw_size: Option<[usize; 3]>,
+    /// Number of images in the header of version 1.2 (`# images patches`), which has no `RawSize`.
+    pub header_images: Option<usize>,
     /// `NumPatches`.
     pub patches: usize,
     /// Images left out as dark.
@@ -146,12 +148,14 @@ fn header_line(
     }
     let Some((key, value)) = comment.split_once('=') else {
         // Version 1.2: "# <images> <patches>".
-        let numbers: Vec<Option<usize>> = comment
+        let numbers: Option<Vec<usize>> = comment
             .split_whitespace()
             .map(|word| word.parse().ok())
             .collect();
-        if let ([Some(_), Some(patches)], None) = (&numbers[..], alignment.raw_size) {
+        if let Some([images, patches]) = numbers.as_deref() {
+            alignment.header_images = Some(*images);
             alignment.patches = *patches;
+            return Ok(());
         }
         alignment.other.push(comment.to_owned());
         return Ok(());
@@ -265,7 +269,13 @@ fn fixed(value: f64, decimals: usize) -> String {
 fn write_header(alignment: &Alignment, out: &mut String) -> std::fmt::Result {
     if let Some([nx, ny, n]) = alignment.raw_size {
         writeln!(out, "# RawSize = {nx} {ny} {n}")?;
-        writeln!(out, "# NumPatches = {}", alignment.patches)?;
+    }
+    match alignment.header_images {
+        Some(images) => writeln!(out, "# {images}  {}", alignment.patches)?,
+        None if alignment.raw_size.is_some() || alignment.patches > 0 => {
+            writeln!(out, "# NumPatches = {}", alignment.patches)?;
+        }
+        None => {}
     }
     for dark in &alignment.dark_frames {
         writeln!(

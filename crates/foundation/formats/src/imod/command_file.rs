@@ -58,8 +58,12 @@ impl InputLine {
     }
 }
 
+/// Longest text accepted, bytes; real files have at most a few megabytes.
+const SIZE_LIMIT: usize = 16 << 20;
+
 /// Parses a command file; `name` appears in messages.
 pub fn parse(text: &str, name: &str) -> Result<CommandFile, FormatError> {
+    text::check_size(text, name, SIZE_LIMIT)?;
     let mut file = CommandFile {
         name: name.to_owned(),
         ..CommandFile::default()

@@ -35,8 +35,12 @@ pub enum SettingLine {
     Other(String),
 }
 
+/// Longest text accepted, bytes; real files have at most a few megabytes.
+const SIZE_LIMIT: usize = 16 << 20;
+
 /// Parses settings; `name` appears in messages.
 pub fn parse(text: &str, name: &str) -> Result<Settings, FormatError> {
+    text::check_size(text, name, SIZE_LIMIT)?;
     let mut settings = Settings::default();
     for line in text.lines() {
         settings.lines.push(setting_line(line));

@@ -3,12 +3,19 @@
 use super::section::{Section, SectionKind};
 use super::{Item, LineEnd, Mdoc};
 use crate::error::FormatError;
+use crate::text;
+
+/// Longest text accepted, bytes; real files have at most a few megabytes.
+const SIZE_LIMIT: usize = 64 << 20;
 
 /// Parses mdoc text; `name` appears in messages.
 ///
 /// Lines that fit nothing are kept as [`Item::Text`]; an error arises only when the text holds no line of an
 /// mdoc at all.
 pub fn parse(text: &str, name: &str) -> Result<Mdoc, FormatError> {
+    text::check_size(text, name, SIZE_LIMIT)?;
+    // White space after the last line end is no line.
+    let text = text.trim_end_matches(|c: char| c != '\n' && c.is_whitespace());
     let mut mdoc = Mdoc {
         name: name.to_owned(),
         line_end: if text.contains("\r\n") {

@@ -34,20 +34,75 @@ impl Span {
     }
 }
 
-/// Where the values of a parsed table stand in the text: one offset of 4 bytes per value.
+/// Byte positions in a text: 4 bytes each below 4 GiB, else 8.
+#[derive(Debug)]
+pub(super) enum Positions {
+    Small(Vec<u32>),
+    Large(Vec<usize>),
+}
+
+impl Positions {
+    /// For a text of this length.
+    pub(super) fn new(length: usize) -> Self {
+        if u32::try_from(length).is_ok() {
+            Self::Small(Vec::new())
+        } else {
+            Self::Large(Vec::new())
+        }
+    }
+
+    pub(super) fn push(&mut self, position: usize) {
+        match self {
+            Self::Small(list) => list.push(position as u32),
+            Self::Large(list) => list.push(position),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Small(list) => list.len(),
+            Self::Large(list) => list.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> usize {
+        match self {
+            Self::Small(list) => list[index] as usize,
+            Self::Large(list) => list[index],
+        }
+    }
+
+    /// The given groups of `width` positions.
+    fn take(&self, groups: &[usize], width: usize) -> Self {
+        let ranges = groups
+            .iter()
+            .map(|&group| group * width..(group + 1) * width);
+        match self {
+            Self::Small(list) => {
+                Self::Small(ranges.flat_map(|range| &list[range]).copied().collect())
+            }
+            Self::Large(list) => {
+                Self::Large(ranges.flat_map(|range| &list[range]).copied().collect())
+            }
+        }
+    }
+}
+
+/// Where the values of a parsed table stand in the text, row after row.
 #[derive(Debug)]
 pub(super) struct SourceCells {
     pub source: Arc<SourceText>,
-    /// Byte position of the first value of each row.
-    pub row_starts: Vec<usize>,
-    /// Offset of each value from the start of its row, row after row.
-    pub offsets: Vec<u32>,
+    pub positions: Positions,
     pub width: usize,
 }
 
 impl SourceCells {
+    pub(super) fn rows(&self) -> usize {
+        self.positions.len() / self.width.max(1)
+    }
+
     fn position(&self, row: usize, column: usize) -> usize {
-        self.row_starts[row] + self.offsets[row * self.width + column] as usize
+        self.positions.get(row * self.width + column)
     }
 
     /// Value without quotes.
@@ -71,14 +126,9 @@ impl SourceCells {
 
     /// The same text with only the given rows, in the given order.
     pub(super) fn take_rows(&self, rows: &[usize]) -> Self {
-        let mut offsets = Vec::with_capacity(rows.len() * self.width);
-        for &row in rows {
-            offsets.extend_from_slice(&self.offsets[row * self.width..(row + 1) * self.width]);
-        }
         Self {
             source: Arc::clone(&self.source),
-            row_starts: rows.iter().map(|&row| self.row_starts[row]).collect(),
-            offsets,
+            positions: self.positions.take(rows, self.width),
             width: self.width,
         }
     }

@@ -4,12 +4,15 @@
 //! several columns may begin with a word like `data_001.mrc` or `_x`: it is a row when its line holds as many
 //! values as the table has columns.
 
-use super::cells::{SourceCells, SourceText, Span};
+use super::cells::{Positions, SourceCells, SourceText, Span};
 use super::table::{Table, TableKind};
-use super::token::{Token, Unclosed, is_space, is_structure, token_at, word_end};
+use super::token::{Token, Unclosed, at_line_start, is_space, is_structure, token_at, word_end};
 use super::{Block, StarFile};
 use crate::error::{FormatError, quoted};
 use std::sync::Arc;
+
+/// Most labels of one table; real ones have at most a few hundred.
+const LABEL_LIMIT: usize = 65_536;
 
 pub(super) fn parse(source: SourceText) -> Result<StarFile, FormatError> {
     let source = Arc::new(source);
@@ -30,8 +33,7 @@ struct Parser<'a> {
 /// A table under construction.
 struct Draft {
     labels: Vec<String>,
-    row_starts: Vec<usize>,
-    offsets: Vec<u32>,
+    positions: Positions,
     comments: Vec<(usize, String)>,
 }
 
@@ -89,8 +91,7 @@ impl Parser<'_> {
         };
         let cells = SourceCells {
             source: Arc::clone(self.source),
-            row_starts: draft.row_starts,
-            offsets: draft.offsets,
+            positions: draft.positions,
             width: draft.labels.len(),
         };
         Ok(Table::parsed(
@@ -103,19 +104,13 @@ impl Parser<'_> {
     }
 
     fn pairs(&mut self) -> Result<Draft, FormatError> {
-        let base = self.position;
-        let mut draft = Draft {
-            labels: Vec::new(),
-            row_starts: vec![base],
-            offsets: Vec::new(),
-            comments: Vec::new(),
-        };
+        let mut draft = self.draft();
         loop {
-            draft.labels.push(self.label());
+            self.label(&mut draft)?;
             let label_end = self.position;
             let dotted = draft.labels.last().is_some_and(|label| label.contains('.'));
             let value = self.pair_value(label_end, dotted)?;
-            draft.offsets.push(self.offset(base, value)?);
+            draft.positions.push(value);
             self.skip_blanks();
             if !self.at_line_end() {
                 let found = quoted(self.rest_of_line());
@@ -170,12 +165,7 @@ impl Parser<'_> {
     fn loop_table(&mut self) -> Result<Draft, FormatError> {
         let start = self.position;
         self.position = word_end(self.bytes, start);
-        let mut draft = Draft {
-            labels: Vec::new(),
-            row_starts: Vec::new(),
-            offsets: Vec::new(),
-            comments: Vec::new(),
-        };
+        let mut draft = self.draft();
         loop {
             let line_end = {
                 self.finish_line();
@@ -192,7 +182,7 @@ impl Parser<'_> {
             draft
                 .comments
                 .extend(comments.into_iter().map(|comment| (0, comment)));
-            draft.labels.push(self.label());
+            self.label(&mut draft)?;
         }
         if draft.labels.is_empty() {
             return Err(self.error(start, "labels that begin with _ after loop_", "none"));
@@ -215,7 +205,7 @@ impl Parser<'_> {
                 self.position = end;
                 return Ok(());
             }
-            let row = draft.row_starts.len();
+            let row = draft.positions.len() / width;
             draft
                 .comments
                 .extend(comments.into_iter().map(|comment| (row, comment)));
@@ -226,15 +216,17 @@ impl Parser<'_> {
     fn row(&mut self, draft: &mut Draft, flowing: bool) -> Result<(), FormatError> {
         let width = draft.labels.len();
         let start = self.position;
-        draft.row_starts.push(start);
+        let mut after_text_field = false;
         for column in 0..width {
             if column > 0 {
                 self.skip_blanks();
-                if self.at_line_end() && !self.next_line_continues(flowing) {
+                let flows = flowing || after_text_field;
+                if self.at_line_end() && !self.next_line_continues(flows) {
                     return Err(self.wrong_width(start, width, column));
                 }
             }
-            draft.offsets.push(self.offset(start, self.position)?);
+            draft.positions.push(self.position);
+            after_text_field = self.at_text_field();
             self.position = self.token(self.position)?.end;
         }
         self.skip_blanks();
@@ -301,11 +293,20 @@ impl Parser<'_> {
     }
 
     /// Takes the label at the position, without its underscore.
-    fn label(&mut self) -> String {
+    fn label(&mut self, draft: &mut Draft) -> Result<(), FormatError> {
+        if draft.labels.len() == LABEL_LIMIT {
+            return Err(self.error(
+                self.position,
+                format!("at most {LABEL_LIMIT} labels in a table"),
+                "more",
+            ));
+        }
         let end = word_end(self.bytes, self.position);
-        let label = self.source.text[self.position + 1..end].to_owned();
+        draft
+            .labels
+            .push(self.source.text[self.position + 1..end].to_owned());
         self.position = end;
-        label
+        Ok(())
     }
 
     fn token(&self, start: usize) -> Result<Token, FormatError> {
@@ -325,14 +326,12 @@ impl Parser<'_> {
         })
     }
 
-    fn offset(&self, base: usize, position: usize) -> Result<u32, FormatError> {
-        u32::try_from(position - base).map_err(|_| {
-            self.error(
-                base,
-                "a row shorter than 4 GiB",
-                format!("{} bytes", position - base),
-            )
-        })
+    fn draft(&self) -> Draft {
+        Draft {
+            labels: Vec::new(),
+            positions: Positions::new(self.bytes.len()),
+            comments: Vec::new(),
+        }
     }
 
     fn peek_word(&self) -> Option<&[u8]> {
@@ -348,6 +347,10 @@ impl Parser<'_> {
         {
             self.position += 1;
         }
+    }
+
+    fn at_text_field(&self) -> bool {
+        self.bytes.get(self.position) == Some(&b';') && at_line_start(self.bytes, self.position)
     }
 
     /// At a line end, a comment or the end of the text.

@@ -2,7 +2,7 @@
 
 use super::cells::{SourceCells, Span, StringColumn};
 use super::column::Column;
-use super::token::encode;
+use super::token::{encode, is_structure};
 use crate::error::{FormatError, quoted};
 use crate::text::exact_number;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Table {
             kind,
             values: (0..labels.len()).map(Values::Source).collect(),
             labels,
-            rows: cells.row_starts.len(),
+            rows: cells.rows(),
             cells: Some(Arc::new(cells)),
             comments,
             lead: None,
@@ -168,13 +168,14 @@ impl Table {
         match (&self.values[column], &self.cells) {
             (Values::Source(index), Some(cells)) => {
                 let raw = cells.raw(row, *index);
-                Some(if raw.is_empty() {
-                    "\"\"".into()
-                } else if raw.starts_with(';') {
-                    format!("\n{raw}\n").into()
+                if raw.starts_with(';') && raw.contains('\n') {
+                    Some(format!("\n{raw}\n").into())
+                } else if raw.is_empty() || raw.starts_with(';') || is_structure(raw.as_bytes()) {
+                    // Safe where it stood, perhaps not where it goes.
+                    encode(raw).map(Into::into)
                 } else {
-                    raw.into()
-                })
+                    Some(raw.into())
+                }
             }
             (Values::Owned(strings), _) => encode(strings.get(row)).map(Into::into),
             (Values::Source(_), None) => Some("\"\"".into()),
