@@ -1,1 +1,1 @@
-//! End to end: simulate, run, compare with truth.
+//! End to end: simulate, run, compare with truth. The tests are in `tests/`.

@@ -1,1 +1,22 @@
-//! All jobs: one job, one file.
+//! All jobs: one job, one file; declarations and I/O only, the numbers are made in the kernels.
+//!
+//! A job written but not listed in its room's `ALL` is reported by the compiler, since its module is
+//! private and nothing constructs it.
+
+mod acquire;
+mod maps;
+mod particles;
+mod pictures;
+mod tilt_images;
+mod tomogram;
+
+use thon_contract::AnyJob;
+
+/// Every job, room by room, in the order of the work.
+pub static ALL: &[&dyn AnyJob] = &[
+    &acquire::SimulateTiltSeries,
+    &tomogram::ReconstructWbp,
+    &particles::ReconstructParticles,
+    &maps::CompareMaps,
+    &maps::PostProcess,
+];

@@ -3,4 +3,7 @@
 //! Kernels over arrays; maps are `[z, y, x]` with a voxel size in Å, frequencies are cycles per Å
 //! unless a name says otherwise.
 
+mod half_sets;
 pub mod post_process;
+
+pub use half_sets::draw_halves;

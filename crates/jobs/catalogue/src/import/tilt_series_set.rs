@@ -1,0 +1,82 @@
+//! The last step of every import of tilt series: names that are unique, sensible headers, items written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use thon_contract::kinds::TiltSeriesKind;
+use thon_contract::{Context, Finding, JobError, Output};
+use thon_interop::Imported;
+use thon_model::TiltSeries;
+
+use crate::given_files::told;
+
+/// What is wrong with a set of imported series as a whole.
+pub(crate) fn findings<'a>(
+    place: &str,
+    series: impl IntoIterator<Item = &'a TiltSeries>,
+    context: &Context,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    let (mut absent, mut files) = (BTreeSet::new(), BTreeMap::new());
+    for one in series {
+        if !seen.insert(one.name.as_str()) {
+            let message = format!("two tilt series are named {}", one.name);
+            findings.push(Finding::error(place, message).with_hint("import them one after the other"));
+        }
+        if one.images.is_empty() {
+            findings.push(Finding::error(place, format!("{} has no image", one.name)));
+        }
+        for reference in one.images.iter().filter_map(|image| image.image.as_ref()) {
+            let there = files.entry(&reference.path).or_insert_with(|| context.resolve(&reference.path).exists());
+            if !*there {
+                absent.insert(&reference.path);
+            }
+        }
+    }
+    if let Some(first) = absent.first() {
+        let message = format!("{} of {} image files are not there: {}", absent.len(), files.len(), first.display());
+        findings.push(
+            Finding::warning(place, message).with_hint("metadata come in; jobs that need the images will refuse"),
+        );
+    }
+    findings
+}
+
+/// Writes every series as an item and passes its remarks on.
+pub(crate) fn store(
+    series: Vec<Imported<TiltSeries>>,
+    context: &Context,
+) -> Result<Output<TiltSeriesKind>, JobError> {
+    let mut records = Vec::with_capacity(series.len());
+    let (mut images, mut excluded, mut aligned) = (0, 0, 0);
+    let total = series.len() as u64;
+    for (done, one) in (1..).zip(series) {
+        thon_compute::check(context.progress())?;
+        let one = told(one, context);
+        images += one.images.len();
+        excluded += one.images.len() - one.used().count();
+        aligned += one.images.iter().filter(|image| image.geometry.is_some()).count();
+        records.push(context.store::<TiltSeriesKind>(&item_name(&one.name), &one)?);
+        context.progress().advance(done, total);
+    }
+    records.sort_by(|a, b| a.name.cmp(&b.name));
+    context.metric("tilt series", records.len() as f64);
+    context.metric("tilt images", images as f64);
+    context.metric("excluded images", excluded as f64);
+    context.metric("aligned images", aligned as f64);
+    Ok(Output::of(records))
+}
+
+/// A name that can be a file name.
+pub(crate) fn item_name(name: &str) -> String {
+    name.replace(['/', '\\'], "_")
+}
+
+/// Those of the files that exist: a missing one is told by `check`, not by the cache.
+pub(crate) fn existing(files: impl IntoIterator<Item = PathBuf>, context: &Context) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = files.into_iter().filter(|file| context.resolve(file).is_file()).collect();
+    found.sort();
+    found.dedup();
+    found
+}

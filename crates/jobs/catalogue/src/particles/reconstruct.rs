@@ -1,0 +1,367 @@
+//! A particle average from given poses, straight from the tilt images, in two halves.
+//!
+//! Kernel: `thon_reconstruct::PartialSums` (what `relion_tomo_reconstruct_particle` does). Halves are
+//! those of the set, or drawn by seed. Frames: tilt image → particle.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_average::draw_halves;
+use thon_contract::kinds::{MapKind, ParticlesKind, PictureKind, TiltSeriesKind};
+use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_ctf::ExposureModel;
+use thon_geometry::Symmetry;
+use thon_geometry::glam::DMat3;
+use thon_model::{Half, Map, ParticleSet, TiltSeries};
+use thon_reconstruct::{Normalisation, PartialSums, ParticleView, ReconstructError, SolveOptions};
+use thon_units::{Dose, PixelSize};
+
+use super::particle_views::{ViewSettings, each_view};
+use crate::pictures;
+use crate::tilt_images::{alignment_findings, image_findings};
+
+/// Reconstruction of a particle average.
+pub(crate) struct ReconstructParticles;
+
+/// Average particles at given poses into a map and two half maps.
+///
+/// Tilt images are cut from the series in memory, or taken from the stacks of the particle set.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Params {
+    /// Edge of the box, pixels of the tilt images; that of the stacks when the particles have them.
+    #[schemars(range(min = 8, max = 1024))]
+    pub box_size: usize,
+    /// Point group of the particle, RELION's names.
+    pub symmetry: String,
+    /// Correct for the contrast transfer function.
+    pub ctf: bool,
+    /// Loss of signal with exposure.
+    pub exposure: ExposureModel,
+    /// Leave out images recorded after more exposure than this.
+    pub maximum_dose: Option<Dose>,
+    /// Cut boxes twice as large, so that what the CTF carried out of the box comes back.
+    pub recover_delocalised: bool,
+    /// What the weighted sum is divided by.
+    #[schemars(extend("x-level" = "expert"))]
+    pub normalisation: Normalisation,
+    /// Padding of the Fourier space.
+    #[schemars(range(min = 1, max = 4), extend("x-level" = "expert"))]
+    pub padding: usize,
+    /// Seed of the half sets, for particles that are not split yet.
+    pub seed: u64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            box_size: 96,
+            symmetry: "C1".into(),
+            ctf: true,
+            exposure: ExposureModel::GrantGrigorieff,
+            maximum_dose: None,
+            recover_delocalised: true,
+            normalisation: Normalisation::default(),
+            padding: 2,
+            seed: 1,
+        }
+    }
+}
+
+/// Inputs of the average.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Inputs {
+    /// Aligned tilt series with CTF.
+    tilt_series: Artifact<TiltSeriesKind>,
+    /// Particles with poses.
+    particles: Artifact<ParticlesKind>,
+}
+
+/// Outputs of the average.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Outputs {
+    /// The average of all particles.
+    map: Output<MapKind>,
+    /// The average of the first half.
+    half_map_1: Output<MapKind>,
+    /// The average of the second half.
+    half_map_2: Output<MapKind>,
+    /// The particles that went in, split into halves.
+    particles: Output<ParticlesKind>,
+    /// Slices and surface.
+    pictures: Output<PictureKind>,
+}
+
+impl Job for ReconstructParticles {
+    const ID: &'static str = "particles.reconstruct";
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = params
+            .symmetry
+            .parse::<Symmetry>()
+            .err()
+            .map(|e| Finding::error("symmetry", e.to_string()))
+            .into_iter()
+            .collect();
+        match load(inputs, context) {
+            Ok((series, particles)) => {
+                findings.extend(set_findings(params, &series, &particles, context))
+            }
+            Err(e) => findings.push(Finding::error("inputs", e.to_string())),
+        }
+        findings
+    }
+
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let Ok((series, particles)) = load(inputs, context) else {
+            return Cost::default();
+        };
+        let n = box_size(params, &particles) as u64;
+        let padded = (params.padding as u64 * n).pow(3);
+        let tilts: usize = series.values().map(|s| s.images.len()).max().unwrap_or(0);
+        let views = (tilts * particles.len()) as f64;
+        Cost {
+            memory: 2 * 6 * padded + 24 * padded,
+            disk: 4 * 4 * n.pow(3),
+            cpu_seconds: views
+                * (n * n) as f64
+                * 5e-8
+                * if params.recover_delocalised { 5.0 } else { 1.0 },
+        }
+    }
+
+    fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
+        let (series, mut particles) = load(inputs, context)?;
+        if particles.halves.is_empty() {
+            particles.halves = draw_halves(particles.len(), params.seed);
+        }
+        let mut sums = [empty(params, &particles)?, empty(params, &particles)?];
+        let counts = accumulate(params, &series, &particles, &mut sums, context)?;
+        for (row, &views) in counts.iter().enumerate() {
+            if views == 0 {
+                context.reject(&particles.names[row], "no tilt image shows it whole");
+            }
+        }
+        let [mut all, second] = sums;
+        let options = SolveOptions {
+            normalisation: params.normalisation,
+            symmetry: operators(params)?,
+        };
+        let voxel_size = voxel_size(&series, &particles)?;
+        let half_1 = solve(&all, &options, voxel_size)?;
+        let half_2 = solve(&second, &options, voxel_size)?;
+        all.add(&second).map_err(stopped)?;
+        let map = solve(&all, &options, voxel_size)?;
+        context.metric("views", all.views() as f64);
+        let eighth = 0.06 * map.data.len() as f64 * voxel_size.0.powi(3);
+        let threshold = pictures::threshold_for_volume(&map.data, voxel_size.0, eighth);
+        let picture = pictures::map(&map.data, threshold).to_png();
+        Ok(Outputs {
+            map: Output::of(vec![context.store::<MapKind>("map", &map)?]),
+            half_map_1: Output::of(vec![context.store::<MapKind>("half_map_1", &half_1)?]),
+            half_map_2: Output::of(vec![context.store::<MapKind>("half_map_2", &half_2)?]),
+            particles: Output::of(vec![
+                context.store::<ParticlesKind>("particles", &particles)?,
+            ]),
+            pictures: Output::of(vec![context.store::<PictureKind>("map", &picture)?]),
+        })
+    }
+
+    fn methods(params: &Params) -> Methods {
+        Methods {
+            text: format!(
+                "Particle averages were reconstructed in {} symmetry by Fourier inversion from the tilt images, \
+                 weighted by CTF and exposure.",
+                params.symmetry
+            ),
+            citations: vec![
+                Citation::new("Bharat & Scheres 2016", "10.1038/nprot.2016.124"),
+                Citation::new("Grant & Grigorieff 2015", "10.7554/eLife.06980"),
+            ],
+        }
+    }
+}
+
+type SeriesByName = BTreeMap<String, TiltSeries>;
+
+fn load(inputs: &Inputs, context: &Context) -> Result<(SeriesByName, ParticleSet), JobError> {
+    let mut series = SeriesByName::new();
+    for item in inputs.tilt_series.items() {
+        let one = context.load(item)?;
+        series.insert(one.name.clone(), one);
+    }
+    Ok((series, context.load(inputs.particles.single()?)?))
+}
+
+fn set_findings(
+    params: &Params,
+    series: &SeriesByName,
+    particles: &ParticleSet,
+    context: &Context,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if particles.len() < 2 {
+        let message = format!(
+            "expected at least two particles for two halves, found {}",
+            particles.len()
+        );
+        return vec![Finding::error("particles", message)];
+    }
+    if !particles.oriented {
+        findings.push(
+            Finding::error("particles", "the particles have no orientations")
+                .with_hint("refine them first, or import them with angles"),
+        );
+    }
+    for name in &particles.tilt_series_names {
+        let Some(one) = series.get(name) else {
+            let known: Vec<&str> = series.keys().map(String::as_str).collect();
+            let message = format!("particles of {name}, but no tilt series of this name");
+            findings.push(
+                Finding::error("tilt_series", message)
+                    .with_hint(format!("found: {}", known.join(", "))),
+            );
+            continue;
+        };
+        findings.extend(alignment_findings(one));
+        if particles.images.is_none() {
+            findings.extend(image_findings(one, context));
+        }
+        let without_ctf = one.used().filter(|&i| one.images[i].ctf.is_none()).count();
+        if params.ctf && without_ctf > 0 {
+            let message = format!("{without_ctf} used images have no CTF");
+            findings.push(
+                Finding::error(name, message)
+                    .with_hint("estimate the CTF first, or set `ctf` to false"),
+            );
+        }
+        if params.ctf && one.defocus_hand.is_none() {
+            let message =
+                "the defocus hand is not known: one defocus per image is used for all heights";
+            findings.push(Finding::warning(name, message));
+        }
+    }
+    findings
+}
+
+fn box_size(params: &Params, particles: &ParticleSet) -> usize {
+    particles
+        .images
+        .as_ref()
+        .map_or(params.box_size, |images| images.box_size)
+}
+
+fn voxel_size(series: &SeriesByName, particles: &ParticleSet) -> Result<PixelSize, JobError> {
+    if let Some(images) = &particles.images {
+        return Ok(images.pixel_size);
+    }
+    let mut sizes = particles
+        .tilt_series_names
+        .iter()
+        .filter_map(|name| series.get(name))
+        .map(|s| s.pixel_size);
+    let first = sizes
+        .next()
+        .ok_or_else(|| JobError::data("no tilt series"))?;
+    match sizes.find(|size| (*size / first - 1.0).abs() > 1e-4) {
+        None => Ok(first),
+        Some(other) => Err(JobError::data(format!(
+            "tilt series of different pixel sizes: {first} and {other}"
+        ))),
+    }
+}
+
+fn empty(params: &Params, particles: &ParticleSet) -> Result<PartialSums, JobError> {
+    PartialSums::new(box_size(params, particles), params.padding).map_err(stopped)
+}
+
+/// Adds every view to the sums of its half; returns the number of views of each particle.
+fn accumulate(
+    params: &Params,
+    series: &SeriesByName,
+    particles: &ParticleSet,
+    sums: &mut [PartialSums; 2],
+    context: &Context,
+) -> Result<Vec<u32>, JobError> {
+    let settings = ViewSettings {
+        box_size: params.box_size,
+        ctf: params.ctf,
+        exposure: params.exposure,
+        maximum_dose: params.maximum_dose,
+        recover_delocalised: params.recover_delocalised,
+    };
+    let mut counts = vec![0; particles.len()];
+    let total = particles
+        .tilt_series_names
+        .iter()
+        .filter_map(|n| series.get(n))
+        .map(|s| s.images.len())
+        .sum::<usize>();
+    let mut done = 0u64;
+    for name in &particles.tilt_series_names {
+        let one = series
+            .get(name)
+            .ok_or_else(|| JobError::data(format!("no tilt series {name}")))?;
+        let rows = particles.rows_of(name);
+        each_view(
+            one,
+            particles,
+            &rows,
+            &settings,
+            context,
+            &mut |_, views| {
+                let mut halves: [Vec<ParticleView>; 2] = [Vec::new(), Vec::new()];
+                for (row, view) in views {
+                    counts[row] += 1;
+                    halves[usize::from(particles.halves[row] == Half::Two)].push(view);
+                }
+                for (sum, views) in sums.iter_mut().zip(&halves) {
+                    if !views.is_empty() {
+                        sum.insert(views).map_err(stopped)?;
+                    }
+                }
+                done += 1;
+                context
+                    .progress()
+                    .advance(done.min(total as u64), total as u64);
+                Ok(())
+            },
+        )?;
+    }
+    Ok(counts)
+}
+
+fn operators(params: &Params) -> Result<Vec<DMat3>, JobError> {
+    let symmetry: Symmetry = params
+        .symmetry
+        .parse()
+        .map_err(|e| JobError::data(format!("{e}")))?;
+    Ok(symmetry
+        .rotations()
+        .into_iter()
+        .map(DMat3::from_quat)
+        .collect())
+}
+
+fn solve(
+    sums: &PartialSums,
+    options: &SolveOptions,
+    voxel_size: PixelSize,
+) -> Result<Map, JobError> {
+    let n = sums.box_size();
+    let data = sums.solve(options).map_err(stopped)?;
+    let data = ndarray::Array3::from_shape_vec((n, n, n), data)
+        .map_err(|e| JobError::data(e.to_string()))?;
+    Ok(Map::new(data, voxel_size))
+}
+
+fn stopped(error: ReconstructError) -> JobError {
+    match error {
+        ReconstructError::Cancelled(_) => JobError::Cancelled,
+        other => JobError::data(other.to_string()),
+    }
+}

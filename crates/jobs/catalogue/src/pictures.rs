@@ -1,0 +1,104 @@
+//! Pictures that several jobs make: an image, the slices and surface of a map, curves.
+
+use ndarray::{Array3, ArrayView2, s};
+use thon_contract::kinds::Curves;
+use thon_geometry::glam::DQuat;
+use thon_picture::{Contrast, Curve, Picture, Plot, Surface, gray, row_of, surface};
+
+/// Largest edge of a picture of an image.
+const EDGE: usize = 640;
+const WHITE: [u8; 3] = [255, 255, 255];
+
+/// A tilt image or a slice, with the outer percent of the values clipped.
+pub(crate) fn image(data: &ArrayView2<'_, f32>) -> Picture {
+    gray(data, Contrast::Percentile(0.005), EDGE)
+}
+
+/// Three central slices of a map, its projection, and its surface from two sides.
+pub(crate) fn map(data: &Array3<f32>, threshold: f32) -> Picture {
+    let (nz, ny, nx) = data.dim();
+    let slices = [
+        data.slice(s![nz / 2, .., ..]).to_owned(),
+        data.slice(s![.., ny / 2, ..]).to_owned(),
+        data.slice(s![.., .., nx / 2]).to_owned(),
+    ];
+    let factor = (240 / nx.max(1)).max(1);
+    let mut panels: Vec<Picture> = slices
+        .iter()
+        .map(|s| enlarged(&gray(&s.view(), Contrast::Percentile(0.002), 240), factor))
+        .collect();
+    for rotation in [
+        DQuat::IDENTITY,
+        DQuat::from_rotation_y(std::f64::consts::FRAC_PI_2),
+    ] {
+        let view = Surface {
+            threshold,
+            rotation,
+            size: 320,
+            colour: [120, 170, 225],
+        };
+        panels.push(surface(data, &view));
+    }
+    row_of(&panels, 8, WHITE)
+}
+
+/// Every pixel drawn as a square.
+fn enlarged(picture: &Picture, factor: usize) -> Picture {
+    let mut large = Picture::filled(picture.width * factor, picture.height * factor, WHITE);
+    for y in 0..large.height {
+        for x in 0..large.width {
+            large.set(x as i64, y as i64, picture.get(x / factor, y / factor));
+        }
+    }
+    large
+}
+
+/// Density that encloses about `volume` Å³ of a map.
+pub(crate) fn threshold_for_volume(data: &Array3<f32>, voxel_size: f64, volume: f64) -> f32 {
+    let mut sorted: Vec<f32> = data.iter().copied().collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let count = (volume / voxel_size.powi(3)) as usize;
+    sorted
+        .get(count.min(sorted.len().saturating_sub(1)))
+        .copied()
+        .unwrap_or(0.0)
+}
+
+/// Curves against spatial frequency, with the period in Å along the axis.
+pub(crate) fn correlation(curves: &Curves) -> Picture {
+    let frequency: Vec<f64> = curves.columns[0]
+        .values
+        .iter()
+        .map(|v| v.unwrap_or(f64::NAN))
+        .collect();
+    let curve = |column: &thon_contract::kinds::Column| Curve {
+        label: column.label.clone(),
+        points: frequency
+            .iter()
+            .zip(&column.values)
+            .map(|(&x, y)| (x, y.unwrap_or(f64::NAN)))
+            .collect(),
+    };
+    let end = frequency.iter().copied().fold(0.0, f64::max);
+    let tick = |i: usize| {
+        let k = end * i as f64 / 8.0;
+        (
+            k,
+            if i == 0 {
+                "inf".into()
+            } else {
+                format!("{:.1}", 1.0 / k)
+            },
+        )
+    };
+    Plot {
+        title: curves.title.clone(),
+        x_label: "period (Å)".into(),
+        y_label: "FSC".into(),
+        y_range: Some((-0.1, 1.0)),
+        x_ticks: (0..=8).map(tick).collect(),
+        levels: vec![0.143, 0.5],
+        curves: curves.columns[1..].iter().map(curve).collect(),
+    }
+    .draw()
+}

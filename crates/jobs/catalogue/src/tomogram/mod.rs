@@ -1,0 +1,5 @@
+//! Jobs that make tomograms.
+
+mod reconstruct_wbp;
+
+pub(crate) use reconstruct_wbp::ReconstructWbp;
