@@ -4,12 +4,14 @@
 //! ([`Imported::remarks`]). Each is tested by round trips and by projected points against the foreign format's
 //! own formulas.
 
+pub mod aretomo;
 mod centre;
 mod columns;
 mod error;
 pub mod euler;
 pub mod imod;
 mod losses;
+pub mod mdoc;
 mod projection_matrix;
 pub mod relion;
 

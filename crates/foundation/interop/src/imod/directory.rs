@@ -99,6 +99,10 @@ pub fn read_directory(
         image_size: raw,
         volume_size: (placement.size != [0, 0, 0]).then_some(placement.size),
         optics: options.optics.unwrap_or_default(),
+        nominal_tilt_axis_angle: files
+            .setting("Setup.ImageRotationA")
+            .and_then(|text| text.parse::<f64>().ok())
+            .map(|angle| Degrees(angle).radians()),
         defocus_hand: None,
         images,
         carried: views.carried(),

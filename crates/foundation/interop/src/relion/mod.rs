@@ -7,17 +7,20 @@
 //! P = T(⌊n_img/2⌋ + shift) · Rz(ZRot) · Ry(YTilt) · Rx(XTilt) · T(−⌊n_vol/2⌋). That is the model's chain, so the
 //! five columns map one to one. Defocus of a point: d + hand · Å · (z'(p) − z'(n_vol/2)), z' the third row of P.
 
+mod layout_2016;
 mod optimisation_set;
 mod particle_export;
+mod particle_images;
 mod particle_import;
 mod particle_rows;
 mod tilt_image;
 mod tilt_series_export;
 mod tilt_series_import;
 
+pub use layout_2016::{DataSet2016, Layout2016Options, read_layout_2016};
 pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimisation_set};
 pub use particle_export::{ParticleExport, write_particles};
-pub use particle_import::{ParticleImport, read_particles, tomogram_grids};
+pub use particle_import::{ParticleImport, binned_grid, read_particles, tomogram_grids};
 pub use tilt_series_export::{TiltSeriesExport, write_tilt_series};
 pub use tilt_series_import::{TiltSeriesImport, read_tilt_series};
 

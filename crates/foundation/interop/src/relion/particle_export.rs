@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use thon_formats::star::{self, Block, StarFile};
+use thon_formats::star::{self, Block, StarFile, number};
 use thon_geometry::Grid;
 use thon_model::{Carried, Half, ParticleSet, RepresentationKind, TiltSeries};
 use thon_units::PixelSize;
@@ -11,7 +11,7 @@ use thon_units::PixelSize;
 use super::Generation;
 use super::particle_import::coordinates_again;
 use super::particle_rows::{Coordinates, patch_pose, pose};
-use crate::columns::{Cells, fits, loop_of, pairs_of, relative, set, set_number};
+use crate::columns::{Cells, fits, loop_of, pairs_of, relative, set};
 use crate::error::create_parent;
 use crate::{InteropError, LossKind, Losses};
 
@@ -87,19 +87,19 @@ pub fn write_particles(
 }
 
 fn put_poses(
-    set_: &ParticleSet,
+    particles: &ParticleSet,
     series: &[TiltSeries],
     rows: &mut Carried,
     from_relion: bool,
 ) -> Result<(), InteropError> {
-    let count = set_.len();
+    let count = particles.len();
     let fresh = Coordinates {
         centred: true,
         pixel_size: None,
         image_pixel_size: 1.0,
     };
     let how = if from_relion {
-        coordinates_again(set_, "particles")?.unwrap_or(fresh)
+        coordinates_again(particles, "particles").unwrap_or(fresh)
     } else {
         fresh
     };
@@ -113,21 +113,18 @@ fn put_poses(
         })
         .collect();
     let original = rows.clone();
-    for particle in set_.iter() {
+    for particle in particles.iter() {
         let row = particle.row;
         let grid = grids.get(particle.tilt_series).copied();
         let grid = grid.unwrap_or_else(|| Grid::new([0, 0, 0], PixelSize(how.image_pixel_size)));
-        let before = match from_relion {
-            true => Some(pose(
-                Cells {
-                    carried: &original,
-                    file: "particles",
-                },
-                row,
-                how,
-                &grid,
-            )?),
-            false => None,
+        let before = if from_relion {
+            let cells = Cells {
+                carried: &original,
+                file: "particles",
+            };
+            Some(pose(cells, row, how, &grid)?)
+        } else {
+            None
         };
         if before.is_none() {
             set(
@@ -141,7 +138,7 @@ fn put_poses(
         }
         patch_pose(rows, count, row, (before, particle.pose), how, &grid)?;
     }
-    if !from_relion && !set_.oriented {
+    if !from_relion && !particles.oriented {
         rows.columns
             .retain(|column| !column.label.starts_with("rlnAngle"));
     }
@@ -149,8 +146,8 @@ fn put_poses(
 }
 
 /// Names, halves and classes: only what differs from the carried cells.
-fn put_labels(set_: &ParticleSet, rows: &mut Carried, from_relion: bool) {
-    let count = set_.len();
+fn put_labels(particles: &ParticleSet, rows: &mut Carried, from_relion: bool) {
+    let count = particles.len();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for row in 0..count {
         let carried = rows.value("rlnTomoParticleName", row).map(str::to_owned);
@@ -160,22 +157,22 @@ fn put_labels(set_: &ParticleSet, rows: &mut Carried, from_relion: bool) {
             if *n == 1 { base } else { format!("{base}#{n}") }
         });
         let named = from_relion && meant.is_none();
-        if !named && meant.as_deref() != Some(set_.names[row].as_str()) {
+        if !named && meant.as_deref() != Some(particles.names[row].as_str()) {
             set(
                 rows,
                 count,
                 "rlnTomoParticleName",
                 row,
-                set_.names[row].clone(),
+                particles.names[row].clone(),
                 "None",
             );
         }
     }
-    for (row, half) in set_.halves.iter().enumerate() {
+    for (row, half) in particles.halves.iter().enumerate() {
         let number = if *half == Half::One { 1 } else { 2 };
         put_whole(rows, count, "rlnRandomSubset", row, number);
     }
-    for (row, class) in set_.classes.iter().enumerate() {
+    for (row, class) in particles.classes.iter().enumerate() {
         put_whole(rows, count, "rlnClassNumber", row, i64::from(*class));
     }
 }
@@ -191,16 +188,16 @@ fn put_whole(rows: &mut Carried, count: usize, label: &str, row: usize, number: 
 }
 
 fn put_images(
-    set_: &ParticleSet,
+    particles: &ParticleSet,
     series: &[TiltSeries],
     rows: &mut Carried,
     from_relion: bool,
     to: &ParticleExport,
 ) -> Result<(), InteropError> {
-    let Some(images) = &set_.images else {
+    let Some(images) = &particles.images else {
         return Ok(());
     };
-    let count = set_.len();
+    let count = particles.len();
     let root = to.source_root.as_deref().unwrap_or(&to.root);
     let excluded: BTreeMap<&str, Vec<bool>> = series
         .iter()
@@ -211,7 +208,7 @@ fn put_images(
             )
         })
         .collect();
-    for particle in set_.iter() {
+    for particle in particles.iter() {
         let row = particle.row;
         let path = relative(root, &images.paths[row]);
         put_path(rows, count, "rlnImageName", row, &path);
@@ -278,12 +275,12 @@ fn put_path(rows: &mut Carried, count: usize, label: &str, row: usize, path: &st
     }
 }
 
-fn general(set_: &ParticleSet, from_relion: bool) -> Carried {
+fn general(particles: &ParticleSet, from_relion: bool) -> Carried {
     if from_relion {
-        return set_.carried_general.clone();
+        return particles.carried_general.clone();
     }
     let mut general = Carried::default();
-    let stacks = set_
+    let stacks = particles
         .images
         .as_ref()
         .is_some_and(|images| images.kind == RepresentationKind::TiltStack);
@@ -302,13 +299,13 @@ fn general(set_: &ParticleSet, from_relion: bool) -> Carried {
 
 /// The carried optics table, or one group per pixel size for a new table.
 fn optics(
-    set_: &ParticleSet,
+    particles: &ParticleSet,
     series: &[TiltSeries],
     from_relion: bool,
     losses: &mut Losses,
 ) -> Carried {
     if from_relion {
-        return set_.carried_optics.clone();
+        return particles.carried_optics.clone();
     }
     let mut table = Carried {
         source: Generation::Five.source().to_owned(),
@@ -316,11 +313,11 @@ fn optics(
     };
     let Some(first) = series
         .iter()
-        .find(|one| set_.tilt_series_names.contains(&one.name))
+        .find(|one| particles.tilt_series_names.contains(&one.name))
     else {
         losses.add(
             LossKind::Optics,
-            set_.len(),
+            particles.len(),
             "no tilt series given: the optics table is left out",
         );
         return table;
@@ -334,77 +331,34 @@ fn optics(
         differing,
         "one optics group is written, of the first tilt series",
     );
-    let optics = set_.optics.unwrap_or(first.optics);
-    set(&mut table, 1, "rlnOpticsGroup", 0, "1".to_owned(), "");
-    set(
-        &mut table,
-        1,
-        "rlnOpticsGroupName",
-        0,
-        "opticsGroup1".to_owned(),
-        "",
-    );
-    set_number(
-        &mut table,
-        1,
+    let optics = particles.optics.unwrap_or(first.optics);
+    let mut put = |label: &str, token: String| set(&mut table, 1, label, 0, token, "");
+    put("rlnOpticsGroup", "1".to_owned());
+    put("rlnOpticsGroupName", "opticsGroup1".to_owned());
+    put(
         "rlnSphericalAberration",
-        0,
-        optics.spherical_aberration.0,
+        number(optics.spherical_aberration.0),
     );
-    set_number(&mut table, 1, "rlnVoltage", 0, optics.voltage.0);
-    set_number(
-        &mut table,
-        1,
-        "rlnAmplitudeContrast",
-        0,
-        optics.amplitude_contrast,
-    );
-    set_number(
-        &mut table,
-        1,
-        "rlnTomoTiltSeriesPixelSize",
-        0,
-        first.pixel_size.0,
-    );
-    if let Some(images) = &set_.images {
+    put("rlnVoltage", number(optics.voltage.0));
+    put("rlnAmplitudeContrast", number(optics.amplitude_contrast));
+    put("rlnTomoTiltSeriesPixelSize", number(first.pixel_size.0));
+    if let Some(images) = &particles.images {
         let dimensions = if images.kind == RepresentationKind::TiltStack {
-            2
+            "2"
         } else {
-            3
+            "3"
         };
-        let premultiplied = i32::from(images.ctf_premultiplied);
-        set(
-            &mut table,
-            1,
+        put(
             "rlnCtfDataAreCtfPremultiplied",
-            0,
-            premultiplied.to_string(),
-            "",
+            i32::from(images.ctf_premultiplied).to_string(),
         );
-        set(
-            &mut table,
-            1,
-            "rlnImageDimensionality",
-            0,
-            dimensions.to_string(),
-            "",
-        );
-        set_number(
-            &mut table,
-            1,
+        put("rlnImageDimensionality", dimensions.to_owned());
+        put(
             "rlnTomoSubtomogramBinning",
-            0,
-            images.pixel_size.0 / first.pixel_size.0,
+            number(images.pixel_size.0 / first.pixel_size.0),
         );
-        set_number(&mut table, 1, "rlnImagePixelSize", 0, images.pixel_size.0);
-        set(
-            &mut table,
-            1,
-            "rlnImageSize",
-            0,
-            images.box_size.to_string(),
-            "",
-        );
+        put("rlnImagePixelSize", number(images.pixel_size.0));
+        put("rlnImageSize", images.box_size.to_string());
     }
     table
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thon_formats::star;
-use thon_geometry::Grid;
+use thon_geometry::{Grid, Point};
 use thon_images::mrc::Mrc;
-use thon_model::{
-    Carried, Half, Optics, ParticleImages, ParticleSet, RepresentationKind, TiltSeries,
-};
-use thon_units::{Kilovolt, Millimetre, PixelSize};
+use thon_model::{Carried, Half, ParticleSet, TiltSeries};
+use thon_units::PixelSize;
 
+use super::particle_images::{image_pixel_size, images, one_optics, two_dimensional};
 use super::particle_rows::{Coordinates, oriented, pose};
 use super::{Generation, project_root};
+use crate::centre::centre_index;
 use crate::columns::{Cells, carried_of, resolved};
 use crate::{Imported, InteropError, LossKind};
 
@@ -40,6 +40,20 @@ pub fn tomogram_grids(series: &[TiltSeries]) -> BTreeMap<String, Grid> {
             )
         })
         .collect()
+}
+
+/// The grid of a tomogram of `dims` `[z, y, x]` that RELION reconstructed at `binning`: voxel index times binning is
+/// the index in the bin-1 volume of `volume_size`.
+pub fn binned_grid(
+    volume_size: [usize; 3],
+    dims: [usize; 3],
+    binning: f64,
+    pixel_size: PixelSize,
+) -> Grid {
+    let mut grid = Grid::new(dims, PixelSize(pixel_size.0 * binning));
+    let centre = (grid.centre_index() * binning - centre_index(volume_size)) * pixel_size.0;
+    grid.centre = Point::from_vector(centre);
+    grid
 }
 
 /// Everything the rows need.
@@ -156,7 +170,7 @@ fn tables(path: &Path, options: &ParticleImport) -> Result<Tables, InteropError>
     })
 }
 
-fn tomogram_names<'a>(cells: Cells<'a>, rows: usize) -> Result<Vec<&'a str>, InteropError> {
+fn tomogram_names(cells: Cells<'_>, rows: usize) -> Result<Vec<&str>, InteropError> {
     let label = ["rlnTomoName", "rlnMicrographName"]
         .into_iter()
         .find(|label| cells.has(label));
@@ -175,34 +189,6 @@ fn tomogram_names<'a>(cells: Cells<'a>, rows: usize) -> Result<Vec<&'a str>, Int
                 .ok_or_else(|| cells.wrong(label, row, "the name of a tomogram", ""))
         })
         .collect()
-}
-
-/// Pixel size of the particles' images; RELION ≤ 3.0 gives it by magnification.
-fn image_pixel_size(tables: &Tables) -> Result<Option<f64>, InteropError> {
-    let optics = Cells {
-        carried: &tables.optics,
-        file: &tables.file,
-    };
-    for label in [
-        "rlnImagePixelSize",
-        "rlnTomoTiltSeriesPixelSize",
-        "rlnMicrographPixelSize",
-    ] {
-        if let Some(size) = optics.number(label, 0)? {
-            return Ok(Some(size));
-        }
-    }
-    let rows = Cells {
-        carried: &tables.particles,
-        file: &tables.file,
-    };
-    let magnification = rows
-        .number("rlnMagnification", 0)?
-        .filter(|value| *value > 0.0);
-    let detector = rows.number("rlnDetectorPixelSize", 0)?;
-    Ok(detector
-        .zip(magnification)
-        .map(|(size, magnification)| size * 1e4 / magnification))
 }
 
 fn coordinates(
@@ -234,19 +220,6 @@ fn coordinates(
             "neither",
         )
     })
-}
-
-fn two_dimensional(tables: &Tables) -> Result<bool, InteropError> {
-    let general = Cells {
-        carried: &tables.general,
-        file: &tables.file,
-    };
-    let optics = Cells {
-        carried: &tables.optics,
-        file: &tables.file,
-    };
-    let stacks = general.whole("rlnTomoSubTomosAre2DStacks", 0)? == Some(1);
-    Ok(stacks || optics.whole("rlnImageDimensionality", 0)? == Some(2))
 }
 
 fn grid_of(
@@ -353,120 +326,8 @@ fn classes(cells: Cells<'_>, rows: usize) -> Result<Vec<u32>, InteropError> {
     Ok(classes)
 }
 
-/// The optics when all groups agree.
-fn one_optics(
-    cells: Cells<'_>,
-    losses: &mut crate::Losses,
-) -> Result<Option<Optics>, InteropError> {
-    let rows = cells
-        .carried
-        .columns
-        .first()
-        .map_or(0, |column| column.values.len());
-    let mut found: Option<Optics> = None;
-    for row in 0..rows {
-        let voltage = cells.number("rlnVoltage", row)?;
-        let aberration = cells.number("rlnSphericalAberration", row)?;
-        let (Some(voltage), Some(aberration)) = (voltage, aberration) else {
-            return Ok(None);
-        };
-        let optics = Optics {
-            voltage: Kilovolt(voltage),
-            spherical_aberration: Millimetre(aberration),
-            amplitude_contrast: cells.number("rlnAmplitudeContrast", row)?.unwrap_or(0.1),
-        };
-        if found.is_some_and(|first| first != optics) {
-            losses.add(
-                LossKind::Optics,
-                rows,
-                "optics groups differ; the set holds one microscope (carried columns keep all)",
-            );
-            return Ok(None);
-        }
-        found = Some(optics);
-    }
-    Ok(found)
-}
-
-type Boxes = Result<Option<ParticleImages>, String>;
-
-/// Images on disk; `Err` says why the model cannot describe them.
-fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError> {
-    let cells = Cells {
-        carried: &tables.particles,
-        file: &tables.file,
-    };
-    let optics = Cells {
-        carried: &tables.optics,
-        file: &tables.file,
-    };
-    if !cells.has("rlnImageName") {
-        return Ok(Ok(None));
-    }
-    for label in [
-        "rlnImageSize",
-        "rlnImagePixelSize",
-        "rlnCtfDataAreCtfPremultiplied",
-        "rlnImageDimensionality",
-    ] {
-        let column = optics.carried.column(label).unwrap_or_default();
-        if column.windows(2).any(|pair| pair[0] != pair[1]) {
-            return Ok(Err(format!(
-                "optics groups differ in {label}; split the set by optics group"
-            )));
-        }
-    }
-    let (Some(box_size), Some(pixel_size)) =
-        (optics.whole("rlnImageSize", 0)?, image_pixel_size(tables)?)
-    else {
-        return Ok(Err(
-            "the table does not say rlnImageSize and rlnImagePixelSize".to_owned(),
-        ));
-    };
-    let path = |label, row| {
-        let token = cells.text(label, row).unwrap_or_default();
-        resolved(
-            &tables.root,
-            token.split_once('@').map_or(token, |(_, path)| path),
-        )
-    };
-    let mut visible = Vec::new();
-    if cells.has("rlnTomoVisibleFrames") {
-        for row in 0..rows {
-            let flags = cells
-                .vector("rlnTomoVisibleFrames", row)?
-                .unwrap_or_default();
-            visible.push(flags.iter().map(|flag| *flag != 0.0).collect());
-        }
-    }
-    let has_ctf = cells.has("rlnCtfImage");
-    Ok(Ok(Some(ParticleImages {
-        kind: if two_dimensional(tables)? {
-            RepresentationKind::TiltStack
-        } else {
-            RepresentationKind::Volume
-        },
-        box_size: usize::try_from(box_size).unwrap_or(0),
-        pixel_size: PixelSize(pixel_size),
-        ctf_premultiplied: optics
-            .whole("rlnCtfDataAreCtfPremultiplied", 0)?
-            .unwrap_or(0)
-            != 0,
-        paths: (0..rows).map(|row| path("rlnImageName", row)).collect(),
-        ctf_paths: if has_ctf {
-            (0..rows).map(|row| path("rlnCtfImage", row)).collect()
-        } else {
-            Vec::new()
-        },
-        visible,
-    })))
-}
-
 /// How the rows of an imported set are to be read again on export.
-pub(super) fn coordinates_again(
-    set: &ParticleSet,
-    file: &str,
-) -> Result<Option<Coordinates>, InteropError> {
+pub(super) fn coordinates_again(set: &ParticleSet, file: &str) -> Option<Coordinates> {
     let tables = Tables {
         file: file.to_owned(),
         general: set.carried_general.clone(),
@@ -475,5 +336,5 @@ pub(super) fn coordinates_again(
         root: PathBuf::new(),
     };
     let names: Vec<&str> = set.tilt_series_names.iter().map(String::as_str).collect();
-    Ok(coordinates(&tables, &names, &mut Vec::new()).ok())
+    coordinates(&tables, &names, &mut Vec::new()).ok()
 }

@@ -322,12 +322,11 @@ fn put_matrix(
         in_image.extend(0.0) - matrix * volume
     };
     for (index, label) in MATRIX.iter().enumerate() {
-        let values = match index {
-            3 => [0.0, 0.0, 0.0, 1.0],
-            _ => {
-                let row = matrix.row(index);
-                [row.x, row.y, row.z, translation[index]]
-            }
+        let values = if index == 3 {
+            [0.0, 0.0, 0.0, 1.0]
+        } else {
+            let row = matrix.row(index);
+            [row.x, row.y, row.z, translation[index]]
         };
         let token = thon_formats::star::vector(&values);
         set(carried, rows, label, row, token, "[0,0,0,0]");

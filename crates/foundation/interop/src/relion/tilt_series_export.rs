@@ -259,11 +259,26 @@ fn rows_of(
     };
     let mut ignored = Losses::default();
     for (row, image) in series.images.iter().enumerate() {
-        let before = match original.columns.is_empty() {
-            true => None,
-            false => Some(read_row(cells, row, context, &mut ignored)?),
+        let before = if original.columns.is_empty() {
+            None
+        } else {
+            Some(read_row(cells, row, context, &mut ignored)?)
         };
         patch_row(&mut columns, count, row, (before.as_ref(), image), context);
+    }
+    if let Some(angle) = series
+        .nominal_tilt_axis_angle
+        .filter(|_| original.columns.is_empty())
+    {
+        for row in 0..count {
+            set_number(
+                &mut columns,
+                count,
+                "rlnTomoNominalTiltAxisAngle",
+                row,
+                angle.degrees().0,
+            );
+        }
     }
     let used: Vec<usize> = series.used().collect();
     losses.add(

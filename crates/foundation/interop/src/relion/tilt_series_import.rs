@@ -6,7 +6,7 @@ use glam::DVec3;
 use thon_formats::star::{self, StarFile, Table};
 use thon_images::mrc::Mrc;
 use thon_model::{Carried, DefocusHand, HandSign, Optics, TiltImage, TiltSeries};
-use thon_units::{Kilovolt, Millimetre, PixelSize};
+use thon_units::{Degrees, Kilovolt, Millimetre, PixelSize};
 
 use super::tilt_image::{SeriesContext, matrix_rows, read_row};
 use super::{Generation, project_root};
@@ -104,13 +104,16 @@ fn one_series(
         );
     }
     let optics = optics(cells, &name, remarks)?;
-    let hand = hand_of(cells)?.and_then(|sign| defocus_hand(sign, &file_name));
+    let hand = hand_of(cells)?.map(|sign| defocus_hand(sign, &file_name));
     Ok(TiltSeries {
         name,
         pixel_size: PixelSize(context.pixel_size),
         image_size: context.image_size,
         volume_size: context.volume_size,
         optics,
+        nominal_tilt_axis_angle: rows
+            .number("rlnTomoNominalTiltAxisAngle", 0)?
+            .map(|angle| Degrees(angle).radians()),
         defocus_hand: hand,
         images,
         carried,
@@ -235,16 +238,15 @@ fn hand_of(cells: Cells<'_>) -> Result<Option<f64>, InteropError> {
     Ok(hand.filter(|sign| *sign != 0.0).map(f64::signum))
 }
 
-fn defocus_hand(sign: f64, file: &str) -> Option<DefocusHand> {
-    let sign = if sign > 0.0 {
-        HandSign::Plus
-    } else {
-        HandSign::Minus
-    };
-    Some(DefocusHand {
-        sign,
+fn defocus_hand(sign: f64, file: &str) -> DefocusHand {
+    DefocusHand {
+        sign: if sign > 0.0 {
+            HandSign::Plus
+        } else {
+            HandSign::Minus
+        },
         evidence: format!("rlnTomoHand in {file}"),
-    })
+    }
 }
 
 fn optics(cells: Cells<'_>, name: &str, remarks: &mut Vec<String>) -> Result<Optics, InteropError> {

@@ -18,7 +18,7 @@ use crate::shared_data::{files_below, shared};
 const PROJECT: &str = "04_relion5_project_empiar10164";
 
 /// Number of cells of two STAR files that must be equal in blocks, columns, order and every value.
-fn assert_equal(a: &Path, b: &Path) -> usize {
+pub fn assert_equal(a: &Path, b: &Path) -> usize {
     let (first, second): (StarFile, StarFile) = (star::read(a).unwrap(), star::read(b).unwrap());
     let names = |file: &StarFile| {
         file.blocks

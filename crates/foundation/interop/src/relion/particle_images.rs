@@ -1,0 +1,160 @@
+//! What a RELION particle table says of the boxes on disk and of the microscope.
+
+use thon_model::{Optics, ParticleImages, RepresentationKind};
+use thon_units::{Kilovolt, Millimetre, PixelSize};
+
+use super::particle_import::Tables;
+use crate::columns::{Cells, resolved};
+use crate::{InteropError, LossKind, Losses};
+
+/// Pixel size of the particles' images; RELION ≤ 3.0 gives it by magnification.
+pub(super) fn image_pixel_size(tables: &Tables) -> Result<Option<f64>, InteropError> {
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    for label in [
+        "rlnImagePixelSize",
+        "rlnTomoTiltSeriesPixelSize",
+        "rlnMicrographPixelSize",
+    ] {
+        if let Some(size) = optics.number(label, 0)? {
+            return Ok(Some(size));
+        }
+    }
+    let rows = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let magnification = rows
+        .number("rlnMagnification", 0)?
+        .filter(|value| *value > 0.0);
+    let detector = rows.number("rlnDetectorPixelSize", 0)?;
+    Ok(detector
+        .zip(magnification)
+        .map(|(size, magnification)| size * 1e4 / magnification))
+}
+
+/// True when the boxes are stacks of tilt images.
+pub(super) fn two_dimensional(tables: &Tables) -> Result<bool, InteropError> {
+    let general = Cells {
+        carried: &tables.general,
+        file: &tables.file,
+    };
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    let stacks = general.whole("rlnTomoSubTomosAre2DStacks", 0)? == Some(1);
+    Ok(stacks || optics.whole("rlnImageDimensionality", 0)? == Some(2))
+}
+
+/// The optics when all groups agree.
+pub(super) fn one_optics(
+    cells: Cells<'_>,
+    losses: &mut Losses,
+) -> Result<Option<Optics>, InteropError> {
+    let rows = cells
+        .carried
+        .columns
+        .first()
+        .map_or(0, |column| column.values.len());
+    let mut found: Option<Optics> = None;
+    for row in 0..rows {
+        let voltage = cells.number("rlnVoltage", row)?;
+        let aberration = cells.number("rlnSphericalAberration", row)?;
+        let (Some(voltage), Some(aberration)) = (voltage, aberration) else {
+            return Ok(None);
+        };
+        let optics = Optics {
+            voltage: Kilovolt(voltage),
+            spherical_aberration: Millimetre(aberration),
+            amplitude_contrast: cells.number("rlnAmplitudeContrast", row)?.unwrap_or(0.1),
+        };
+        if found.is_some_and(|first| first != optics) {
+            losses.add(
+                LossKind::Optics,
+                rows,
+                "optics groups differ; the set holds one microscope (carried columns keep all)",
+            );
+            return Ok(None);
+        }
+        found = Some(optics);
+    }
+    Ok(found)
+}
+
+/// Boxes, or why the model cannot describe them.
+pub(super) type Boxes = Result<Option<ParticleImages>, String>;
+
+/// Images on disk; `Err` says why the model cannot describe them.
+pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError> {
+    let cells = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    if !cells.has("rlnImageName") {
+        return Ok(Ok(None));
+    }
+    for label in [
+        "rlnImageSize",
+        "rlnImagePixelSize",
+        "rlnCtfDataAreCtfPremultiplied",
+        "rlnImageDimensionality",
+    ] {
+        let column = optics.carried.column(label).unwrap_or_default();
+        if column.windows(2).any(|pair| pair[0] != pair[1]) {
+            return Ok(Err(format!(
+                "optics groups differ in {label}; split the set by optics group"
+            )));
+        }
+    }
+    let (Some(box_size), Some(pixel_size)) =
+        (optics.whole("rlnImageSize", 0)?, image_pixel_size(tables)?)
+    else {
+        return Ok(Err(
+            "the table does not say rlnImageSize and rlnImagePixelSize".to_owned(),
+        ));
+    };
+    let path = |label, row| {
+        let token = cells.text(label, row).unwrap_or_default();
+        resolved(
+            &tables.root,
+            token.split_once('@').map_or(token, |(_, path)| path),
+        )
+    };
+    let mut visible = Vec::new();
+    if cells.has("rlnTomoVisibleFrames") {
+        for row in 0..rows {
+            let flags = cells
+                .vector("rlnTomoVisibleFrames", row)?
+                .unwrap_or_default();
+            visible.push(flags.iter().map(|flag| *flag != 0.0).collect());
+        }
+    }
+    let has_ctf = cells.has("rlnCtfImage");
+    Ok(Ok(Some(ParticleImages {
+        kind: if two_dimensional(tables)? {
+            RepresentationKind::TiltStack
+        } else {
+            RepresentationKind::Volume
+        },
+        box_size: usize::try_from(box_size).unwrap_or(0),
+        pixel_size: PixelSize(pixel_size),
+        ctf_premultiplied: optics
+            .whole("rlnCtfDataAreCtfPremultiplied", 0)?
+            .unwrap_or(0)
+            != 0,
+        paths: (0..rows).map(|row| path("rlnImageName", row)).collect(),
+        ctf_paths: if has_ctf {
+            (0..rows).map(|row| path("rlnCtfImage", row)).collect()
+        } else {
+            Vec::new()
+        },
+        visible,
+    })))
+}
