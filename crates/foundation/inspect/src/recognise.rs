@@ -84,7 +84,7 @@ pub(crate) fn kind_of(input: &Input<'_>) -> Kind {
     if header.is_some_and(|header| header.file_bytes() == Some(input.len())) {
         return Kind::Mrc;
     }
-    if spider_fits(head, input.len()) {
+    if spider_header(head).is_some() {
         return Kind::Spider;
     }
     named.unwrap_or(Kind::Binary)
@@ -140,29 +140,55 @@ fn is_em(head: &[u8], len: u64) -> bool {
     product([number(4), number(8), number(12)]).and_then(|data| data.checked_add(512)) == Some(len)
 }
 
-/// The numbers of a SPIDER header, when they fit the length of the file: nx, ny, nz, header bytes,
-/// whether the numbers are little-endian.
-pub(crate) fn spider_numbers(head: &[u8], len: u64) -> Option<([u64; 3], u64, bool)> {
-    let number = |index: usize, little: bool| {
-        let four: [u8; 4] = head.get(4 * index - 4..4 * index)?.try_into().ok()?;
+/// What a SPIDER header says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct SpiderHeader {
+    /// Columns, rows, sections.
+    pub(crate) sides: [u64; 3],
+    /// Bytes before the first sample.
+    pub(crate) bytes: u64,
+    /// Whether its numbers are little-endian.
+    pub(crate) little: bool,
+}
+
+impl SpiderHeader {
+    /// Length of the file it promises; `None` on overflow.
+    pub(crate) fn file_bytes(&self) -> Option<u64> {
+        let data = self
+            .sides
+            .iter()
+            .try_fold(4_u64, |all, side| all.checked_mul(*side))?;
+        data.checked_add(self.bytes)
+    }
+}
+
+/// The SPIDER header at the start of a file, when its numbers agree with each other: records of 4 nx
+/// bytes, header records times their length.
+pub(crate) fn spider_header(head: &[u8]) -> Option<SpiderHeader> {
+    let number = |word: usize, little: bool| {
+        let four: [u8; 4] = head.get(4 * word - 4..4 * word)?.try_into().ok()?;
         let value = if little {
             f32::from_le_bytes(four)
         } else {
             f32::from_be_bytes(four)
         };
-        (value.fract() == 0.0 && (0.0..1e9).contains(&value)).then_some(value as u64)
+        (value.fract() == 0.0 && (0.0..1e8).contains(&value)).then_some(value as u64)
     };
     [true, false].into_iter().find_map(|little| {
         let sides = [number(12, little)?, number(2, little)?, number(1, little)?];
-        let header = number(22, little)?;
-        let data = sides
-            .iter()
-            .try_fold(4_u64, |all, side| all.checked_mul(*side))?;
-        let fits = data > 0 && header >= 1024 && data.checked_add(header) == Some(len);
-        fits.then_some((sides, header, little))
+        let (records, bytes, record) = (
+            number(13, little)?,
+            number(22, little)?,
+            number(23, little)?,
+        );
+        let agree = record == 4 * sides[0]
+            && records * record == bytes
+            && bytes >= 1024
+            && bytes < 1024 + record;
+        (agree && !sides.contains(&0)).then_some(SpiderHeader {
+            sides,
+            bytes,
+            little,
+        })
     })
-}
-
-fn spider_fits(head: &[u8], len: u64) -> bool {
-    spider_numbers(head, len).is_some()
 }

@@ -1,6 +1,7 @@
 //! SPIDER images: the shape their header of floats gives, and statistics.
 //!
-//! Header words (counted from 1): 1 nz, 2 ny, 12 nx, 22 header length in bytes; samples are 4-byte floats.
+//! Header words (counted from 1): 1 nz, 2 ny, 12 nx, 13 header records, 22 header bytes, 23 record bytes;
+//! samples are 4-byte floats.
 use serde_json::json;
 use thon_images::sample::decode_f32;
 use thon_images::{ByteOrder, ImageError, SampleKind};
@@ -8,7 +9,7 @@ use thon_images::{ByteOrder, ImageError, SampleKind};
 use crate::description::Description;
 use crate::error::InspectError;
 use crate::input::Input;
-use crate::recognise::spider_numbers;
+use crate::recognise::spider_header;
 use crate::statistics::{self, Pixels};
 
 /// Describes a SPIDER image.
@@ -16,11 +17,26 @@ pub(crate) fn describe(
     input: &Input<'_>,
     description: &mut Description,
 ) -> Result<(), InspectError> {
-    let numbers = spider_numbers(input.head(), input.len());
-    let (sides, header, little) = numbers.ok_or_else(|| {
-        input.damaged("the numbers of a SPIDER header do not give the length of the file")
+    let found = spider_header(input.head());
+    let found = found.ok_or_else(|| {
+        input.damaged("the numbers of a SPIDER header do not agree with each other")
     })?;
-    let [columns, rows, sections] = sides.map(|side| side as usize);
+    let promised = found.file_bytes().unwrap_or(u64::MAX);
+    if promised > input.len() {
+        let what = format!(
+            "SPIDER: the header promises {promised} bytes, found {}",
+            input.len()
+        );
+        return Err(input.damaged(format!("{what}\n  hint: is the file cut off?")));
+    }
+    if promised < input.len() {
+        description.doubt(format!(
+            "{} bytes follow the image (a SPIDER stack?)",
+            input.len() - promised
+        ));
+    }
+    let (header, little) = (found.bytes, found.little);
+    let [columns, rows, sections] = found.sides.map(|side| side as usize);
     let facts = &mut description.facts;
     facts.set("dimensions", json!([columns, rows, sections]));
     facts.set("sections", sections);

@@ -1,7 +1,8 @@
 //! Hostile input: every parser on mutated files; an answer or one error, never a panic, never slow.
 //!
 //! The ordinary test runs a bounded number; `THON_FUZZ_EXECUTIONS=10000000 cargo test -p thon-inspect
-//! --test hostile -- --ignored --nocapture` runs as many as asked and prints the totals per parser.
+//! --test hostile -- --ignored --nocapture` runs as many as asked and prints the totals per
+//! parser; `THON_FUZZ_FIRST` starts at another execution number, for other files.
 #![expect(clippy::print_stdout, reason = "the totals are the point")]
 
 mod mutate;
@@ -14,6 +15,10 @@ use std::time::{Duration, Instant};
 
 use mutate::Mutator;
 use thon_inspect::{Kind, inspect_as, inspect_bytes};
+
+fn environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
 
 /// Executions of one parser.
 #[derive(Debug, Default, Clone)]
@@ -37,9 +42,10 @@ impl Totals {
 
 /// Runs the executions of one thread: every `step`-th number from `first`.
 fn run(kind: Kind, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Totals {
+    let shift = environment("THON_FUZZ_FIRST").unwrap_or(0);
     let mut totals = Totals::default();
     for execution in (first..count).step_by(step as usize) {
-        let bytes = Mutator::new(seeds, kind as u64, execution).next();
+        let bytes = Mutator::new(seeds, kind as u64, shift + execution).next();
         let start = Instant::now();
         // Every eighth file is also recognised by content, under no name that helps.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -139,10 +145,7 @@ fn no_parser_panics_on_mutated_files() {
 #[test]
 #[ignore = "as long as THON_FUZZ_EXECUTIONS says"]
 fn long_campaign() {
-    let wanted = std::env::var("THON_FUZZ_EXECUTIONS")
-        .ok()
-        .and_then(|text| text.parse::<u64>().ok());
-    let wanted = wanted.unwrap_or(1_000_000);
+    let wanted = environment("THON_FUZZ_EXECUTIONS").unwrap_or(1_000_000);
     let start = Instant::now();
     let all = campaign(wanted.div_ceil(seeds::all().len() as u64));
     report(&all, start.elapsed().as_secs_f64());
@@ -176,4 +179,45 @@ fn made_seeds_are_what_they_are_meant_to_be() {
                 .map(|bytes| inspect_as(kind, bytes, "seed").map(|_| ()))
         );
     }
+}
+
+/// Faults planted in small readers; the mutator must run into each of them.
+#[test]
+fn planted_faults_are_found() {
+    let number = |bytes: &[u8], at: usize| {
+        let four = bytes
+            .get(at..at + 4)
+            .and_then(|four| four.try_into().ok())
+            .unwrap_or([0; 4]);
+        u32::from_le_bytes(four) as usize
+    };
+    // Each answers whether a careless reader would have failed on the file.
+    let trusts_dimensions = |bytes: &[u8]| {
+        number(bytes, 0)
+            .checked_mul(number(bytes, 4))
+            .is_none_or(|n| n > 1 << 32)
+    };
+    let trusts_length =
+        |bytes: &[u8]| bytes.len() >= 1024 && 1024 + number(bytes, 92) > bytes.len();
+    let trusts_rows = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        text.lines()
+            .any(|line| line.starts_with("1 ") && line.split(' ').any(|word| word == "nan"))
+    };
+    let trusts_quotes =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).matches('\'').count() % 2 == 1;
+    let seeds = seeds::all();
+    let found = |kind: Kind, fails: &dyn Fn(&[u8]) -> bool| {
+        (0..4000)
+            .filter(|execution| fails(&Mutator::new(&seeds[&kind], 7, *execution).next()))
+            .count()
+    };
+    let counts = [
+        found(Kind::Mrc, &trusts_dimensions),
+        found(Kind::Mrc, &trusts_length),
+        found(Kind::NumberTable, &trusts_rows).max(found(Kind::DynamoTable, &trusts_rows)),
+        found(Kind::Star, &trusts_quotes),
+    ];
+    println!("planted faults met in 4000 files each: {counts:?}");
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use stated::Comparison;
-use thon_inspect::{Description, inspect};
+use thon_inspect::{Description, Kind, inspect, inspect_bytes};
 
 fn folder() -> Option<PathBuf> {
     let path = PathBuf::from(concat!(
@@ -100,6 +100,47 @@ fn each_answer_takes_seconds_at_most() {
     }
     println!("slowest: {} in {:.2} s", slowest.1, slowest.0.as_secs_f64());
     assert!(slowest.0 < Duration::from_secs(10), "{slowest:?}");
+}
+
+/// Files cut off anywhere: containers of pixels, archives and tables of records are refused, the
+/// rest is answered or refused; nothing panics.
+#[test]
+fn cut_files_are_refused() {
+    let Some(folder) = folder() else { return };
+    let (mut cuts, mut refused) = (0, 0);
+    for (file, _) in manifest(&folder) {
+        let bytes = std::fs::read(folder.join(&file)).unwrap();
+        let whole = inspect_bytes(&bytes, &file).unwrap();
+        let strict = matches!(
+            whole.kind,
+            Kind::Mrc
+                | Kind::Tiff
+                | Kind::Em
+                | Kind::DigitalMicrograph
+                | Kind::CryosparcTable
+                | Kind::Spider
+                | Kind::ImodModel
+        ) || whole.facts.get("compression").is_some();
+        // Rows of particles that follow a header of their number, and headers without data.
+        let empty = whole
+            .doubts
+            .iter()
+            .any(|doubt| doubt.contains("no rows") || doubt.contains("section"));
+        for part in [1, 2, 3] {
+            let cut = (bytes.len() * part / 4) | 1;
+            let answer = inspect_bytes(&bytes[..cut.min(bytes.len() - 1)], &file);
+            cuts += 1;
+            refused += usize::from(answer.is_err());
+            if let (Ok(answer), true) = (&answer, strict && !empty) {
+                panic!(
+                    "{file} cut to {cut} of {} bytes is answered: {answer}",
+                    bytes.len()
+                );
+            }
+        }
+    }
+    println!("{cuts} cut files, {refused} refused");
+    assert!(refused > cuts / 4, "{refused} of {cuts}");
 }
 
 fn described(folder: &std::path::Path, file: &str) -> Description {
