@@ -37,6 +37,8 @@ pub struct Gaussian {
 pub(crate) struct Class {
     /// Standard deviation of the Gaussians, Å; 0 for bare points.
     pub sigma: f64,
+    /// Radius of the homogeneous balls that the Gaussians are folded with, Å; 0 for none.
+    pub ball: f64,
     /// Where the transform ends, cycles/Å, with a soft edge from 0.9 of it; infinite for no end.
     pub band_limit: f64,
     /// Positions, Å.
@@ -55,7 +57,22 @@ impl Class {
         } else {
             1.0
         };
-        edge * (-2.0 * (pi * self.sigma * k).powi(2)).exp()
+        edge * (-2.0 * (pi * self.sigma * k).powi(2)).exp() * ball_transform(self.ball * k)
+    }
+
+    /// How far matter reaches beyond its points, Å.
+    fn reach(&self) -> f64 {
+        3.0 * self.sigma + self.ball
+    }
+}
+
+/// Transform of the homogeneous ball of unit integral at q/2π radii⁻¹: 3 (sin q − q cos q)/q³, q = 2πkR.
+fn ball_transform(radii: f64) -> f64 {
+    let q = std::f64::consts::TAU * radii;
+    if q < 1e-3 {
+        1.0 - 0.1 * q * q
+    } else {
+        3.0 * (q.sin() - q * q.cos()) / q.powi(3)
     }
 }
 
@@ -96,6 +113,7 @@ impl Phantom {
             let quarters = (gaussian.sigma.0.abs() * 4.0).round().min(1e6) as u32;
             let class = by_width.entry(quarters).or_insert_with(|| Class {
                 sigma: f64::from(quarters) * 0.25,
+                ball: 0.0,
                 band_limit: f64::INFINITY,
                 positions: Vec::new(),
                 weights: Vec::new(),
@@ -124,9 +142,33 @@ impl Phantom {
         }
         Self::from_classes(vec![Class {
             sigma: 0.0,
+            ball: 0.0,
             band_limit: map.voxel_size.nyquist().0,
             positions,
             weights,
+        }])
+    }
+
+    /// A homogeneous ball of `radius` and `potential` (V) about the origin.
+    ///
+    /// ```
+    /// use thon_simulate::Phantom;
+    /// use thon_units::{Angstrom, PixelSize};
+    /// let map = Phantom::ball(Angstrom(60.0), 2.0)?.volume(48, PixelSize(4.0));
+    /// assert!((map.data[[24, 24, 24]] - 2.0).abs() < 0.1 && map.data[[24, 24, 2]].abs() < 0.1);
+    /// # Ok::<(), thon_simulate::PhantomError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`PhantomError::Empty`] for a ball without volume or potential.
+    pub fn ball(radius: Angstrom, potential: f64) -> Result<Self, PhantomError> {
+        let volume = 4.0 / 3.0 * std::f64::consts::PI * radius.0.abs().powi(3);
+        Self::from_classes(vec![Class {
+            sigma: 0.0,
+            ball: radius.0.abs(),
+            band_limit: f64::INFINITY,
+            positions: vec![DVec3::ZERO],
+            weights: vec![potential * volume],
         }])
     }
 
@@ -168,7 +210,7 @@ impl Phantom {
     pub fn radius(&self) -> Angstrom {
         let reach = |c: &Class| {
             let farthest = c.positions.iter().map(|p| p.length()).fold(0.0, f64::max);
-            farthest + 3.0 * c.sigma
+            farthest + c.reach()
         };
         Angstrom(self.classes.iter().map(reach).fold(0.0, f64::max))
     }
@@ -176,7 +218,7 @@ impl Phantom {
     /// Radius of the ball about the origin that holds the points with this fraction of Σ|w|, one standard deviation each.
     pub fn radius_holding(&self, fraction: f64) -> Angstrom {
         let points = |c: &Class| -> Vec<(f64, f64)> {
-            let radii = c.positions.iter().map(|p| p.length() + c.sigma);
+            let radii = c.positions.iter().map(|p| p.length() + c.sigma + c.ball);
             radii.zip(c.weights.iter().map(|w| w.abs())).collect()
         };
         let mut points: Vec<(f64, f64)> = self.classes.iter().flat_map(points).collect();

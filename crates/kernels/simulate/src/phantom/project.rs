@@ -4,8 +4,6 @@
 //! is g(u) with transform ĝ(k) = |det A| · F(Mᵀ(k, 0)), A the in-plane deformation; for a rotation the projection keeps
 //! its integral. Values are projected potential, V·Å.
 
-use std::f64::consts::PI;
-
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DMat2, DMat3, DVec2, DVec3};
 use thon_signal::fft::{Complex32, Fft2, frequency, half_length, signed_index};
@@ -114,31 +112,6 @@ impl ImageProjector {
         self.inverse.inverse_into(&mut spectrum, &mut image);
         image
     }
-
-    /// Adds the spectrum of a homogeneous ball of `radius` Å whose centre falls on pixel `origin`: its transform is
-    /// 4πR³ · (sin q − q cos q)/q³ with q = 2πkR, per volt.
-    pub fn add_ball(&self, sum: &mut [Complex32], radius: f64, potential: f64, origin: DVec2) {
-        let half = half_length(self.size);
-        for (y, row) in sum.chunks_exact_mut(half).enumerate() {
-            let ky = signed_index(y, self.size);
-            if 2 * ky.unsigned_abs() >= self.size {
-                continue;
-            }
-            for (x, value) in row.iter_mut().enumerate().take(self.size.div_ceil(2)) {
-                let cycles = DVec2::new(x as f64, ky as f64) / self.size as f64;
-                let q = 2.0 * PI * cycles.length() / self.pixel_size.0 * radius;
-                let shape = if q < 1e-3 {
-                    1.0 / 3.0
-                } else {
-                    (q.sin() - q * q.cos()) / q.powi(3)
-                };
-                let amplitude = 4.0 * PI * radius.powi(3) * shape * potential
-                    / (self.pixel_size.0 * self.pixel_size.0);
-                let (sine, cosine) = (-2.0 * PI * cycles.dot(origin)).sin_cos();
-                *value += Complex32::new((amplitude * cosine) as f32, (amplitude * sine) as f32);
-            }
-        }
-    }
 }
 
 /// A form factor tabulated over |k| up to the corner of the band.
@@ -173,6 +146,7 @@ impl FormFactorTable {
 mod tests {
     use super::*;
     use crate::phantom::Gaussian;
+    use std::f64::consts::PI;
     use thon_geometry::Point;
     use thon_units::{Angstrom, Degrees};
 
@@ -234,8 +208,10 @@ mod tests {
     #[test]
     fn a_ball_projects_to_its_chords() {
         let projector = ImageProjector::new(64, PixelSize(2.0));
-        let mut spectrum = vec![Complex32::default(); 64 * 33];
-        projector.add_ball(&mut spectrum, 40.0, 3.0, DVec2::new(32.0, 30.0));
+        let ball = Phantom::ball(Angstrom(40.0), 3.0).unwrap();
+        let view = TiltGeometry::tilted(Degrees(20.0).radians());
+        let origin = DVec2::new(32.0, 30.0);
+        let spectrum = projector.spectrum(&ball, DMat3::IDENTITY, &view, origin);
         let image = projector.image(spectrum);
         let centre = f64::from(image[30 * 64 + 32]);
         assert!((centre / 240.0 - 1.0).abs() < 0.02, "{centre}"); // 80 Å of 3 V

@@ -57,6 +57,7 @@ impl Phantom {
         }
         Self::from_classes(vec![Class {
             sigma: sigma.unwrap_or(0.0),
+            ball: 0.0,
             band_limit: f64::INFINITY,
             positions,
             weights,

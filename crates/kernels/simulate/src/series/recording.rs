@@ -4,17 +4,20 @@ use ndarray::Array2;
 use thon_compute::parallel::map_indices;
 use thon_ctf::{CtfModel, ExposureModel};
 use thon_geometry::glam::DVec2;
-use thon_geometry::{Point, Specimen, TiltGeometry};
+use thon_geometry::{Point, Pose, Rotation, Specimen, TiltGeometry};
 use thon_model::{Ctf, HandSign, Optics};
 use thon_signal::fft::{Complex32, Fft2, half_length, next_fast_even_length, signed_index};
 use thon_units::{Angstrom, Dose, SpatialFrequency};
 
 use super::background::Ice;
 use super::{Simulation, detector};
-use crate::phantom::ImageProjector;
+use crate::phantom::{ImageProjector, Phantom};
 
 /// Amplitude contrast of gold, whose high-angle scattering mostly misses the aperture.
 const GOLD_AMPLITUDE_CONTRAST: f64 = 0.5;
+
+/// Boxes in memory at a time.
+const BOXES_AT_ONCE: usize = 64;
 
 /// What the detector recorded of one tilt.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,110 +97,95 @@ struct Lens<'a> {
 impl Lens<'_> {
     /// All particles through the lens, V·Å, `[ny · nx]`.
     fn particles(&self) -> Vec<f32> {
-        let phantom = self.simulation.phantom();
-        let projector = self.projector(phantom.radius().0);
-        let poses = &self.simulation.particles.poses;
         let optics = self.simulation.options.optics();
-        self.assemble(
-            poses.len(),
-            &projector,
+        self.objects(
+            self.simulation.phantom(),
+            &self.simulation.particles.poses,
             &optics,
-            |index, origin| {
-                let rotation = poses[index].rotation.matrix();
-                let spectrum = projector.spectrum(phantom, rotation, self.geometry, origin);
-                (poses[index].position, spectrum)
-            },
-            |index| poses[index].position,
         )
     }
 
     /// All gold beads through the lens, V·Å, `[ny · nx]`.
     fn beads(&self) -> Vec<f32> {
         let options = &self.simulation.options;
-        let projector = self.projector(options.bead_radius.0);
-        let beads = &self.simulation.beads;
+        let upright = |bead: &Point<Specimen>| Pose::new(Rotation::identity(), *bead);
+        let poses: Vec<Pose> = self.simulation.beads.iter().map(upright).collect();
         let optics = Optics {
             amplitude_contrast: GOLD_AMPLITUDE_CONTRAST,
             ..options.optics()
         };
-        self.assemble(
-            beads.len(),
-            &projector,
-            &optics,
-            |index, origin| {
-                let size = projector.size();
-                let mut spectrum = vec![Complex32::default(); size * half_length(size)];
-                projector.add_ball(
-                    &mut spectrum,
-                    options.bead_radius.0,
-                    options.bead_potential,
-                    origin,
-                );
-                (beads[index], spectrum)
-            },
-            |index| beads[index],
-        )
+        match Phantom::ball(options.bead_radius, options.bead_potential) {
+            Ok(ball) => self.objects(&ball, &poses, &optics),
+            // Beads without potential are invisible.
+            Err(_) => vec![0.0; options.image_width * options.image_height],
+        }
     }
 
     /// A box that holds an object of `radius` Å and what the lens spreads around it: λ·|defocus|·k at Nyquist.
     fn projector(&self, radius: f64) -> ImageProjector {
         let options = &self.simulation.options;
         let pixel = options.pixel_size.0;
-        let reach = 0.5
-            * self
-                .simulation
-                .tilt_series
-                .image_size
-                .map(|n| n as f64 * pixel)[0]
-                .max(options.image_width as f64 * pixel);
-        let defocus = self.ctf.defocus_u.abs().0.max(self.ctf.defocus_v.abs().0) + reach;
-        let spread =
-            options.voltage.electron_wavelength().0 * defocus * options.pixel_size.nyquist().0;
+        let largest = options.image_width.max(options.image_height);
+        // Depth changes the defocus by no more than half the field.
+        let depth = 0.5 * largest as f64 * pixel;
+        let defocus = self.ctf.defocus_u.abs().0.max(self.ctf.defocus_v.abs().0) + depth;
+        let wavelength = options.voltage.electron_wavelength().0;
+        let spread = wavelength * defocus * options.pixel_size.nyquist().0;
         let size = (2.0 * (radius + spread) / pixel).ceil() as usize + 4;
-        let largest = 2 * options.image_width.max(options.image_height);
-        ImageProjector::new(next_fast_even_length(size.min(largest)), options.pixel_size)
+        let size = next_fast_even_length(size.min(2 * largest));
+        ImageProjector::new(size, options.pixel_size)
     }
 
-    /// Makes boxes in parallel and adds them to the image in order.
-    fn assemble(
-        &self,
-        count: usize,
-        projector: &ImageProjector,
-        optics: &Optics,
-        spectrum: impl Fn(usize, DVec2) -> (Point<Specimen>, Vec<Complex32>) + Sync,
-        position: impl Fn(usize) -> Point<Specimen> + Sync,
-    ) -> Vec<f32> {
-        let options = &self.simulation.options;
-        let size = projector.size();
-        let hand = HandSign::from(options.defocus_hand);
-        let boxes = map_indices(count, |index| {
-            let pixel = self.geometry.project_to_pixel(
-                position(index),
-                options.pixel_size,
-                options.image_size(),
-            );
-            let whole = pixel.round();
-            let origin = DVec2::splat((size / 2) as f64) + (pixel - whole);
-            let (point, mut spectrum) = spectrum(index, origin);
-            let depth = Angstrom(self.geometry.project(point).depth);
-            let model = CtfModel::at_depth(optics, self.ctf, hand, depth);
-            let mut transfer = vec![0.0; spectrum.len()];
-            model.fill_half_spectrum(&mut transfer, size, size, options.pixel_size);
-            for (value, factor) in spectrum.iter_mut().zip(&transfer) {
-                *value *= *factor;
-            }
-            let corner = whole - DVec2::splat((size / 2) as f64);
-            (
-                [corner.x as i64, corner.y as i64],
-                projector.image(spectrum),
-            )
-        });
-        let [ny, nx] = options.image_size();
+    /// Makes boxes in parallel, some at a time, and adds them to the image in order.
+    fn objects(&self, object: &Phantom, poses: &[Pose], optics: &Optics) -> Vec<f32> {
+        let [ny, nx] = self.simulation.options.image_size();
         let mut image = vec![0.0; ny * nx];
-        for (corner, values) in boxes {
-            add_box(&mut image, [ny, nx], &values, size, corner);
+        if poses.is_empty() {
+            return image;
+        }
+        let projector = self.projector(object.radius().0);
+        for poses in poses.chunks(BOXES_AT_ONCE) {
+            let boxes = map_indices(poses.len(), |index| {
+                self.object(&projector, object, &poses[index], optics)
+            });
+            for (corner, values) in boxes {
+                add_box(&mut image, [ny, nx], &values, projector.size(), corner);
+            }
         }
         image
+    }
+
+    /// The box of one object and where its first pixel lies in the image, (x, y).
+    fn object(
+        &self,
+        projector: &ImageProjector,
+        object: &Phantom,
+        pose: &Pose,
+        optics: &Optics,
+    ) -> ([i64; 2], Vec<f32>) {
+        let options = &self.simulation.options;
+        let size = projector.size();
+        let middle = DVec2::splat((size / 2) as f64);
+        let pixel =
+            self.geometry
+                .project_to_pixel(pose.position, options.pixel_size, options.image_size());
+        let whole = pixel.round();
+        let origin = middle + (pixel - whole);
+        let mut spectrum =
+            projector.spectrum(object, pose.rotation.matrix(), self.geometry, origin);
+        let hand = HandSign::from(options.defocus_hand);
+        let depth = Angstrom(self.geometry.project(pose.position).depth);
+        let model = CtfModel::at_depth(optics, self.ctf, hand, depth);
+        let mut transfer = vec![0.0; spectrum.len()];
+        model.fill_half_spectrum(&mut transfer, size, size, options.pixel_size);
+        for (value, factor) in spectrum.iter_mut().zip(&transfer) {
+            *value *= *factor;
+        }
+        let corner = whole - middle;
+        (
+            [corner.x as i64, corner.y as i64],
+            projector.image(spectrum),
+        )
     }
 }
 
