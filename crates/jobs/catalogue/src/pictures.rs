@@ -9,9 +9,10 @@ use thon_picture::{Contrast, Curve, Picture, Plot, Surface, gray, row_of, surfac
 const EDGE: usize = 640;
 const WHITE: [u8; 3] = [255, 255, 255];
 
-/// A tilt image or a slice, with the outer percent of the values clipped.
+/// A tilt image or a slice, with the outermost values clipped; small ones are enlarged.
 pub(crate) fn image(data: &ArrayView2<'_, f32>) -> Picture {
-    gray(data, Contrast::Percentile(0.005), EDGE)
+    let factor = (EDGE / data.nrows().max(data.ncols()).max(1)).max(1);
+    enlarged(&gray(data, Contrast::Percentile(0.005), EDGE), factor)
 }
 
 /// Three central slices of a map, its projection, and its surface from two sides.

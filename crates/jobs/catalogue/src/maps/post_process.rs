@@ -12,7 +12,7 @@ use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, Pictur
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_formats::star;
 use thon_model::{Map, Mask};
-use thon_signal::mask::{MaskShape, mask_from_map};
+use thon_signal::mask::{largest_component, soften, threshold as threshold_map};
 use thon_units::{Angstrom, PixelSize};
 
 use crate::pictures;
@@ -54,7 +54,7 @@ impl Default for Automask {
         Self {
             low_pass: Angstrom(30.0),
             threshold: None,
-            volume: 0.08,
+            volume: 0.05,
             extend: Angstrom(20.0),
             soft_edge: Angstrom(30.0),
         }
@@ -197,11 +197,6 @@ fn automask(options: &Automask, first: &Map, second: &Map) -> Result<Mask, JobEr
         || pictures::threshold_for_volume(&smooth, 1.0, options.volume * smooth.len() as f64),
         |given| given as f32,
     );
-    let shape = MaskShape {
-        threshold,
-        extend: options.extend.0 / voxel_size,
-        edge: options.soft_edge.0 / voxel_size,
-    };
     Ok(Mask(Map::new(
         mask_from_map(&smooth, shape),
         first.voxel_size,
@@ -239,7 +234,7 @@ fn transfer_curve(
 fn store(result: &PostProcessed, mask: &Mask, context: &Context) -> Result<Outputs, JobError> {
     let fsc = fsc_curves(result);
     let voxel = result.map.voxel_size.0;
-    let enclosed = 0.5 * mask.0.data.iter().map(|&v| f64::from(v)).sum::<f64>() * voxel.powi(3);
+    let enclosed = 0.3 * mask.0.data.iter().map(|&v| f64::from(v)).sum::<f64>() * voxel.powi(3);
     let threshold = pictures::threshold_for_volume(&result.masked_map.data, voxel, enclosed);
     let drawn = [
         ("map", pictures::map(&result.masked_map.data, threshold)),
