@@ -8,7 +8,10 @@
 
 mod cells;
 mod column;
+mod edit;
+mod loop_parser;
 mod parser;
+mod scanner;
 mod table;
 mod token;
 mod writer;
@@ -17,7 +20,8 @@ mod writer;
 mod tests;
 
 pub use column::Column;
-pub use table::{Table, TableKind, number, vector};
+pub use edit::{number, vector};
+pub use table::{Table, TableKind};
 
 use crate::error::FormatError;
 use crate::text;

@@ -4,9 +4,9 @@
 //! several columns may begin with a word like `data_001.mrc` or `_x`: it is a row when its line holds as many
 //! values as the table has columns.
 
-use super::cells::{Positions, SourceCells, SourceText, Span};
+use super::cells::{Positions, SourceCells, SourceText};
 use super::table::{Table, TableKind};
-use super::token::{Token, Unclosed, at_line_start, is_space, is_structure, token_at, word_end};
+use super::token::{is_structure, word_end};
 use super::{Block, StarFile};
 use crate::error::{FormatError, quoted};
 use std::sync::Arc;
@@ -24,17 +24,18 @@ pub(super) fn parse(source: SourceText) -> Result<StarFile, FormatError> {
     .file()
 }
 
-struct Parser<'a> {
-    source: &'a Arc<SourceText>,
-    bytes: &'a [u8],
-    position: usize,
+/// Where the parser stands in a text.
+pub(super) struct Parser<'a> {
+    pub source: &'a Arc<SourceText>,
+    pub bytes: &'a [u8],
+    pub position: usize,
 }
 
 /// A table under construction.
-struct Draft {
-    labels: Vec<String>,
-    positions: Positions,
-    comments: Vec<(usize, String)>,
+pub(super) struct Draft {
+    pub labels: Vec<String>,
+    pub positions: Positions,
+    pub comments: Vec<(usize, String)>,
 }
 
 impl Parser<'_> {
@@ -162,138 +163,8 @@ impl Parser<'_> {
         Ok(start)
     }
 
-    fn loop_table(&mut self) -> Result<Draft, FormatError> {
-        let start = self.position;
-        self.position = word_end(self.bytes, start);
-        let mut draft = self.draft();
-        loop {
-            let line_end = {
-                self.finish_line();
-                self.position
-            };
-            let comments = self.skip_trivia_collecting();
-            let is_label = self
-                .peek_word()
-                .is_some_and(|word| word.first() == Some(&b'_'));
-            if !is_label || self.is_row(draft.labels.len()) {
-                self.position = line_end;
-                break;
-            }
-            draft
-                .comments
-                .extend(comments.into_iter().map(|comment| (0, comment)));
-            self.label(&mut draft)?;
-        }
-        if draft.labels.is_empty() {
-            return Err(self.error(start, "labels that begin with _ after loop_", "none"));
-        }
-        self.rows(&mut draft)?;
-        Ok(draft)
-    }
-
-    fn rows(&mut self, draft: &mut Draft) -> Result<(), FormatError> {
-        let width = draft.labels.len();
-        let flowing = draft.labels.iter().any(|label| label.contains('.'));
-        loop {
-            let end = self.position;
-            let comments = self.skip_trivia_collecting();
-            let Some(word) = self.peek_word() else {
-                self.position = end;
-                return Ok(());
-            };
-            if is_structure(word) && !self.is_row(width) {
-                self.position = end;
-                return Ok(());
-            }
-            let row = draft.positions.len() / width;
-            draft
-                .comments
-                .extend(comments.into_iter().map(|comment| (row, comment)));
-            self.row(draft, flowing)?;
-        }
-    }
-
-    fn row(&mut self, draft: &mut Draft, flowing: bool) -> Result<(), FormatError> {
-        let width = draft.labels.len();
-        let start = self.position;
-        let mut after_text_field = false;
-        for column in 0..width {
-            if column > 0 {
-                self.skip_blanks();
-                let flows = flowing || after_text_field;
-                if self.at_line_end() && !self.next_line_continues(flows) {
-                    return Err(self.wrong_width(start, width, column));
-                }
-            }
-            draft.positions.push(self.position);
-            after_text_field = self.at_text_field();
-            self.position = self.token(self.position)?.end;
-        }
-        self.skip_blanks();
-        if self.at_line_end() {
-            self.finish_line();
-        } else if !flowing {
-            let mut count = width;
-            while !self.at_line_end() {
-                self.position = word_end(self.bytes, self.position);
-                self.skip_blanks();
-                count += 1;
-            }
-            return Err(self.wrong_width(start, width, count));
-        }
-        Ok(())
-    }
-
-    /// Whether the row goes on in the next line; if so, moves to the value there.
-    fn next_line_continues(&mut self, flowing: bool) -> bool {
-        let back = self.position;
-        self.finish_line();
-        if flowing {
-            self.skip_trivia();
-            if self.peek_word().is_some_and(|word| !is_structure(word)) {
-                return true;
-            }
-        } else if self.bytes.get(self.position) == Some(&b';') {
-            return true;
-        }
-        self.position = back;
-        false
-    }
-
-    fn wrong_width(&self, row_start: usize, width: usize, found: usize) -> FormatError {
-        self.error(
-            row_start,
-            format!("{width} values in the row, one per column"),
-            format!("{found}"),
-        )
-        .with_hint("is the file cut off, or does a value contain blanks without quotation marks?")
-    }
-
-    /// Whether the current line, though it begins with a structural word, is a row of a table of `width` columns.
-    fn is_row(&self, width: usize) -> bool {
-        if width < 2 {
-            return false;
-        }
-        let mut ahead = Parser {
-            source: self.source,
-            bytes: self.bytes,
-            position: self.position,
-        };
-        let label_like = self.bytes[self.position] == b'_';
-        let mut count = 0;
-        while !ahead.at_line_end() && count <= width {
-            let Ok(token) = token_at(ahead.bytes, ahead.position) else {
-                return false;
-            };
-            ahead.position = token.end;
-            ahead.skip_blanks();
-            count += 1;
-        }
-        count == width && !(label_like && width == 2)
-    }
-
     /// Takes the label at the position, without its underscore.
-    fn label(&mut self, draft: &mut Draft) -> Result<(), FormatError> {
+    pub(super) fn label(&mut self, draft: &mut Draft) -> Result<(), FormatError> {
         if draft.labels.len() == LABEL_LIMIT {
             return Err(self.error(
                 self.position,
@@ -309,134 +180,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn token(&self, start: usize) -> Result<Token, FormatError> {
-        token_at(self.bytes, start).map_err(|unclosed| match unclosed {
-            Unclosed::Quote => self
-                .error(
-                    start,
-                    "a closing quotation mark on the same line",
-                    quoted(self.line_from(start)),
-                )
-                .with_hint("a value that begins with a quotation mark must end with one"),
-            Unclosed::TextField => self.error(
-                start,
-                "a line that begins with ; to close the text field",
-                "the end of the file",
-            ),
-        })
-    }
-
-    fn draft(&self) -> Draft {
+    pub(super) fn draft(&self) -> Draft {
         Draft {
             labels: Vec::new(),
             positions: Positions::new(self.bytes.len()),
             comments: Vec::new(),
         }
-    }
-
-    fn peek_word(&self) -> Option<&[u8]> {
-        (self.position < self.bytes.len())
-            .then(|| &self.bytes[self.position..word_end(self.bytes, self.position)])
-    }
-
-    fn skip_blanks(&mut self) {
-        while self
-            .bytes
-            .get(self.position)
-            .is_some_and(|&byte| byte != b'\n' && is_space(byte))
-        {
-            self.position += 1;
-        }
-    }
-
-    fn at_text_field(&self) -> bool {
-        self.bytes.get(self.position) == Some(&b';') && at_line_start(self.bytes, self.position)
-    }
-
-    /// At a line end, a comment or the end of the text.
-    fn at_line_end(&self) -> bool {
-        self.bytes
-            .get(self.position)
-            .is_none_or(|&byte| byte == b'\n' || byte == b'#')
-    }
-
-    /// Moves behind the line end when only blanks and a comment are left in the line.
-    fn finish_line(&mut self) {
-        let back = self.position;
-        self.skip_blanks();
-        if !self.at_line_end() {
-            self.position = back;
-            return;
-        }
-        self.position += self.rest_of_line().len();
-        if self.position < self.bytes.len() {
-            self.position += 1;
-        }
-    }
-
-    fn rest_of_line(&self) -> &str {
-        self.line_from(self.position)
-    }
-
-    fn line_from(&self, start: usize) -> &str {
-        let length = self.bytes[start..]
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .unwrap_or(self.bytes.len() - start);
-        &self.source.text[start..start + length]
-    }
-
-    fn skip_trivia(&mut self) {
-        while let Some(&byte) = self.bytes.get(self.position) {
-            if is_space(byte) {
-                self.position += 1;
-            } else if byte == b'#' {
-                self.position += self.rest_of_line().len();
-            } else {
-                return;
-            }
-        }
-    }
-
-    fn skip_trivia_collecting(&mut self) -> Vec<String> {
-        let mut comments = Vec::new();
-        loop {
-            while self
-                .bytes
-                .get(self.position)
-                .is_some_and(|&byte| is_space(byte))
-            {
-                self.position += 1;
-            }
-            if self.bytes.get(self.position) != Some(&b'#') {
-                return comments;
-            }
-            let comment = self.rest_of_line();
-            let length = comment.len();
-            comments.push(comment[1..].trim().to_owned());
-            self.position += length;
-        }
-    }
-
-    fn span(&self, start: usize, end: usize) -> Span {
-        Span {
-            source: Arc::clone(self.source),
-            range: start..end,
-        }
-    }
-
-    fn error(
-        &self,
-        position: usize,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> FormatError {
-        FormatError::at(
-            &self.source.name,
-            self.source.line_of(position),
-            expected,
-            found,
-        )
     }
 }
 

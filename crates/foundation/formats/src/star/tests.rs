@@ -254,6 +254,23 @@ fn errors_say_where_and_what() {
     );
 }
 
+#[test]
+fn files_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("particles é.star");
+    let file = parse(RELION, "a.star").unwrap();
+    write_to(&file, &path).unwrap();
+    let back = read(&path).unwrap();
+    assert_eq!(write(&back).unwrap(), RELION);
+    assert!(back.name().ends_with("particles é.star"));
+    let missing = read(&folder.path().join("none.star")).unwrap_err();
+    assert!(
+        missing.to_string().contains("none.star: cannot read"),
+        "{missing}"
+    );
+    assert!(write_to(&file, &folder.path().join("no/such/folder.star")).is_err());
+}
+
 /// One million rows of 30 columns, as in a large refinement.
 #[test]
 #[ignore = "measures speed; run with --ignored --nocapture"]

@@ -5,6 +5,8 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod mutation;
 #[cfg(test)]
 mod rooms;

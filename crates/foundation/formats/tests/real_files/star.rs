@@ -41,7 +41,7 @@ fn check_facts(file: &str, star: &StarFile, facts: &str) -> usize {
 #[test]
 fn every_file_holds_what_is_stated_and_round_trips() {
     let entries = shared_data::entries(|file| {
-        shared_data::ends_with(file, &[".star", ".tomostar", ".ctfparam"])
+        shared_data::ends_with(file, &[".star", ".tomostar", ".ctfparam", ".cif"])
     });
     let mut facts_checked = 0;
     for entry in &entries {
@@ -127,4 +127,24 @@ fn typed_columns_of_a_relion5_project() {
     let error = particles.column("rlnTomoName").unwrap().f64(0).unwrap_err();
     assert!(error.line().unwrap() > 30, "{error}");
     assert!(error.to_string().contains("particles.star:"), "{error}");
+}
+
+#[test]
+fn atoms_of_mmcif_models() {
+    let Some(folder) = shared_data::folder() else {
+        return;
+    };
+    for (name, atoms) in [
+        ("apoferritin_4v1w.cif", 32_736),
+        ("hiv_CA-SP1_modelangelo_job080.cif", 12_359),
+    ] {
+        let file = star::read(&folder.join("12_models").join(name)).unwrap();
+        let mut tables = file.blocks.iter().flat_map(|block| &block.tables);
+        let table = tables.find(|table| table.has("atom_site.Cartn_x")).unwrap();
+        assert_eq!(table.rows(), atoms, "{name}");
+        assert!(
+            table.column("atom_site.Cartn_x").unwrap().to_f64().is_ok(),
+            "{name}"
+        );
+    }
 }
