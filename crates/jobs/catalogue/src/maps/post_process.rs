@@ -197,10 +197,13 @@ fn automask(options: &Automask, first: &Map, second: &Map) -> Result<Mask, JobEr
         || pictures::threshold_for_volume(&smooth, 1.0, options.volume * smooth.len() as f64),
         |given| given as f32,
     );
-    Ok(Mask(Map::new(
-        mask_from_map(&smooth, shape),
-        first.voxel_size,
-    )))
+    let particle = largest_component(&threshold_map(&smooth, threshold));
+    let mask = soften(
+        &particle,
+        options.extend.0 / voxel_size,
+        options.soft_edge.0 / voxel_size,
+    );
+    Ok(Mask(Map::new(mask, first.voxel_size)))
 }
 
 /// Reads the detector's modulation transfer function, if one is given.
