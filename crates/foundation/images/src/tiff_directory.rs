@@ -148,6 +148,16 @@ impl Directories {
             .copied()
     }
 
+    /// Where the photometric interpretation (tag 262) of a directory stands, if it is 0, "white is zero".
+    pub(crate) fn white_is_zero(&self, source: &ByteSource<'_>, index: usize) -> Option<u64> {
+        let directory = self.list.get(index)?;
+        let entry = directory
+            .entries
+            .get(&262)
+            .filter(|entry| entry.kind == 3)?;
+        (self.integer(source, directory, 262)? == 0).then_some(entry.offset)
+    }
+
     /// An entry's first unsigned rational.
     pub(crate) fn rational(
         &self,

@@ -144,8 +144,14 @@ impl EerFile<'_> {
         let pixels = (self.width * self.height) as u64;
         let counts = &mut sum.counts;
         let mut pass = |amount: f32| {
+            // Pixels come in order: the row is found by counting, not by division.
+            let (mut row, mut row_start) = (0, 0);
             each_electron(coding, &bytes, pixels, |pixel, sub_x, sub_y| {
-                let (row, column) = (pixel / width, pixel % width);
+                while pixel >= row_start + width {
+                    row += 1;
+                    row_start += width;
+                }
+                let column = pixel - row_start;
                 let y = (row << wanted) | (sub_y >> drop_y) as usize;
                 let x = (column << wanted) | (sub_x >> drop_x) as usize;
                 counts[y * columns + x] += amount;

@@ -60,7 +60,9 @@ impl MrcSpec {
             MrcKind::VolumeStack {
                 sections_per_volume,
             } => sections_per_volume,
-            MrcKind::ImageStack | MrcKind::Volume => nz,
+            MrcKind::Volume => nz,
+            // The standard counts each image of a stack as a cell of its own.
+            MrcKind::ImageStack => 1,
         };
         let grid = [nx, ny, mz].map(|n| n as i32);
         let spacing = self.voxel_size.unwrap_or([0.0; 3]);

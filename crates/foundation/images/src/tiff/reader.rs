@@ -157,9 +157,13 @@ fn to_samples(decoded: DecodingResult, page: &TiffPage) -> Samples {
 }
 
 /// The file with its header changed to point at one page: to a decoder it looks like a file that starts there.
+/// Grey levels are not inverted.
 struct PageReader<'s> {
     source: &'s ByteSource<'s>,
     header: Vec<u8>,
+    /// Where the photometric interpretation stands when it is "white is zero", and what is read there instead:
+    /// "black is zero", so that samples come out as they are stored.
+    not_inverted: Option<(u64, [u8; 2])>,
     position: u64,
 }
 
@@ -185,9 +189,12 @@ impl<'s> PageReader<'s> {
                 &(offset as u32).to_be_bytes(),
             );
         }
+        let black_is_zero = if little { [1, 0] } else { [0, 1] };
+        let white = directories.white_is_zero(source, index);
         Self {
             source,
             header,
+            not_inverted: white.map(|at| (at, black_is_zero)),
             position: 0,
         }
     }
@@ -204,6 +211,16 @@ impl Read for PageReader<'_> {
         let start = usize::try_from(self.position).unwrap_or(usize::MAX);
         for (to, from) in buffer.iter_mut().zip(self.header.iter().skip(start)) {
             *to = *from;
+        }
+        if let Some((at, value)) = self.not_inverted {
+            for (i, byte) in (at..).zip(value) {
+                let inside = i
+                    .checked_sub(self.position)
+                    .and_then(|i| usize::try_from(i).ok());
+                if let Some(to) = inside.and_then(|i| buffer.get_mut(i)) {
+                    *to = byte;
+                }
+            }
         }
         self.position += count as u64;
         Ok(count)

@@ -131,6 +131,12 @@ fn four_bit_and_half_float_samples() {
         stack.read_page_samples(0).unwrap(),
         Samples::U8(vec![1, 2, 3, 4, 5, 6])
     );
+    // "White is zero" says how to show samples, not what they are.
+    let mut white = head(4, 1);
+    white[4].3 = 0;
+    let inverted = hand_made(&white, &[0x12, 0x30, 0x45, 0x60]);
+    let stack = TiffStack::parse(&inverted).unwrap();
+    assert_eq!(stack.read_page(0).unwrap(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let values = [0.5f32, -1.0, 2.0, 3.0, 4.0, 65504.0];
     let halves: Vec<u8> = values
         .iter()
