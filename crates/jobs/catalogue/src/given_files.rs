@@ -21,9 +21,13 @@ pub(crate) fn expand(patterns: &[String], context: &Context) -> Result<Vec<PathB
         let before = found.len();
         let root = context.resolve(Path::new(""));
         let root = glob::Pattern::escape(&root.to_string_lossy());
-        let escaped =
-            if Path::new(pattern).is_absolute() { pattern.clone() } else { format!("{root}{pattern}") };
-        let matches = glob::glob(&escaped).map_err(|e| JobError::data(format!("{pattern}: {e}")))?;
+        let escaped = if Path::new(pattern).is_absolute() {
+            pattern.clone()
+        } else {
+            format!("{root}{pattern}")
+        };
+        let matches =
+            glob::glob(&escaped).map_err(|e| JobError::data(format!("{pattern}: {e}")))?;
         for path in matches {
             let path = path.map_err(|e| JobError::file(e.path(), e.error()))?;
             found.push(as_given(&path, Path::new(pattern), context));
@@ -52,7 +56,10 @@ pub(crate) fn as_given(path: &Path, given: &Path, context: &Context) -> PathBuf 
 /// All image paths of a series in the form of `given`.
 pub(crate) fn images_as_given(series: &mut TiltSeries, given: &Path, context: &Context) {
     for image in &mut series.images {
-        let references = image.image.iter_mut().chain(image.halves.iter_mut().flatten());
+        let references = image
+            .image
+            .iter_mut()
+            .chain(image.halves.iter_mut().flatten());
         for reference in references {
             reference.path = as_given(&reference.path, given, context);
         }
@@ -64,7 +71,11 @@ pub(crate) fn images_as_given(series: &mut TiltSeries, given: &Path, context: &C
 
 /// All movie paths of a series in the form of `given`.
 pub(crate) fn movies_as_given(series: &mut TiltSeries, given: &Path, context: &Context) {
-    for movie in series.images.iter_mut().filter_map(|image| image.movie.as_mut()) {
+    for movie in series
+        .images
+        .iter_mut()
+        .filter_map(|image| image.movie.as_mut())
+    {
         movie.path = as_given(&movie.path, given, context);
     }
 }
@@ -81,7 +92,11 @@ pub(crate) fn particles_as_given(set: &mut ParticleSet, given: &Path, context: &
 fn without_root(text: &str, context: &Context) -> String {
     let root = context.resolve(Path::new(""));
     let root = root.to_string_lossy();
-    if root.len() > 1 { text.replace(root.as_ref(), "") } else { text.to_owned() }
+    if root.len() > 1 {
+        text.replace(root.as_ref(), "")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Passes on what an import could not keep and what it decided; gives what it read.
@@ -90,7 +105,10 @@ pub(crate) fn told<T>(imported: Imported<T>, context: &Context) -> T {
         context.warn(without_root(remark, context));
     }
     for loss in &imported.losses.losses {
-        context.warn(format!("not kept: {} ({}): {}", loss.kind, loss.count, loss.why));
+        context.warn(format!(
+            "not kept: {} ({}): {}",
+            loss.kind, loss.count, loss.why
+        ));
     }
     imported.value
 }
@@ -117,13 +135,17 @@ pub(crate) fn stopped(error: InteropError) -> JobError {
 /// A finding unless a parameter that must be positive is so, or is empty.
 pub(crate) fn positive(place: &str, value: Option<f64>, unit: &str) -> Option<Finding> {
     let value = value.filter(|value| !(*value > 0.0 && value.is_finite()))?;
-    Some(Finding::error(place, format!("expected more than 0 {unit}, found {value}")))
+    Some(Finding::error(
+        place,
+        format!("expected more than 0 {unit}, found {value}"),
+    ))
 }
 
 /// A finding when a path that must be given is empty.
 pub(crate) fn required(place: &str, path: &Path, what: &str) -> Option<Finding> {
     path.as_os_str().is_empty().then(|| {
-        Finding::error(place, format!("expected {what}, found nothing"))
-            .with_hint(format!("give `{place}`; relative paths start at the project directory"))
+        Finding::error(place, format!("expected {what}, found nothing")).with_hint(format!(
+            "give `{place}`; relative paths start at the project directory"
+        ))
     })
 }

@@ -4,10 +4,13 @@
 //! private and nothing constructs it.
 
 mod acquire;
+mod given_files;
+mod import;
 mod maps;
 mod particles;
 mod pictures;
 mod tilt_images;
+mod tilt_series;
 mod tomogram;
 
 use thon_contract::AnyJob;
@@ -15,6 +18,10 @@ use thon_contract::AnyJob;
 /// Every job, room by room, in the order of the work.
 pub static ALL: &[&dyn AnyJob] = &[
     &acquire::SimulateTiltSeries,
+    &import::ImportMdoc,
+    &import::ImportRelionTiltSeries,
+    &import::ImportRelionParticles,
+    &tilt_series::Adopt,
     &tomogram::ReconstructWbp,
     &particles::ReconstructParticles,
     &maps::CompareMaps,

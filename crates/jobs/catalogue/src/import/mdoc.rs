@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output};
+use thon_contract::{
+    Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
+};
 use thon_formats::mdoc;
 use thon_interop::Imported;
 use thon_interop::mdoc::{MdocImport, read_mdoc};
@@ -65,7 +67,11 @@ impl Job for ImportMdoc {
         }
         let mut found: Vec<Finding> = [
             positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px"),
-            positive("dose_per_image", params.dose_per_image.map(|dose| dose.0), "e⁻/Å²"),
+            positive(
+                "dose_per_image",
+                params.dose_per_image.map(|dose| dose.0),
+                "e⁻/Å²",
+            ),
         ]
         .into_iter()
         .flatten()
@@ -87,7 +93,11 @@ impl Job for ImportMdoc {
 
     fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
         let series = expand(&params.mdocs, context).map_or(0, |mdocs| mdocs.len()) as u64;
-        Cost { memory: 16 << 20, disk: series * (1 << 18), cpu_seconds: 0.05 * series as f64 }
+        Cost {
+            memory: 16 << 20,
+            disk: series * (1 << 18),
+            cpu_seconds: 0.05 * series as f64,
+        }
     }
 
     fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
@@ -96,13 +106,20 @@ impl Job for ImportMdoc {
             thon_compute::check(context.progress())?;
             series.push(read(&mdoc, params, context)?);
         }
-        Ok(Outputs { tilt_series: store(series, context)? })
+        Ok(Outputs {
+            tilt_series: store(series, context)?,
+        })
     }
 
     fn methods(_: &Params) -> Methods {
         Methods {
-            text: "Tilt series were imported from the metadata that the microscope's software wrote.".into(),
-            citations: vec![Citation::new("Mastronarde 2005", "10.1016/j.jsb.2005.07.007")],
+            text:
+                "Tilt series were imported from the metadata that the microscope's software wrote."
+                    .into(),
+            citations: vec![Citation::new(
+                "Mastronarde 2005",
+                "10.1016/j.jsb.2005.07.007",
+            )],
         }
     }
 
@@ -111,7 +128,9 @@ impl Job for ImportMdoc {
         let mut files = Vec::new();
         for path in expand(&params.mdocs, context).unwrap_or_default() {
             if context.resolve(&path).is_dir() {
-                files.extend(expand(&[format!("{}/*.mdoc", path.display())], context).unwrap_or_default());
+                files.extend(
+                    expand(&[format!("{}/*.mdoc", path.display())], context).unwrap_or_default(),
+                );
             } else {
                 files.push(path);
             }
@@ -124,9 +143,17 @@ fn read(mdoc: &Path, params: &Params, context: &Context) -> Result<Imported<Tilt
     let path = context.resolve(mdoc);
     let stack = stack_of(mdoc, params, context)?;
     if stack.is_none() && params.movies.is_none() {
-        let place = params.stacks.as_deref().or(mdoc.parent()).unwrap_or(Path::new("")).display();
+        let place = params
+            .stacks
+            .as_deref()
+            .or(mdoc.parent())
+            .unwrap_or(Path::new(""))
+            .display();
         return Err(JobError::Data {
-            message: format!("{}: expected its stack in \"{place}\", found none, and no movies are named", mdoc.display()),
+            message: format!(
+                "{}: expected its stack in \"{place}\", found none, and no movies are named",
+                mdoc.display()
+            ),
             hint: "give the folder `stacks`, or `movies`".into(),
         });
     }
@@ -144,7 +171,10 @@ fn read(mdoc: &Path, params: &Params, context: &Context) -> Result<Imported<Tilt
     match &params.movies {
         Some(folder) => movies_as_given(series, folder, context),
         // A bare name of a movie somewhere is no path; it stays in the carried columns.
-        None => series.images.iter_mut().for_each(|image| image.movie = None),
+        None => series
+            .images
+            .iter_mut()
+            .for_each(|image| image.movie = None),
     }
     Ok(imported)
 }
@@ -155,18 +185,33 @@ fn stack_of(mdoc: &Path, params: &Params, context: &Context) -> Result<Option<Pa
     if path.is_dir() {
         return Ok(None);
     }
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let base = stem.rsplit_once('.').map_or(stem.as_str(), |(base, _)| base);
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let base = stem
+        .rsplit_once('.')
+        .map_or(stem.as_str(), |(base, _)| base);
     let mut names: Vec<String> = vec![stem.clone()];
     for name in [stem.as_str(), base] {
         names.extend([".mrc", ".st", ".mrcs"].map(|end| format!("{name}{end}")));
     }
     let stated = mdoc::read(&path).map_err(|e| JobError::file(&path, e))?;
-    let stated = stated.get("ImageFile").map(|file| file.rsplit(['/', '\\']).next().unwrap_or(file).trim().to_owned());
+    let stated = stated.get("ImageFile").map(|file| {
+        file.rsplit(['/', '\\'])
+            .next()
+            .unwrap_or(file)
+            .trim()
+            .to_owned()
+    });
     names.extend(stated);
     let folder = match &params.stacks {
         Some(folder) => context.resolve(folder),
         None => path.parent().unwrap_or(Path::new("")).to_owned(),
     };
-    Ok(names.iter().map(|name| folder.join(name)).find(|file| file.is_file()))
+    Ok(names
+        .iter()
+        .map(|name| folder.join(name))
+        .find(|file| file.is_file()))
 }

@@ -22,8 +22,16 @@ pub(crate) struct Microscope {
 
 impl Default for Microscope {
     fn default() -> Self {
-        let Optics { voltage, spherical_aberration, amplitude_contrast } = Optics::default();
-        Self { voltage, spherical_aberration, amplitude_contrast }
+        let Optics {
+            voltage,
+            spherical_aberration,
+            amplitude_contrast,
+        } = Optics::default();
+        Self {
+            voltage,
+            spherical_aberration,
+            amplitude_contrast,
+        }
     }
 }
 

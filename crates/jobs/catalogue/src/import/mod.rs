@@ -2,6 +2,12 @@
 
 mod mdoc;
 mod microscope;
+mod optimisation_set;
+mod relion_particles;
+mod relion_tilt_series;
 mod tilt_series_set;
 
 pub(crate) use mdoc::ImportMdoc;
+pub(crate) use relion_particles::ImportRelionParticles;
+pub(crate) use relion_tilt_series::ImportRelionTiltSeries;
+pub(crate) use tilt_series_set::metadata_of;

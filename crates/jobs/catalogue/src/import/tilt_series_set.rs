@@ -22,22 +22,31 @@ pub(crate) fn findings<'a>(
     for one in series {
         if !seen.insert(one.name.as_str()) {
             let message = format!("two tilt series are named {}", one.name);
-            findings.push(Finding::error(place, message).with_hint("import them one after the other"));
+            findings
+                .push(Finding::error(place, message).with_hint("import them one after the other"));
         }
         if one.images.is_empty() {
             findings.push(Finding::error(place, format!("{} has no image", one.name)));
         }
         for reference in one.images.iter().filter_map(|image| image.image.as_ref()) {
-            let there = files.entry(&reference.path).or_insert_with(|| context.resolve(&reference.path).exists());
+            let there = files
+                .entry(&reference.path)
+                .or_insert_with(|| context.resolve(&reference.path).exists());
             if !*there {
                 absent.insert(&reference.path);
             }
         }
     }
     if let Some(first) = absent.first() {
-        let message = format!("{} of {} image files are not there: {}", absent.len(), files.len(), first.display());
+        let message = format!(
+            "{} of {} image files are not there: {}",
+            absent.len(),
+            files.len(),
+            first.display()
+        );
         findings.push(
-            Finding::warning(place, message).with_hint("metadata come in; jobs that need the images will refuse"),
+            Finding::warning(place, message)
+                .with_hint("metadata come in; jobs that need the images will refuse"),
         );
     }
     findings
@@ -56,7 +65,11 @@ pub(crate) fn store(
         let one = told(one, context);
         images += one.images.len();
         excluded += one.images.len() - one.used().count();
-        aligned += one.images.iter().filter(|image| image.geometry.is_some()).count();
+        aligned += one
+            .images
+            .iter()
+            .filter(|image| image.geometry.is_some())
+            .count();
         records.push(context.store::<TiltSeriesKind>(&item_name(&one.name), &one)?);
         context.progress().advance(done, total);
     }
@@ -74,9 +87,39 @@ pub(crate) fn item_name(name: &str) -> String {
 }
 
 /// Those of the files that exist: a missing one is told by `check`, not by the cache.
-pub(crate) fn existing(files: impl IntoIterator<Item = PathBuf>, context: &Context) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = files.into_iter().filter(|file| context.resolve(file).is_file()).collect();
+pub(crate) fn existing(
+    files: impl IntoIterator<Item = PathBuf>,
+    context: &Context,
+) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = files
+        .into_iter()
+        .filter(|file| context.resolve(file).is_file())
+        .collect();
     found.sort();
     found.dedup();
     found
+}
+
+/// Ends of the files that hold what an eTomo directory says.
+const METADATA: [&str; 9] = [
+    "xf", "tlt", "rawtlt", "xtilt", "defocus", "com", "edf", "mdoc", "zfac",
+];
+
+/// A file itself; of a directory, its files of metadata (no images).
+pub(crate) fn metadata_of(path: &std::path::Path, context: &Context) -> Vec<PathBuf> {
+    let full = context.resolve(path);
+    if full.is_file() {
+        return vec![path.to_owned()];
+    }
+    let names = std::fs::read_dir(full)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name());
+    let files = names.map(|name| path.join(name));
+    let told = |file: &PathBuf| {
+        file.extension()
+            .is_some_and(|end| METADATA.iter().any(|own| end == *own))
+    };
+    existing(files.filter(told), context)
 }

@@ -1,0 +1,6 @@
+//! Jobs on tilt series.
+
+mod adopt;
+mod adopted;
+
+pub(crate) use adopt::Adopt;
