@@ -6,8 +6,7 @@ use crate::ImageError;
 
 /// One electron at sub-pixel resolution: coordinates count sub-pixels from the first one of the frame.
 ///
-/// For 2 + 2 sub-pixel bits `x` runs over 4 × width and `y` over 4 × height. Ordered by camera pixel, row by row,
-/// only through [`encode_frame`], which sorts.
+/// For 2 + 2 sub-pixel bits `x` runs over 4 × width and `y` over 4 × height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Electron {
     /// Sub-pixel column.

@@ -68,7 +68,7 @@ pub fn write(mut out: impl Write, spec: &EmSpec, samples: &Samples) -> Result<()
     out.flush().map_err(&failed)
 }
 
-/// As [`write`], to the file at `path`, replacing what was there.
+/// As [`write`](write()), to the file at `path`, replacing what was there.
 pub fn write_file(
     path: impl AsRef<Path>,
     spec: &EmSpec,

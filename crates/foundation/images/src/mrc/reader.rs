@@ -9,9 +9,9 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{AxisOrder, ExtendedHeader, FORMAT, HEADER_BYTES, MrcHeader, decode};
+use super::{AxisOrder, ExtendedHeader, FORMAT, HEADER_BYTES, MrcHeader, MrcMode, decode};
 use crate::compressed::{self, DEFAULT_DECOMPRESSED_LIMIT};
-use crate::{ByteSource, ImageError, Samples, sample};
+use crate::{ByteOrder, ByteSource, ImageError, Samples, sample};
 
 /// An open MRC file.
 #[derive(Debug)]
@@ -299,6 +299,17 @@ impl<'a> Mrc<'a> {
         let bytes = self.section_raw(z)?;
         let (mode, order) = (self.header.mode, self.header.byte_order);
         Ok(decode::rows_to_samples(mode, order, self.header.nx, &bytes))
+    }
+
+    /// Every promised sample in place, `[section][row][column]`, without a copy: for 32-bit floats in the byte order
+    /// of this machine, in memory ([`Mrc::open_mapped`]) and aligned. `None` otherwise.
+    pub fn as_f32(&self) -> Option<&[f32]> {
+        let header = &self.header;
+        let plain = header.mode == MrcMode::Float32 && header.byte_order == ByteOrder::NATIVE;
+        let start = usize::try_from(header.data_offset()).ok()?;
+        let end = usize::try_from(header.file_bytes()?).ok()?;
+        let bytes = self.source.as_slice().filter(|_| plain)?.get(start..end)?;
+        bytemuck::try_cast_slice(bytes).ok()
     }
 
     fn check_real(&self) -> Result<(), ImageError> {

@@ -33,6 +33,10 @@ impl MrcSlabWriter {
         let path = path.as_ref();
         spec.check()?;
         let header = spec.header()?;
+        if header.extended_bytes > 0 {
+            let what = "tilt angles of a volume written in slabs";
+            return Err(ImageError::bad_data(FORMAT, what, "none", "some"));
+        }
         let sample = match header.mode {
             MrcMode::Float32 => 4u64,
             MrcMode::Float16 => 2,

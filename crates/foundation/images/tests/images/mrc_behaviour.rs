@@ -253,6 +253,11 @@ fn files_on_disk_plain_and_compressed() {
         assert_eq!(mrc.header().mode, MrcMode::Float32);
         assert_eq!(mrc.header().voxel_size(), [Some(2.5); 3]);
     }
+    assert_eq!(
+        MrcFile::open_mapped(&plain).unwrap().as_f32(),
+        Some(data.as_slice())
+    );
+    assert_eq!(MrcFile::open(&plain).unwrap().as_f32(), None);
     // A damaged byte is noticed by the sum at the end; a file cut short still gives its complete sections.
     let packed = std::fs::read(&gz).unwrap();
     let mut damaged = packed.clone();
