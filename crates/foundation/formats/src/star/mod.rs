@@ -5,6 +5,19 @@
 //! written anew in RELION's layout and its untouched values keep their text. Values are kept as places in the
 //! text (4 bytes each), so a table needs about the memory of its file.
 //! Grammar: S. R. Hall, J. Chem. Inf. Comput. Sci. 31, 326 (1991), as RELION uses it.
+//!
+//! ```
+//! use thon_formats::star;
+//! let text = "data_particles\n\nloop_\n_rlnTomoName #1\n_rlnCoordinateX #2\nTS_1 10.5\nTS_2 -3\n";
+//! let mut file = star::parse(text, "particles.star")?;
+//! let x = file.table("particles")?.column("rlnCoordinateX")?.to_f64()?;
+//! assert_eq!(x, [10.5, -3.0]);
+//! assert_eq!(star::write(&file)?, text);
+//! let block = file.find_mut("particles").expect("it was there above");
+//! block.tables[0].set_f64("rlnCoordinateX", x.iter().map(|x| 2.0 * x))?;
+//! assert!(star::write(&file)?.contains("21.000000"));
+//! # Ok::<(), thon_formats::FormatError>(())
+//! ```
 
 mod cells;
 mod column;

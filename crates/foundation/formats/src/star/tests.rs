@@ -296,6 +296,14 @@ fn million_rows() {
     })
     .unwrap();
     let parsed = start.elapsed();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    println!(
+        "after parsing: {}",
+        status
+            .lines()
+            .find(|line| line.starts_with("VmHWM"))
+            .unwrap_or("memory unknown")
+    );
     let table = file.table("particles").unwrap();
     assert_eq!(table.rows(), 1_000_000);
     let start = std::time::Instant::now();

@@ -139,8 +139,8 @@ impl Model {
             version: *b"V1.2",
             name: padded("IMOD-NewModel"),
             image_size,
-            // IMODF_NEW_TO_3DMOD cleared; z of points counts sections, multiple clip planes allowed.
-            flags: 0xf200,
+            // Bits 12 and 13: several clip planes possible, material values as bytes.
+            flags: 0x3000,
             display: [1, 1, 0, 255],
             offset: [0.0; 3],
             scale: [1.0; 3],
