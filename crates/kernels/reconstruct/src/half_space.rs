@@ -1,6 +1,10 @@
 //! Half of a padded Fourier space around its origin: x ≥ 0, y and z of both signs; the other half follows by Friedel.
 //!
 //! Coordinates are in steps of the padded box (1 / (padding · n) cycles per voxel). Trilinear interpolation.
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined into the dispatched function loses its target features"
+)]
 
 use glam::DVec3;
 use thon_signal::fft::Complex32;
@@ -54,7 +58,7 @@ impl HalfSpace {
     }
 
     /// The cell around a position within the extent.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn cell(self, position: DVec3) -> Cell {
         let mirrored = position.x < 0.0;
         let p = if mirrored { -position } else { position };
@@ -125,7 +129,7 @@ impl HalfSpace {
 
 impl Cell {
     /// Trilinear weights in the order of [`HalfSpace::corners`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn weights(&self) -> [f32; 8] {
         let [x, y, z] = self.fraction;
         let (u, v, w) = (1.0 - x, 1.0 - y, 1.0 - z);

@@ -66,12 +66,12 @@ pub struct WbpOptions {
 }
 
 impl Default for WbpOptions {
-    /// The default filter, images continued by their mean, 400 MiB.
+    /// The default filter, images continued by their mean, 320 MiB.
     fn default() -> Self {
         Self {
             filter: RadialFilter::default(),
             background: Background::Mean,
-            memory: 400,
+            memory: 320,
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// For a budget of `memory` MiB. Images are held when they take at most half of it; otherwise each band reads them
+    /// For a budget of `memory` MiB. Images are held when they take at most three quarters of it; otherwise each band reads them
     /// again.
     pub(super) fn new(task: &Task<'_>, memory: usize) -> Self {
         let budget = memory.saturating_mul(1 << 20);
@@ -26,7 +26,7 @@ impl MemoryPlan {
         let [height, width] = task.preparer.frame().size;
         let images = 4 * height * width * task.views.len();
         let working = task.preparer.working_bytes();
-        let keep_images = images + working <= budget / 2 + budget / 8;
+        let keep_images = images + working <= budget / 4 * 3;
         // While rows are held an image is being prepared only if images are not kept.
         let fixed = if keep_images { images } else { working };
         let left = budget.saturating_sub(fixed);

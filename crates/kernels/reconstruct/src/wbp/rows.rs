@@ -25,8 +25,8 @@ struct ViewRow {
     /// Samples of one phase.
     phase_length: usize,
     phases: usize,
-    /// Position of sample 0: shift in voxels, or for steep views `across` in voxels.
-    first: f64,
+    /// Position of the first sample: shift in voxels, or for steep views `across` in voxels.
+    first: isize,
 }
 
 /// The arrangement of the rows of one band.
@@ -84,7 +84,7 @@ impl RowLayout {
                 offset,
                 phase_length,
                 phases,
-                first,
+                first: first as isize,
             });
             offset += phases * phase_length;
             if !axes.is_level() {
@@ -154,6 +154,7 @@ impl RowLayout {
                     let line = SampleLine {
                         start: origin,
                         step: to_index(start + step) - origin,
+                        first: row.first_sample(),
                     };
                     line.sample(coefficients, frame, samples);
                 }
@@ -169,9 +170,9 @@ impl RowLayout {
             let (y_position, z_position) = (y_of(&self.grid, y), z_of(&self.grid, z));
             for view in stretched() {
                 let shift = view.axes.t(y_position, z_position) * view.axes.sin / view.axes.cos;
-                let position = (shift / self.grid.voxel_size.0 - view.first) * view.phases as f64;
-                let sample = position.max(0.0) as usize;
-                let fraction = (position - sample as f64) as f32;
+                let position = shift / self.grid.voxel_size.0 * view.phases as f64;
+                let (whole, fraction) = split(position);
+                let sample = (whole - view.first * view.phases as isize).max(0) as usize;
                 for (plane, weight) in self.rows_of(view, y, z_position).into_iter().take(per_view)
                 {
                     taps.push(Tap {
@@ -190,17 +191,16 @@ impl RowLayout {
         let (y_position, z_position) = (y_of(&self.grid, y), z_of(&self.grid, z));
         for view in self.views.iter().filter(|view| view.axes.is_steep()) {
             let t = view.axes.t(y_position, z_position);
-            let across = (x_of(&self.grid, 0) * view.axes.cos + t * view.axes.sin) / voxel;
-            let start = (across - view.first) * 2.0;
+            let start = 2.0 * (x_of(&self.grid, 0) * view.axes.cos + t * view.axes.sin) / voxel;
             for (plane, weight) in self.rows_of(view, y, z_position) {
                 if weight == 0.0 {
                     continue;
                 }
                 let samples = &planes[plane + view.offset..][..view.phase_length];
+                let last = samples.len() as isize - 2;
                 for (x, value) in out.iter_mut().enumerate() {
-                    let position = (start + 2.0 * view.axes.cos * x as f64).max(0.0);
-                    let sample = (position as usize).min(samples.len() - 2);
-                    let fraction = (position - sample as f64) as f32;
+                    let (whole, fraction) = split(start + 2.0 * view.axes.cos * x as f64);
+                    let sample = (whole - view.first_sample()).clamp(0, last) as usize;
                     *value += weight
                         * (samples[sample] * (1.0 - fraction) + samples[sample + 1] * fraction);
                 }
@@ -215,9 +215,8 @@ impl RowLayout {
             return [(plane, 1.0), (plane, 0.0)];
         }
         let along = view.axes.along(y_of(&self.grid, y), z_position);
-        let position = (row_of(&self.grid, along) - self.first_row as f64).max(0.0);
-        let row = (position as usize).min(self.rows - 2);
-        let fraction = (position - row as f64) as f32;
+        let (whole, fraction) = split(row_of(&self.grid, along));
+        let row = (whole - self.first_row).clamp(0, self.rows as isize - 2) as usize;
         let plane = row * self.plane_length;
         [
             (plane, 1.0 - fraction),
@@ -227,21 +226,35 @@ impl RowLayout {
 }
 
 impl ViewRow {
-    /// Start and step of `across` (Å) for one phase of the row.
+    /// `across` (Å) of sample 0 of one phase, and its step. The row begins at sample [`ViewRow::first_sample`].
     fn across(&self, phase: usize, grid: &Grid) -> (f64, f64) {
         let voxel = grid.voxel_size.0;
         if self.axes.is_steep() {
-            return (self.first * voxel, 0.5 * voxel);
+            return (0.0, 0.5 * voxel);
         }
-        let sample = self.first + phase as f64 / self.phases as f64;
-        let stretched = x_of(grid, 0) + sample * voxel;
+        let stretched = x_of(grid, 0) + voxel * phase as f64 / self.phases as f64;
         (stretched * self.axes.cos, voxel * self.axes.cos)
+    }
+
+    /// The sample of each phase that the row begins with.
+    fn first_sample(&self) -> isize {
+        if self.axes.is_steep() {
+            2 * self.first
+        } else {
+            self.first
+        }
     }
 
     /// Element of a plane that holds `sample` (for output x = 0).
     fn element(&self, sample: usize) -> usize {
         self.offset + (sample % self.phases) * self.phase_length + sample / self.phases
     }
+}
+
+/// Whole part (rounded down) and fraction: the same for every band.
+fn split(position: f64) -> (isize, f32) {
+    let whole = position.floor();
+    (whole as isize, (position - whole) as f32)
 }
 
 /// x of column `x`, Å.
@@ -288,7 +301,8 @@ mod tests {
                     let view = &layout.views[0];
                     let phase = (i / view.phase_length).min(view.phases - 1);
                     let (start, step) = view.across(phase, &grid);
-                    *value = (start + step * (i - phase * view.phase_length) as f64) as f32;
+                    let sample = (i - phase * view.phase_length) as isize + view.first_sample();
+                    *value = (start + step * sample as f64) as f32;
                 }
             }
             for (y, z, x) in [(2, 0, 0), (5, 39, 49), (3, 17, 20)] {

@@ -5,6 +5,7 @@
 )]
 
 use glam::DVec2;
+use pulp::{Simd, WithSimd};
 
 use super::prepare::PreparedFrame;
 
@@ -21,60 +22,65 @@ fn weights(f: f32) -> [f32; 4] {
     ]
 }
 
-/// The positions `start + i · step` (indices of the prepared image) for `i` in 0..count.
+/// The positions `start + i · step` (indices of the prepared image) for `i` from `first` on. What is read at some `i` does not
+/// depend on `first`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SampleLine {
     pub(super) start: DVec2,
     pub(super) step: DVec2,
+    pub(super) first: isize,
 }
 
-/// The value at an index position (x, y) whose footprint lies inside the image.
+/// A position along one axis in units of 2⁻³² pixels.
+type Fixed = i64;
+
+/// Positions as fixed-point numbers: no conversion from floating point in the loop.
+fn fixed(position: f64) -> Fixed {
+    (position * 2.0_f64.powi(32)).round() as Fixed
+}
+
+/// The value at a position whose footprint lies inside the image.
 #[inline(always)]
-fn spline_at(coefficients: &[f32], width: usize, position: DVec2) -> f32 {
-    let (ix, iy) = (position.x as i32, position.y as i32);
-    let wx = weights((position.x - f64::from(ix)) as f32);
-    let wy = weights((position.y - f64::from(iy)) as f32);
-    let base = (iy - 1) as usize * width + (ix - 1) as usize;
+fn spline_at(coefficients: &[f32], width: usize, x: Fixed, y: Fixed) -> f32 {
+    let fraction = |position: Fixed| (position as u32 >> 8) as i32 as f32 * (1.0 / 16_777_216.0);
+    let wx = weights(fraction(x));
+    let wy = weights(fraction(y));
+    let base = ((y >> 32) as usize - 1) * width + (x >> 32) as usize - 1;
     let mut columns = [0.0_f32; 4];
     for (row, wy) in wy.iter().enumerate() {
         let taps = &coefficients[base + row * width..][..4];
-        for (column, tap) in columns.iter_mut().zip(taps) {
-            *column += wy * tap;
+        for i in 0..4 {
+            columns[i] += wy * taps[i];
         }
     }
-    (columns[0] * wx[0] + columns[1] * wx[1]) + (columns[2] * wx[2] + columns[3] * wx[3])
+    for i in 0..4 {
+        columns[i] *= wx[i];
+    }
+    (columns[0] + columns[2]) + (columns[1] + columns[3])
 }
 
 impl SampleLine {
-    #[inline(always)]
-    fn at(&self, i: usize) -> DVec2 {
-        let i = i as f64;
-        DVec2::new(
-            self.start.x + i * self.step.x,
-            self.start.y + i * self.step.y,
-        )
-    }
-
-    /// The range of `i` in 0..count whose positions lie between `from` and `to` on both axes.
+    /// Which of `count` samples lie between `from` and `to` on both axes.
     fn inside(&self, from: DVec2, to: DVec2, count: usize) -> std::ops::Range<usize> {
-        let (mut first, mut last) = (0.0_f64, count as f64 - 1.0);
+        let mut low = self.first as f64;
+        let mut high = low + count as f64 - 1.0;
         for axis in 0..2 {
             let (start, step) = (self.start[axis], self.step[axis]);
-            if step.abs() < 1e-12 {
+            if step.abs() < 1e-9 {
                 if start < from[axis] || start > to[axis] {
                     return 0..0;
                 }
                 continue;
             }
             let (a, b) = ((from[axis] - start) / step, (to[axis] - start) / step);
-            first = first.max(a.min(b).ceil());
-            last = last.min(a.max(b).floor());
+            low = low.max(a.min(b).ceil());
+            high = high.min(a.max(b).floor());
         }
-        if last < first {
-            0..0
-        } else {
-            first as usize..last as usize + 1
+        if high < low {
+            return 0..0;
         }
+        let local = |i: f64| (i as isize - self.first) as usize;
+        local(low)..local(high) + 1
     }
 
     /// Fills `out` with samples of the image.
@@ -82,16 +88,42 @@ impl SampleLine {
         let inside = self.inside(frame.valid_from, frame.valid_to, out.len());
         out[..inside.start].fill(0.0);
         out[inside.end..].fill(0.0);
-        let width = frame.size[1];
-        let line = *self;
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for (i, value) in out[inside.clone()].iter_mut().enumerate() {
-                    *value = spline_at(coefficients, width, line.at(inside.start + i));
-                }
-            },
-        );
+        let first = (self.first + inside.start as isize) as Fixed;
+        let [step_x, step_y] = [fixed(self.step.x), fixed(self.step.y)];
+        pulp::Arch::new().dispatch(Samples {
+            x: fixed(self.start.x).wrapping_add(first.wrapping_mul(step_x)),
+            y: fixed(self.start.y).wrapping_add(first.wrapping_mul(step_y)),
+            step_x,
+            step_y,
+            coefficients,
+            width: frame.size[1],
+            out: &mut out[inside],
+        });
+    }
+}
+
+/// Samples from (x, y) on, all inside the image.
+struct Samples<'a> {
+    x: Fixed,
+    y: Fixed,
+    step_x: Fixed,
+    step_y: Fixed,
+    coefficients: &'a [f32],
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Samples<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) {
+        let (mut x, mut y) = (self.x, self.y);
+        for value in self.out {
+            *value = spline_at(self.coefficients, self.width, x, y);
+            x += self.step_x;
+            y += self.step_y;
+        }
     }
 }
 
@@ -122,11 +154,12 @@ mod tests {
         let line = SampleLine {
             start: DVec2::new(-3.2, 2.1),
             step: DVec2::new(0.7, 0.13),
+            first: -4,
         };
         let mut out = vec![7.0; 60];
         line.sample(&coefficients, &frame, &mut out);
         for (i, value) in out.iter().enumerate() {
-            let position = line.start + line.step * i as f64;
+            let position = line.start + line.step * (i as f64 - 4.0);
             let inside = (1.0..=28.0).contains(&position.x) && (1.0..=18.0).contains(&position.y);
             let expected = if inside {
                 position.x + 3.0 * position.y
