@@ -4,6 +4,7 @@
 //! private and nothing constructs it.
 
 mod acquire;
+mod export;
 mod given_files;
 mod import;
 mod maps;
@@ -26,4 +27,5 @@ pub static ALL: &[&dyn AnyJob] = &[
     &particles::ReconstructParticles,
     &maps::CompareMaps,
     &maps::PostProcess,
+    &export::ExportProjections,
 ];

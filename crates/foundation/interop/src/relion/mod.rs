@@ -13,16 +13,20 @@ mod particle_export;
 mod particle_images;
 mod particle_import;
 mod particle_rows;
+mod projections;
 mod tilt_image;
 mod tilt_series_export;
 mod tilt_series_import;
+mod tomograms;
 
 pub use layout_2016::{DataSet2016, Layout2016Options, read_layout_2016};
 pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimisation_set};
 pub use particle_export::{ParticleExport, write_particles};
 pub use particle_import::{ParticleImport, binned_grid, read_particles, tomogram_grids};
+pub use projections::{ProjectionOptics, ProjectionRow, write_projections};
 pub use tilt_series_export::{TiltSeriesExport, write_tilt_series};
 pub use tilt_series_import::{TiltSeriesImport, read_tilt_series};
+pub use tomograms::tomograms_of;
 
 use std::path::{Path, PathBuf};
 
@@ -59,6 +63,11 @@ impl Generation {
 /// the folder of `star`.
 pub(crate) fn project_root(star: &Path, tokens: &[&str]) -> PathBuf {
     let home = star.parent().unwrap_or(Path::new(""));
+    let tokens: Vec<&str> = tokens
+        .iter()
+        .copied()
+        .filter(|token| !token.is_empty())
+        .collect();
     let exists = |folder: &&Path| tokens.iter().any(|token| folder.join(token).exists());
     if let Some(folder) = home.ancestors().find(exists) {
         return folder.to_owned();

@@ -3,4 +3,5 @@
 mod particle_views;
 mod reconstruct;
 
+pub(crate) use particle_views::{ViewSettings, each_view, load_particles};
 pub(crate) use reconstruct::ReconstructParticles;

@@ -4,7 +4,10 @@
 //! taken as they are. Order: series, then tilt, then particle, so that each image is read once and
 //! sums do not depend on anything else.
 
-use thon_contract::{Context, JobError};
+use std::collections::BTreeMap;
+
+use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
+use thon_contract::{Artifact, Context, JobError};
 use thon_ctf::{CtfModel, ExposureModel};
 use thon_geometry::glam::{DMat3, DVec2};
 use thon_images::mrc::Mrc;
@@ -14,6 +17,23 @@ use thon_signal::statistics::median_and_robust_deviation;
 use thon_units::{Angstrom, Dose};
 
 use crate::tilt_images::TiltImages;
+
+/// Tilt series by name.
+pub(crate) type SeriesByName = BTreeMap<String, TiltSeries>;
+
+/// Loads a set of particles and the tilt series they are seen in.
+pub(crate) fn load_particles(
+    tilt_series: &Artifact<TiltSeriesKind>,
+    particles: &Artifact<ParticlesKind>,
+    context: &Context,
+) -> Result<(SeriesByName, ParticleSet), JobError> {
+    let mut series = SeriesByName::new();
+    for item in tilt_series.items() {
+        let one = context.load(item)?;
+        series.insert(one.name.clone(), one);
+    }
+    Ok((series, context.load(particles.single()?)?))
+}
 
 /// How views are made.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,6 @@
 //! Kernel: `thon_reconstruct::PartialSums` (what `relion_tomo_reconstruct_particle` does). Halves are
 //! those of the set, or drawn by seed. Frames: tilt image → particle.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_average::draw_halves;
@@ -13,11 +11,11 @@ use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, M
 use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
-use thon_model::{Half, Map, ParticleSet, TiltSeries};
+use thon_model::{Half, Map, ParticleSet};
 use thon_reconstruct::{Normalisation, PartialSums, ParticleView, ReconstructError, SolveOptions};
 use thon_units::{Dose, PixelSize};
 
-use super::particle_views::{ViewSettings, each_view};
+use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
 use crate::pictures;
 use crate::tilt_images::{alignment_findings, image_findings};
 
@@ -107,7 +105,7 @@ impl Job for ReconstructParticles {
             .map(|e| Finding::error("symmetry", e.to_string()))
             .into_iter()
             .collect();
-        match load(inputs, context) {
+        match load_particles(&inputs.tilt_series, &inputs.particles, context) {
             Ok((series, particles)) => {
                 findings.extend(set_findings(params, &series, &particles, context))
             }
@@ -117,7 +115,9 @@ impl Job for ReconstructParticles {
     }
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let Ok((series, particles)) = load(inputs, context) else {
+        let Ok((series, particles)) =
+            load_particles(&inputs.tilt_series, &inputs.particles, context)
+        else {
             return Cost::default();
         };
         let n = box_size(params, &particles) as u64;
@@ -135,7 +135,8 @@ impl Job for ReconstructParticles {
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let (series, mut particles) = load(inputs, context)?;
+        let (series, mut particles) =
+            load_particles(&inputs.tilt_series, &inputs.particles, context)?;
         if particles.halves.is_empty() {
             particles.halves = draw_halves(particles.len(), params.seed);
         }
@@ -184,17 +185,6 @@ impl Job for ReconstructParticles {
             ],
         }
     }
-}
-
-type SeriesByName = BTreeMap<String, TiltSeries>;
-
-fn load(inputs: &Inputs, context: &Context) -> Result<(SeriesByName, ParticleSet), JobError> {
-    let mut series = SeriesByName::new();
-    for item in inputs.tilt_series.items() {
-        let one = context.load(item)?;
-        series.insert(one.name.clone(), one);
-    }
-    Ok((series, context.load(inputs.particles.single()?)?))
 }
 
 fn set_findings(
