@@ -1,2 +1,15 @@
 //! The binary `thon`: hands the catalogue to the command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+use thon_cli::Application;
+use thon_engine::Catalogue;
+
+fn main() -> ExitCode {
+    let application = Application {
+        version: env!("CARGO_PKG_VERSION"),
+        catalogue: Catalogue(thon_catalogue::ALL),
+        demo: None,
+    };
+    thon_cli::run(application, std::env::args_os())
+}

@@ -1,0 +1,10 @@
+//! The command line over three toy jobs, to look at it without waiting for real ones.
+
+use std::process::ExitCode;
+
+#[path = "../tests/support/toy.rs"]
+mod toy;
+
+fn main() -> ExitCode {
+    thon_cli::run(toy::application(), std::env::args_os())
+}

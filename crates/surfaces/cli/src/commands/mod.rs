@@ -1,0 +1,61 @@
+//! What each command does.
+
+mod cancel;
+mod completions;
+mod demo;
+pub(crate) mod doctor;
+mod explain;
+mod export;
+mod help;
+mod inspect;
+mod jobs;
+mod log;
+mod ls;
+mod new;
+mod outputs;
+mod project;
+mod run;
+mod show;
+
+use clap::ArgMatches;
+
+use crate::Session;
+use crate::exit::{Failure, Outcome};
+
+/// Runs the command that was asked for.
+pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
+    let (name, matches) = matches.subcommand().expect("clap requires a command");
+    match name {
+        "cancel" => cancel::cancel(session, matches),
+        "completions" => Ok(completions::completions(session, matches)),
+        "demo" => demo::demo(session, matches),
+        "doctor" => Ok(doctor::doctor(session)),
+        "explain" => explain::explain(session, matches),
+        "export" => export::export(session, matches),
+        "help" => help::help(session, matches),
+        "inspect" => Ok(inspect::inspect(session, matches)),
+        "jobs" => Ok(jobs::jobs(session)),
+        "log" => log::log(session, matches),
+        "ls" => ls::ls(session),
+        "new" => new::new(session, matches),
+        "project" => project::project(session, matches),
+        "run" => run::run(session, matches),
+        "show" => show::show(session, matches),
+        other => Err(Failure::usage(format!("there is no command `{other}`"))),
+    }
+}
+
+/// A required text.
+fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
+    matches
+        .get_one::<String>(name)
+        .map(String::as_str)
+        .expect("clap requires it")
+}
+
+/// A required path.
+fn path<'a>(matches: &'a ArgMatches, name: &str) -> &'a std::path::Path {
+    matches
+        .get_one::<std::path::PathBuf>(name)
+        .expect("clap requires it")
+}

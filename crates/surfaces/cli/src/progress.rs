@@ -1,0 +1,243 @@
+//! Watches the engine: one progress bar on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use thon_contract::Note;
+use thon_engine::{Event, Observer};
+use thon_project::JobNumber;
+
+use crate::exit::Failure;
+use crate::interrupt::Interrupt;
+use crate::terminal::{Terminal, Tone};
+use crate::text;
+
+/// Parts of the bar that one item takes.
+const PARTS: u64 = 1000;
+
+/// Tells a person how far the engine is.
+pub(crate) struct Watcher {
+    terminal: Terminal,
+    interrupt: Interrupt,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bar: Option<ProgressBar>,
+    /// Position and name of the pipeline's step.
+    step: Option<(usize, usize, String)>,
+    label: String,
+    began: Option<Instant>,
+    units: usize,
+    ended: usize,
+    cached: usize,
+    failed: usize,
+    rejected: usize,
+    running: BTreeMap<String, f64>,
+    told_to_stop: bool,
+}
+
+impl Watcher {
+    pub(crate) fn new(terminal: &Terminal, interrupt: Interrupt) -> Self {
+        Self {
+            terminal: terminal.clone(),
+            interrupt,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A line above the bar.
+    fn say(&self, state: &State, line: &str) {
+        match &state.bar {
+            Some(bar) => bar.suspend(|| self.terminal.note(line)),
+            None => self.terminal.note(line),
+        }
+    }
+
+    fn report(&self, state: &State, text: String) {
+        let failure = Failure::usage(text);
+        match &state.bar {
+            Some(bar) => bar.suspend(|| self.terminal.report(&failure)),
+            None => self.terminal.report(&failure),
+        }
+    }
+
+    fn started(&self, job: Option<JobNumber>, operation: &str, units: usize) {
+        let mut state = self.state();
+        let number = job.map(|job| format!("{job} ")).unwrap_or_default();
+        let step = state
+            .step
+            .as_ref()
+            .map(|(i, of, name)| format!("[{i}/{of}] {name}: "));
+        let label = format!("{}{number}{operation}", step.unwrap_or_default());
+        let (step, told_to_stop) = (state.step.take(), state.told_to_stop);
+        *state = State {
+            step,
+            label,
+            units,
+            told_to_stop,
+            began: Some(Instant::now()),
+            ..State::default()
+        };
+        if self.terminal.bars {
+            let bar = ProgressBar::with_draw_target(
+                Some(units as u64 * PARTS),
+                ProgressDrawTarget::stderr(),
+            );
+            bar.set_style(style(self.terminal.paint_err().0));
+            bar.set_prefix(state.label.clone());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            state.bar = Some(bar);
+        } else {
+            let items = text::count(units as u64, "item");
+            self.say(&state, &format!("{}: {items}", state.label));
+        }
+    }
+
+    fn done(&self, items: u64) {
+        let mut state = self.state();
+        state.clear();
+        let time = state
+            .began
+            .map_or(0.0, |began| began.elapsed().as_secs_f64());
+        let mut words = vec![text::count(items, "item")];
+        if state.cached > 0 {
+            words.push(format!("{} from cache", state.cached));
+        }
+        if state.failed > 0 {
+            words.push(format!("{} failed", state.failed));
+        }
+        if state.rejected > 0 {
+            words.push(format!("{} rejected", state.rejected));
+        }
+        words.push(text::duration(time));
+        let mark = self.terminal.paint_err().tone(Tone::Good, "done");
+        self.say(
+            &state,
+            &format!("{}: {mark}, {}", state.label, words.join(", ")),
+        );
+    }
+
+    fn note(&self, state: &mut State, item: &str, notes: &[Note]) {
+        for note in notes {
+            match note {
+                Note::Warning { text } => self.report(state, format!("warning: {item}: {text}")),
+                Note::Rejected(_) => state.rejected += 1,
+                Note::Metric { .. } => {}
+            }
+        }
+    }
+}
+
+impl State {
+    fn refresh(&self) {
+        let Some(bar) = &self.bar else { return };
+        let running: f64 = self.running.values().sum();
+        bar.set_position(self.ended as u64 * PARTS + (running * PARTS as f64) as u64);
+        let names: Vec<&str> = self.running.keys().map(String::as_str).collect();
+        let count = if self.units == 1 {
+            String::new()
+        } else {
+            format!("{}/{} ", self.ended, self.units)
+        };
+        // The only unit of a job that is not mapped is called `all`: no news.
+        let names = if self.units == 1 {
+            String::new()
+        } else {
+            names.join(" ")
+        };
+        bar.set_message(format!("{count}{names}"));
+    }
+
+    fn end(&mut self, item: &str) {
+        self.running.remove(item);
+        self.ended += 1;
+        self.refresh();
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.state().clear();
+    }
+}
+
+impl Observer for Watcher {
+    fn tell(&self, event: Event<'_>) {
+        match event {
+            Event::Step { name, number, of } => {
+                self.state().step = Some((number, of, name.to_owned()));
+            }
+            Event::Started {
+                job,
+                operation,
+                units,
+            } => self.started(job, operation, units),
+            Event::Cached { item } => {
+                let mut state = self.state();
+                state.cached += 1;
+                state.end(item);
+            }
+            Event::Running { item } => {
+                let mut state = self.state();
+                state.running.insert(item.to_owned(), 0.0);
+                state.refresh();
+            }
+            Event::Progress { item, done, total } => {
+                let mut state = self.state();
+                if let Some(part) = state.running.get_mut(item) {
+                    *part = (done as f64 / total.max(1) as f64).min(1.0);
+                    state.refresh();
+                }
+            }
+            Event::Finished { item, notes } => {
+                let mut state = self.state();
+                self.note(&mut state, item, notes);
+                state.end(item);
+            }
+            Event::Failed { item, reason } => {
+                let mut state = self.state();
+                state.failed += 1;
+                self.report(&state, format!("error: {item}: {reason}"));
+                state.end(item);
+            }
+            Event::Warning { finding } => self.report(&self.state(), finding.to_string()),
+            Event::Done { items, .. } => self.done(items),
+        }
+    }
+
+    fn stop(&self) -> bool {
+        let asked = self.interrupt.asked();
+        let mut state = self.state();
+        if asked && !state.told_to_stop {
+            state.told_to_stop = true;
+            self.say(&state, "stopping; once more to end at once");
+        }
+        asked
+    }
+}
+
+fn style(colours: bool) -> ProgressStyle {
+    let bar = if colours {
+        "{bar:24.cyan/dim}"
+    } else {
+        "{bar:24}"
+    };
+    let template = format!("{{prefix}} {bar} {{percent:>3}}% {{elapsed}} {{msg}}");
+    ProgressStyle::with_template(&template)
+        .expect("the template is fixed")
+        .progress_chars("━╸─")
+}
