@@ -30,6 +30,8 @@ mod token;
 mod writer;
 
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;
 
 pub use column::Column;
