@@ -22,6 +22,7 @@ pub enum Kind {
     NumberTable,
     Transforms,
     Defocus,
+    CtfResults,
     Residuals,
     Fiducials,
     LocalAlignment,
@@ -47,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Mrc,
         Self::Tiff,
         Self::Eer,
@@ -64,6 +65,7 @@ impl Kind {
         Self::NumberTable,
         Self::Transforms,
         Self::Defocus,
+        Self::CtfResults,
         Self::Residuals,
         Self::Fiducials,
         Self::LocalAlignment,
@@ -106,6 +108,7 @@ impl Kind {
             Self::NumberTable => "table of numbers",
             Self::Transforms => "IMOD linear transforms",
             Self::Defocus => "IMOD defocus file",
+            Self::CtfResults => "CTFFIND results",
             Self::Residuals => "alignment residuals",
             Self::Fiducials => "fiducial positions",
             Self::LocalAlignment => "local alignment",

@@ -58,6 +58,12 @@ fn by_structure(start: &str, first: &str, lines: &[&str]) -> Option<Kind> {
     {
         return Some(Kind::AretomoAlignment);
     }
+    let ctf = |line: &str| {
+        line.starts_with("# Output from CTFFind") || line.starts_with("# Columns: #1 micrograph")
+    };
+    if ctf(first) {
+        return Some(Kind::CtfResults);
+    }
     if thon_atoms::recognise(start).is_some() {
         return Some(Kind::AtomicModel);
     }

@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use thon_formats::portal;
 
 use crate::description::Description;
 use crate::error::InspectError;
-use crate::input::{Input, decode};
+use crate::input::Input;
 use crate::kind::Kind;
 
 /// Most names listed in one fact.
@@ -40,7 +41,6 @@ pub(crate) fn text(input: &Input<'_>, description: &mut Description) -> Result<(
 fn text_kind(text: &str, input: &Input<'_>) -> &'static str {
     let start = text.get(..400).unwrap_or(text);
     match input.extension().as_str() {
-        _ if start.contains("Output from CTFFind") => "CTFFIND results",
         _ if start.contains("CTF DETERMINATION") => "CTFFIND log",
         _ if start.contains("program tiltalign") => "tiltalign log",
         "log" => "log",
@@ -101,10 +101,20 @@ pub(crate) fn json(input: &Input<'_>, description: &mut Description) -> Result<(
         description.facts.set("program", "zarr");
     }
     description.summary = format!("JSON, {what}");
+    if value.get("pickable_object_name").is_some() {
+        let picks = portal::picks::parse(&text, input.name())?;
+        description.facts.set("program", "copick");
+        description.facts.set("points", picks.points.len());
+        description.summary = format!(
+            "copick, {} points of {}",
+            picks.points.len(),
+            picks.pickable_object_name
+        );
+    }
     Ok(())
 }
 
-/// Describes a file of one JSON document per line.
+/// Describes a file of one JSON document per line; points of the data portal with their kinds.
 pub(crate) fn json_lines(
     input: &Input<'_>,
     description: &mut Description,
@@ -127,26 +137,31 @@ pub(crate) fn json_lines(
     }
     description.facts.set("records", records);
     description.summary = format!("JSON lines, {records} records");
+    if let Ok(points) = portal::points::parse(&text, input.name()) {
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        for point in &points {
+            *kinds.entry(point.kind.as_str()).or_default() += 1;
+        }
+        description.facts.set("points_by_kind", json!(kinds));
+        description.summary = format!("{} points of the data portal", points.len());
+    }
     Ok(())
 }
 
-/// Describes an XML document.
+/// Describes an XML document; those of Warp and PyTom with their figures.
 pub(crate) fn xml(input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
-    let text = decode(input.bytes()?.into_owned());
+    let text = input.text()?;
     lines(&text, description);
-    let document =
-        roxmltree::Document::parse(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            input.damaged(format!(
-                "{error}\n  hint: the XML document is damaged or cut off"
-            ))
-        })?;
-    let root = document.root_element().tag_name().name().to_owned();
+    let document = thon_formats::xml::parse(text.trim_start_matches('\u{feff}'), input.name())?;
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut elements = 0;
-    for node in document.descendants().filter(roxmltree::Node::is_element) {
-        *counts.entry(node.tag_name().name()).or_default() += 1;
+    let mut waiting = vec![&document.root];
+    while let Some(element) = waiting.pop() {
+        *counts.entry(element.name.as_str()).or_default() += 1;
         elements += 1;
+        waiting.extend(&element.children);
     }
+    let root = document.root.name.as_str();
     let mut common: Vec<(&str, usize)> = counts.into_iter().collect();
     common.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     let named: Vec<Value> = common
@@ -154,15 +169,61 @@ pub(crate) fn xml(input: &Input<'_>, description: &mut Description) -> Result<()
         .take(MOST_NAMES)
         .map(|(name, count)| json!({ *name: count }))
         .collect();
-    description.facts.set("root", root.as_str());
+    description.facts.set("root", root);
     description.facts.set("elements", elements);
     description.facts.set("elements_by_name", named);
-    let program = match root.as_str() {
-        "TiltSeries" | "Movie" | "Population" | "Species" => Some("Warp or M"),
-        "ParticleList" | "Particle" => Some("PyTom"),
-        _ => None,
-    };
-    description.facts.set_some("program", program);
     description.summary = format!("XML <{root}>, {elements} elements");
+    match root {
+        "TiltSeries" | "FrameSeries" | "Movie" => warp(&text, input, description),
+        "ParticleList" => pytom(&text, input, description),
+        _ => Ok(()),
+    }
+}
+
+fn warp(text: &str, input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+    let item = thon_formats::warp::parse(text, input.name())?;
+    description.facts.set("program", "Warp or M");
+    let angles = item.number_list("Angles")?.unwrap_or_default();
+    let used = item.flag_list("UseTilt")?.unwrap_or_default();
+    description
+        .facts
+        .set_some("angles_inverted", item.flag("AreAnglesInverted")?);
+    description.facts.set("images", angles.len().max(1));
+    if !angles.is_empty() {
+        let range = angles
+            .iter()
+            .fold([f64::MAX, f64::MIN], |[low, high], one| {
+                [low.min(*one), high.max(*one)]
+            });
+        description.facts.set(
+            "tilt_angles",
+            json!({ "count": angles.len(), "min": range[0], "max": range[1] }),
+        );
+    }
+    if !used.is_empty() {
+        description
+            .facts
+            .set("images_used", used.iter().filter(|yes| **yes).count());
+    }
+    if !used.is_empty() && used.len() != angles.len() {
+        description.doubt(format!(
+            "{} angles, but {} marks of use",
+            angles.len(),
+            used.len()
+        ));
+    }
+    description.summary = format!(
+        "Warp <{}> of {} images",
+        item.root().name,
+        angles.len().max(1)
+    );
+    Ok(())
+}
+
+fn pytom(text: &str, input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+    let list = thon_formats::pytom::parse(text, input.name())?;
+    description.facts.set("program", "PyTom");
+    description.facts.set("particles", list.particles.len());
+    description.summary = format!("PyTom list of {} particles", list.particles.len());
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod archives;
 mod atoms;
+mod ctf;
 mod dm;
 mod documents;
 mod dynamo;
@@ -40,6 +41,7 @@ pub(crate) fn describe(
         Kind::Fiducials => imod::fiducials(input, description),
         Kind::LocalAlignment => imod::local_alignment(input, description),
         Kind::CommandFile => imod::command_file(input, description),
+        Kind::CtfResults => ctf::describe(input, description),
         Kind::DynamoTable => dynamo::describe(input, description),
         Kind::Spider => spider::describe(input, description),
         Kind::AtomicModel => atoms::describe(input, description),

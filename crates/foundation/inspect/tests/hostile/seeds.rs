@@ -52,7 +52,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn made() -> Vec<(Kind, Vec<u8>)> {
+/// Files made by our own writers or by hand, at least one per parser.
+pub(crate) fn made() -> Vec<(Kind, Vec<u8>)> {
     let mut list: Vec<(Kind, Vec<u8>)> = TEXTS
         .into_iter()
         .map(|(kind, text)| (kind, text.into()))
@@ -132,7 +133,7 @@ fn plain_npy() -> Vec<u8> {
 }
 
 fn table_npy() -> Vec<u8> {
-    let header = "{'descr': [('uid', '<u8'), ('blob/psize_A', '<f4'), ('blob/path', 'S8'), ('pose', '<f4', (3,))], \
+    let header = "{'descr': [('uid', '<u8'), ('blob/psize_A', '<f4'), ('blob/path', '|S8'), ('pose', '<f4', (3,))], \
                   'fortran_order': False, 'shape': (4,), }\n";
     let mut bytes = b"\x93NUMPY\x01\0".to_vec();
     bytes.extend((header.len() as u16).to_le_bytes());

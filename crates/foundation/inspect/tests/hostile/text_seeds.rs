@@ -2,7 +2,7 @@
 use thon_inspect::Kind;
 
 /// Kind and text.
-pub(crate) const TEXTS: [(Kind, &str); 21] = [
+pub(crate) const TEXTS: [(Kind, &str); 24] = [
     (
         Kind::Star,
         "# version 50001\n\ndata_optics\n\nloop_\n_rlnOpticsGroup #1\n_rlnImagePixelSize #2\n1 1.5\n\n\
@@ -25,7 +25,20 @@ pub(crate) const TEXTS: [(Kind, &str); 21] = [
         "data_x\nloop_\n_atom_site.type_symbol\n_atom_site.Cartn_x\n_atom_site.Cartn_y\n\
                              _atom_site.Cartn_z\nC 1 2 3\nN 4 5 6\n#\n_pdbx_struct_assembly_gen.assembly_id 1\n\
                              _pdbx_struct_assembly_gen.oper_expression '(1-2)(1)'\n\
-                             _pdbx_struct_assembly_gen.asym_id_list A\n;\ntext\n;\n",
+                             _pdbx_struct_assembly_gen.asym_id_list A\n#\nloop_\n_pdbx_struct_oper_list.id\n\
+                             _pdbx_struct_oper_list.matrix[1][1]\n\
+                             _pdbx_struct_oper_list.matrix[1][2]\n\
+                             _pdbx_struct_oper_list.matrix[1][3]\n\
+                             _pdbx_struct_oper_list.vector[1]\n\
+                             _pdbx_struct_oper_list.matrix[2][1]\n\
+                             _pdbx_struct_oper_list.matrix[2][2]\n\
+                             _pdbx_struct_oper_list.matrix[2][3]\n\
+                             _pdbx_struct_oper_list.vector[2]\n\
+                             _pdbx_struct_oper_list.matrix[3][1]\n\
+                             _pdbx_struct_oper_list.matrix[3][2]\n\
+                             _pdbx_struct_oper_list.matrix[3][3]\n\
+                             _pdbx_struct_oper_list.vector[3]\n\
+                             1 1 0 0 0 0 1 0 0 0 0 1 0\n2 0 -1 0 5 1 0 0 6 0 0 1 7\n_struct.title\n;\ntext\n;\n",
     ),
     (
         Kind::Mdoc,
@@ -90,12 +103,24 @@ pub(crate) const TEXTS: [(Kind, &str); 21] = [
     ),
     (
         Kind::Xml,
-        "<?xml version=\"1.0\"?>\n<TiltSeries A=\"1\">\n<Angles>1&amp;&#65;</Angles>\n\
+        "<?xml version=\"1.0\"?>\n<TiltSeries A=\"1\">\n<Angles>-57.0&#10;-54.0</Angles>\n<UseTilt>True&#10;False</UseTilt>\n\
                      <Grid><Node X=\"0\" Value=\"1.5\"/></Grid><![CDATA[<]]>\n</TiltSeries>\n",
     ),
     (
         Kind::Xml,
         "<!DOCTYPE a [<!ENTITY b \"c\"><!ENTITY d \"&b;&b;&b;\">]>\n<a>&d;</a>\n",
+    ),
+    (
+        Kind::Xml,
+        "<ParticleList>\n<Particle Filename=\"a.em\"><Rotation X=\"1\" Z1=\"2\" Z2=\"3\"/><Shift X=\"0\" Y=\"0\" Z=\"0\"/><PickPosition X=\"1\" Y=\"2\" Z=\"3\" Origin=\"\"/><Score Type=\"FLCF\" Value=\"0.5\"/></Particle>\n</ParticleList>\n",
+    ),
+    (
+        Kind::CtfResults,
+        "# Output from CTFFind version 4.1\n1 25951.41 24469.37 88.08 0.00 -0.0105 24.6784\n2 24973.29 23547.11 83.57 0.00 -0.0030 inf\n",
+    ),
+    (
+        Kind::CtfResults,
+        "# Output from CTFFind\n# 6 lines per micrograph: #1\n0 0.1 0.2\n1 1 1\n1 1 1\n1 1 1\n1 1 1\n1 1 1\n",
     ),
     (Kind::Text, "Output from CTFFind\nwords and\tmore words\n"),
 ];
