@@ -6,6 +6,9 @@
 
 use glam::{DVec2, DVec3};
 
+/// Longest edge of an image or volume that a file may state; beyond it the file is wrong.
+pub(crate) const LONGEST: usize = 1_000_000;
+
 /// Half a pixel when `n` is even, else 0: how far index ⌊n/2⌋ lies behind the middle of the edges (n−1)/2.
 fn behind_edge_middle(n: usize) -> f64 {
     if n.is_multiple_of(2) { 0.5 } else { 0.0 }

@@ -148,7 +148,7 @@ impl<'a> Cells<'a> {
         let values = inner.and_then(|inner| {
             inner
                 .split(',')
-                .map(|part| parse_f64(part.trim()))
+                .map(|part| parse_f64(part.trim()).filter(|value| value.is_finite()))
                 .collect()
         });
         values

@@ -268,7 +268,10 @@ fn apply_ctf(
         );
     }
     for row in &results.rows {
-        let number = usize::try_from(row.image - 1).ok();
+        let number = row
+            .image
+            .checked_sub(1)
+            .and_then(|n| usize::try_from(n).ok());
         let index = if all {
             number
         } else {

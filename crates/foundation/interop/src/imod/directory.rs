@@ -237,7 +237,8 @@ fn pixel_size(
     let setting = files
         .setting("Setup.PixelSize")
         .and_then(|text| text.parse::<f64>().ok())
-        .map(|nm| nm * 10.0);
+        .map(|nm| nm * 10.0)
+        .filter(|size| *size > 0.0 && size.is_finite());
     if let (Some(a), Some(b)) = (header, setting)
         && (a - b).abs() > 1e-3 * b
     {
@@ -434,8 +435,9 @@ fn exclude(files: &Files, images: &mut [TiltImage]) -> Result<String, InteropErr
     let mut places = Vec::new();
     let mut mark = |views: &[i64], reason: &str| -> Result<(), InteropError> {
         for view in views {
-            let index = usize::try_from(*view - 1)
-                .ok()
+            let index = view
+                .checked_sub(1)
+                .and_then(|index| usize::try_from(index).ok())
                 .filter(|index| *index < images.len());
             let Some(index) = index else {
                 return Err(InteropError::contradiction(

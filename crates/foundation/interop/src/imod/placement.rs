@@ -84,8 +84,10 @@ impl Placement {
             None => (aligned[1], 0.0),
         };
         let place = |axis: usize| f64::midpoint(aligned[axis], -full[axis]) + subset[axis];
-        let size =
-            [thickness, rows, width].map(|length| if length >= 1.0 { length as usize } else { 0 });
+        let size = [thickness, rows, width].map(|length| {
+            let plausible = length >= 1.0 && length <= centre::LONGEST as f64;
+            if plausible { length as usize } else { 0 }
+        });
         Ok(Self {
             size: if size.contains(&0) { [0, 0, 0] } else { size },
             offset: DVec3::new(

@@ -9,7 +9,10 @@ const DISAGREEMENT: f64 = 0.05;
 
 /// Exposure of one section itself, e/Å²: `ExposureDose`, else the sum of its frame doses; `None` when uncalibrated (0).
 pub(super) fn exposure(section: &Section) -> Result<Option<f64>, InteropError> {
-    if let Some(dose) = section.exposure_dose()?.filter(|dose| *dose > 0.0) {
+    if let Some(dose) = section
+        .exposure_dose()?
+        .filter(|dose| *dose > 0.0 && dose.is_finite())
+    {
         return Ok(Some(dose));
     }
     let frames: f64 = section
@@ -17,7 +20,12 @@ pub(super) fn exposure(section: &Section) -> Result<Option<f64>, InteropError> {
         .iter()
         .map(|run| run.dose * run.frames as f64)
         .sum();
-    Ok((frames > 0.0).then_some(frames))
+    Ok((frames > 0.0 && frames.is_finite()).then_some(frames))
+}
+
+/// `PriorRecordDose`, when it is a finite number.
+fn prior(section: &Section) -> Result<Option<f64>, InteropError> {
+    Ok(section.prior_record_dose()?.filter(|dose| dose.is_finite()))
 }
 
 /// Rank in time of every section, from 0.
@@ -30,7 +38,7 @@ pub(super) fn ranks(
     let mut priors = Vec::with_capacity(sections.len());
     for section in sections {
         times.push(section.date_time()?.map(|time| time.seconds()));
-        priors.push(section.prior_record_dose()?);
+        priors.push(prior(section)?);
     }
     let timed = times.iter().all(Option::is_some);
     let dosed = priors.iter().all(Option::is_some);
@@ -70,7 +78,7 @@ pub(super) fn doses_before(
     let mut priors = Vec::with_capacity(sections.len());
     let mut own = Vec::with_capacity(sections.len());
     for section in sections {
-        priors.push(section.prior_record_dose()?);
+        priors.push(prior(section)?);
         own.push(exposure(section)?);
     }
     let prior: Option<Vec<f64>> = priors.iter().copied().collect();

@@ -1,6 +1,6 @@
 //! Puts sections, stack and movies together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use thon_formats::mdoc::{self, Mdoc, Section, SectionKind};
@@ -170,11 +170,11 @@ fn attach_stack(
         return Err(InteropError::missing(path, "stack of the tilt series"));
     }
     let header = Mrc::read_header(path)?;
-    let mut seen = vec![false; header.nz];
+    let mut seen = BTreeSet::new();
     for (section, image) in sections.iter().zip(images) {
         let index = section
             .index()
-            .filter(|index| *index < header.nz && !seen[*index]);
+            .filter(|index| *index < header.nz && seen.insert(*index));
         let Some(index) = index else {
             let place = format!(
                 "{}: [{} = {}]",
@@ -186,13 +186,12 @@ fn attach_stack(
             return Err(InteropError::contradiction(place, expected, &section.value)
                 .with_hint("numbering starts again after an aborted series: give movies instead of the stack"));
         };
-        seen[index] = true;
         image.image = Some(ImageReference {
             path: path.clone(),
             section: index,
         });
     }
-    if let Some(unnamed) = seen.iter().position(|named| !named) {
+    if let Some(unnamed) = (0..header.nz).find(|section| !seen.contains(section)) {
         let expected = format!(
             "an mdoc section for each of the {} sections of the stack",
             header.nz

@@ -206,6 +206,12 @@ fn binning(
         return 1.0;
     };
     let ratio = voxel / pixel_size.0;
+    if !(0.02..=50.0).contains(&ratio) {
+        remarks.push(format!(
+            "{name}: the tomogram's voxel size {voxel} Å is not believed; that of the stack is taken"
+        ));
+        return 1.0;
+    }
     if (ratio - 1.0).abs() > 0.01 {
         remarks.push(format!(
             "{name}: the tomogram is binned by {ratio:.3} against its stack"

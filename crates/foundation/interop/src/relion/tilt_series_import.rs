@@ -10,6 +10,7 @@ use thon_units::{Degrees, Kilovolt, Millimetre, PixelSize};
 
 use super::tilt_image::{SeriesContext, matrix_rows, read_row};
 use super::{Generation, project_root};
+use crate::centre;
 use crate::columns::{Cells, carried_of, carried_row, resolved};
 use crate::{Imported, InteropError, LossKind, Losses};
 
@@ -135,11 +136,18 @@ fn table_of(
         let table = place.file.table(name)?.clone();
         return Ok((Generation::Four, place.path.display().to_string(), table));
     };
-    let path = resolved(place.root, token);
+    let mut path = resolved(place.root, token);
     if !path.exists() {
-        return Err(InteropError::missing(
-            &path,
-            format!("tilt images of {name}, named by rlnTomoTiltSeriesStarFile"),
+        let beside = Path::new(token)
+            .file_name()
+            .map(|name| place.path.with_file_name(name));
+        path = beside.filter(|path| path.is_file()).ok_or_else(|| {
+            let role = format!("tilt images of {name}, named by rlnTomoTiltSeriesStarFile");
+            InteropError::missing(&path, role)
+        })?;
+        remarks.push(format!(
+            "{token} not found; {} taken instead",
+            path.display()
         ));
     }
     let file = star::read(&path)?;
@@ -178,6 +186,10 @@ pub(super) fn global_context(
         .enumerate()
     {
         let value = cells.whole(label, 0)?.unwrap_or(-1);
+        if value > centre::LONGEST as i64 {
+            let expected = "a size below a million voxels";
+            return Err(cells.wrong(label, 0, expected, &value.to_string()));
+        }
         size[axis] = usize::try_from(value).unwrap_or(0);
     }
     let stack = cells

@@ -12,15 +12,14 @@ pub fn header([nz, ny, nx]: [usize; 3], pixel: f32) -> MrcHeader {
     let mut put =
         |offset: usize, value: i32| bytes[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
     let size = [nx, ny, nz].map(|n| i32::try_from(n).unwrap());
-    for axis in 0..3 {
-        put(4 * axis, size[axis]);
-        put(28 + 4 * axis, size[axis]);
+    for (axis, n) in size.into_iter().enumerate() {
+        put(4 * axis, n);
+        put(28 + 4 * axis, n);
         put(64 + 4 * axis, i32::try_from(axis).unwrap() + 1);
     }
     put(12, 2);
-    for axis in 0..3 {
-        bytes[40 + 4 * axis..44 + 4 * axis]
-            .copy_from_slice(&(size[axis] as f32 * pixel).to_le_bytes());
+    for (axis, n) in size.into_iter().enumerate() {
+        bytes[40 + 4 * axis..44 + 4 * axis].copy_from_slice(&(n as f32 * pixel).to_le_bytes());
         bytes[52 + 4 * axis..56 + 4 * axis].copy_from_slice(&90f32.to_le_bytes());
     }
     bytes[208..216].copy_from_slice(b"MAP \x44\x44\0\0");

@@ -1,7 +1,13 @@
 //! Conversions on golden values, on synthetic sets and on the real files of the shared data.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise and tell what they measured"
+)]
 
+mod defocus;
 mod euler;
+mod hostile;
 mod layout_2016;
 mod mdoc;
 mod particles;

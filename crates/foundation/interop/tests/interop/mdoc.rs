@@ -101,7 +101,11 @@ fn a_folder_of_frame_sets_is_one_series() {
         .iter()
         .find(|image| image.acquisition_index == Some(0))
         .unwrap();
-    assert_eq!(first.dose_before.0, 0.0);
+    assert!(
+        first.dose_before.0 < 0.1,
+        "a glimpse came before the series: {}",
+        first.dose_before
+    );
     assert!(
         (degrees(&series) - 82.9).abs() < 1e-9,
         "RotationAngle − 90°"

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use glam::DVec3;
+use glam::{DMat4, DVec3, DVec4};
 use thon_formats::star;
 use thon_interop::Losses;
 use thon_interop::imod::{EtomoExport, EtomoImport, read_directory, write_directory};
@@ -109,6 +109,23 @@ fn defocus_column(table: &Path, block: &str) -> Vec<f64> {
     )
 }
 
+/// Matrices of exports of cut-out images hold rotations only: they are meant about the centres.
+fn place_rotations(matrices: &mut [DMat4], image: [usize; 2], volume: [usize; 3]) {
+    if matrices.iter().any(|matrix| matrix.w_axis != DVec4::W) {
+        return;
+    }
+    let half = |n: usize| (n / 2) as f64;
+    let to_image = DMat4::from_translation(DVec3::new(half(image[1]), half(image[0]), 0.0));
+    let from_volume = DMat4::from_translation(-DVec3::new(
+        half(volume[2]),
+        half(volume[1]),
+        half(volume[0]),
+    ));
+    for matrix in matrices {
+        *matrix = to_image * *matrix * from_volume;
+    }
+}
+
 /// RELION → model → IMOD → model → RELION: deviations of the IMOD files and of the last RELION table from the first
 /// RELION table, each projected by its own definition.
 pub fn relion_imod_relion(series: &TiltSeries, first: &Path, losses: &mut Vec<Losses>) -> Worst {
@@ -124,7 +141,8 @@ pub fn relion_imod_relion(series: &TiltSeries, first: &Path, losses: &mut Vec<Lo
     losses.extend([imod_losses, relion_losses]);
     let volume = series.volume_size.unwrap();
     let pixel = series.pixel_size.0;
-    let before = relion_matrices(first, &series.name, series.image_size, volume, pixel);
+    let mut before = relion_matrices(first, &series.name, series.image_size, volume, pixel);
+    place_rotations(&mut before, series.image_size, volume);
     let after = relion_matrices(
         &table,
         &last.name,

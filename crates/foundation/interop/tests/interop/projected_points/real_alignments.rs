@@ -122,7 +122,7 @@ fn relion_set(
             .ancestors()
             .map(|folder| folder.join(token))
             .find(|path| path.exists())
-            .unwrap(),
+            .unwrap_or_else(|| path.with_file_name(Path::new(token).file_name().unwrap())),
         None => path.to_owned(),
     };
     let matrices = series.carried.source == "relion-4";
@@ -138,8 +138,12 @@ fn relion_set(
             reason: "test".to_owned(),
         });
         // An odd volume moves RELION's reference point of the defocus; the table stays as it is.
-        if let (false, Some(before)) = (matrices, series.volume_size) {
-            assert!(before.iter().all(|n| n.is_multiple_of(2)));
+        if !matrices {
+            assert!(
+                series
+                    .volume_size
+                    .is_none_or(|size| size.iter().all(|n| n.is_multiple_of(2)))
+            );
             move_defocus(&mut one, *volume);
         }
         worst.join(relion_imod_relion(&one, &table, losses));
