@@ -34,6 +34,7 @@ pub(crate) fn describe(
         Kind::Em => em::describe(input, description),
         Kind::DigitalMicrograph => dm::describe(input, description),
         Kind::Npy | Kind::CryosparcTable => npy::describe(input, description),
+        Kind::ZipArchive => npy::zip(input, description),
         Kind::Eer => eer::describe(input, description),
         Kind::ImodModel => imod::model(input, description),
         Kind::Defocus => imod::defocus(input, description),

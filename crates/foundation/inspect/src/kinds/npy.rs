@@ -1,7 +1,7 @@
 //! NumPy arrays and cryoSPARC tables.
 use serde_json::{Value, json};
 use thon_images::ImageError;
-use thon_images::npy::{FieldKind, NpyArray};
+use thon_images::npy::{FieldKind, NpyArray, NpzFile};
 
 use crate::description::{Description, short};
 use crate::error::InspectError;
@@ -115,5 +115,30 @@ fn plain_array(
             short(found.max)
         );
     }
+    Ok(())
+}
+
+/// Describes a zip archive; one of NumPy arrays by their names (nothing is expanded).
+pub(crate) fn zip(input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
+    let bytes = input.bytes()?;
+    let named = input.extension() == "npz";
+    let archive = match NpzFile::parse(&bytes) {
+        Ok(archive) => archive,
+        Err(error) if named => return Err(input.image_error(error)),
+        Err(_) => return Ok(()),
+    };
+    let names = archive.names();
+    if names.is_empty() && !named {
+        return Ok(());
+    }
+    description.facts.set(
+        "arrays",
+        names
+            .iter()
+            .take(MOST_NAMES)
+            .map(|name| json!(name))
+            .collect::<Vec<_>>(),
+    );
+    description.summary = format!("NumPy archive of {} arrays", names.len());
     Ok(())
 }

@@ -71,6 +71,7 @@ pub(crate) fn made() -> Vec<(Kind, Vec<u8>)> {
     list.push((Kind::Eer, eer()));
     list.push((Kind::DigitalMicrograph, dm3()));
     list.push((Kind::TarArchive, tar()));
+    list.push((Kind::ZipArchive, npz()));
     for inner in [mrc(2), TEXTS[0].1.into(), tar()] {
         list.push((Kind::Compressed, gzip(&inner)));
     }
@@ -130,6 +131,16 @@ fn plain_npy() -> Vec<u8> {
     npy::write_npy(&mut bytes, &[2, 3, 4], &Samples::F32(vec![1.5; 24]))
         .expect("a vector takes it");
     bytes
+}
+
+fn npz() -> Vec<u8> {
+    let arrays = [
+        ("pose", &[2_usize, 3][..], &Samples::F32(vec![1.0; 6])),
+        ("uid", &[2][..], &Samples::U64(vec![1, 2])),
+    ];
+    let mut bytes = Cursor::new(Vec::new());
+    npy::write_npz(&mut bytes, &arrays, true).expect("a vector takes it");
+    bytes.into_inner()
 }
 
 fn table_npy() -> Vec<u8> {
