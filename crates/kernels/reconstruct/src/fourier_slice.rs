@@ -136,3 +136,25 @@ pub(crate) fn check_box(box_size: usize, padding: usize) -> Result<(), Reconstru
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::particle::phantom::{density, phantom, projection, rotations};
+
+    #[test]
+    fn slices_are_projections() {
+        for n in [32, 33] {
+            let volume = FourierVolume::new(&density(&phantom(), n), n, 2).unwrap();
+            for rotation in rotations(5) {
+                let offset = DVec2::new(1.25, -0.5);
+                let exact = projection(&phantom(), n, &rotation, offset);
+                let sliced = volume.project(&rotation, offset);
+                let largest = exact.iter().fold(0.0_f32, |a, b| a.max(*b));
+                for (a, b) in sliced.iter().zip(&exact) {
+                    assert!((a - b).abs() < 0.02 * largest, "{a} {b} of {largest}");
+                }
+            }
+        }
+    }
+}

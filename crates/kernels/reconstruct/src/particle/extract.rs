@@ -109,3 +109,30 @@ pub fn premultiplied_box(
         .flat_map(|y| image[y * m + first..][..n].iter().copied())
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_are_cut_where_the_particle_is() {
+        let (ny, nx) = (60, 70);
+        let centre = DVec2::new(33.3, 20.8);
+        let gauss = |i: usize, c: DVec2| {
+            let r = DVec2::new((i % nx) as f64, (i / nx) as f64);
+            (-r.distance_squared(c) / 8.0).exp() as f32
+        };
+        let image: Vec<f32> = (0..ny * nx).map(|i| gauss(i, centre)).collect();
+        let large = cut_box(&image, [ny, nx], centre, 32).unwrap();
+        assert!((large.offset - DVec2::new(0.3, -0.2)).length() < 1e-12 && large.inside == 1.0);
+        let small = premultiplied_box(&large, 32, &vec![1.0; 32 * 17], 16).unwrap();
+        for (i, value) in small.iter().enumerate() {
+            let r = DVec2::new((i % 16) as f64 - 8.0, (i / 16) as f64 - 8.0);
+            assert!((f64::from(*value) - (-r.length_squared() / 8.0).exp()).abs() < 1e-3);
+        }
+        // At the edge: half of the box is outside and holds the mean of the rest.
+        let edge = cut_box(&image, [ny, nx], DVec2::new(0.0, 20.0), 32).unwrap();
+        assert!((edge.inside - 0.5).abs() < 1e-12);
+        assert_eq!(edge.image[5 * 32], edge.image[9 * 32 + 3]);
+    }
+}

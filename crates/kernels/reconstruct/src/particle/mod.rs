@@ -12,6 +12,8 @@
 
 mod extract;
 mod insert;
+#[cfg(test)]
+pub(crate) mod phantom;
 mod solve;
 mod sums;
 #[cfg(test)]

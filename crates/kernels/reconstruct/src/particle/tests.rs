@@ -1,144 +1,18 @@
 //! Maps from exactly projected Gaussian blobs: density, place, hand, CTF, halves, symmetry, threads.
 
-use glam::{DMat3, DQuat, DVec2, DVec3};
-use rand::RngExt;
+use glam::{DMat3, DVec2, DVec3};
 use thon_ctf::{CtfModel, ExposureModel};
 use thon_model::{Ctf, Optics};
-use thon_signal::fft::{Complex32, Fft2, Fft3, half_length, signed_index};
+use thon_signal::fft::{Complex32, Fft2, half_length};
 use thon_units::{Angstrom, Dose, Kilovolt, PixelSize};
 
+use super::phantom::{correlation, density, phantom, projection, rotations, shells, views};
 use super::*;
-use crate::FourierVolume;
-
-const SIGMA: f64 = 1.2;
-
-/// An asymmetric phantom: centres (voxels from the origin) and densities.
-fn phantom() -> Vec<(DVec3, f64)> {
-    [
-        ((6.0, 1.0, -2.0), 1.0),
-        ((-3.0, 7.0, 1.0), 0.8),
-        ((1.0, -5.0, 5.0), 1.2),
-        ((-4.0, -3.0, -6.0), 0.6),
-        ((0.5, 2.0, 3.0), 0.9),
-    ]
-    .map(|(centre, density)| (DVec3::from(centre), density))
-    .to_vec()
-}
-
-fn density(blobs: &[(DVec3, f64)], n: usize) -> Vec<f32> {
-    let at = |i: usize| i as f64 - (n / 2) as f64;
-    (0..n * n * n)
-        .map(|i| {
-            let r = DVec3::new(at(i % n), at(i / n % n), at(i / n / n));
-            let gauss =
-                |(c, d): &(DVec3, f64)| d * (-r.distance_squared(*c) / (2.0 * SIGMA * SIGMA)).exp();
-            blobs.iter().map(gauss).sum::<f64>() as f32
-        })
-        .collect()
-}
-
-/// The exact projection through a rotation, centred at ⌊n/2⌋ + offset.
-fn projection(blobs: &[(DVec3, f64)], n: usize, rotation: &DMat3, offset: DVec2) -> Vec<f32> {
-    let beam = SIGMA * (2.0 * std::f64::consts::PI).sqrt();
-    let seen: Vec<(DVec2, f64)> = blobs
-        .iter()
-        .map(|(c, d)| {
-            (
-                (*rotation * *c).truncate() + offset + (n / 2) as f64,
-                d * beam,
-            )
-        })
-        .collect();
-    (0..n * n)
-        .map(|i| {
-            let r = DVec2::new((i % n) as f64, (i / n) as f64);
-            let gauss =
-                |(c, d): &(DVec2, f64)| d * (-r.distance_squared(*c) / (2.0 * SIGMA * SIGMA)).exp();
-            seen.iter().map(gauss).sum::<f64>() as f32
-        })
-        .collect()
-}
-
-fn rotations(count: usize) -> Vec<DMat3> {
-    let mut random = thon_compute::seed_stream(11, "rotations", 0);
-    (0..count)
-        .map(|_| {
-            loop {
-                let mut axis = || random.random_range(-1.0..1.0);
-                let q = DQuat::from_xyzw(axis(), axis(), axis(), axis());
-                if (0.01..1.0).contains(&q.length_squared()) {
-                    break DMat3::from_quat(q.normalize());
-                }
-            }
-        })
-        .collect()
-}
-
-fn views(n: usize, count: usize) -> Vec<ParticleView> {
-    rotations(count)
-        .into_iter()
-        .enumerate()
-        .map(|(i, rotation)| {
-            let offset = DVec2::new(0.4 - 0.01 * (i % 80) as f64, -0.3 + 0.02 * (i % 30) as f64);
-            ParticleView {
-                image: projection(&phantom(), n, &rotation, offset),
-                size: n,
-                projection: rotation,
-                offset,
-                transfer: None,
-                premultiplied: false,
-                weight: 1.0,
-            }
-        })
-        .collect()
-}
 
 fn solved(n: usize, views: &[ParticleView]) -> Vec<f32> {
     let mut sums = PartialSums::new(n, 2).unwrap();
     sums.insert(views).unwrap();
     sums.solve(&SolveOptions::default()).unwrap()
-}
-
-/// Fourier shell correlation per shell of a box frequency, and the ratio of amplitudes Σ a·b / Σ b².
-fn shells(a: &[f32], b: &[f32], n: usize) -> Vec<(f64, f64)> {
-    let fft = Fft3::plan([n; 3]);
-    let spectrum = |values: &[f32]| {
-        let mut out = vec![Complex32::default(); n * n * half_length(n)];
-        fft.forward_into(values, &mut out);
-        out
-    };
-    let (a, b) = (spectrum(a), spectrum(b));
-    let mut sums = vec![[0.0_f64; 3]; n];
-    for (i, (a, b)) in a.iter().zip(&b).enumerate() {
-        let x = (i % half_length(n)) as isize;
-        let y = signed_index(i / half_length(n) % n, n);
-        let z = signed_index(i / half_length(n) / n, n);
-        let shell = ((x * x + y * y + z * z) as f64).sqrt().round() as usize;
-        for (sum, value) in
-            sums[shell]
-                .iter_mut()
-                .zip([(a * b.conj()).re, a.norm_sqr(), b.norm_sqr()])
-        {
-            *sum += f64::from(value);
-        }
-    }
-    sums[..n / 2]
-        .iter()
-        .map(|[ab, aa, bb]| (ab / (aa * bb).sqrt(), ab / bb))
-        .collect()
-}
-
-fn correlation(a: &[f32], b: &[f32]) -> f64 {
-    let mean = |v: &[f32]| v.iter().map(|x| f64::from(*x)).sum::<f64>() / v.len() as f64;
-    let (ma, mb) = (mean(a), mean(b));
-    let mut sums = [0.0; 3];
-    for (x, y) in a.iter().zip(b) {
-        let (x, y) = (f64::from(*x) - ma, f64::from(*y) - mb);
-        sums[0] += x * y;
-        sums[1] += x * x;
-        sums[2] += y * y;
-    }
-    sums[0] / (sums[1] * sums[2]).sqrt()
 }
 
 #[test]
@@ -376,22 +250,6 @@ fn symmetry_fills_what_was_not_seen() {
 }
 
 #[test]
-fn slices_are_projections() {
-    for n in [32, 33] {
-        let volume = FourierVolume::new(&density(&phantom(), n), n, 2).unwrap();
-        for rotation in rotations(5) {
-            let offset = DVec2::new(1.25, -0.5);
-            let exact = projection(&phantom(), n, &rotation, offset);
-            let sliced = volume.project(&rotation, offset);
-            let largest = exact.iter().fold(0.0_f32, |a, b| a.max(*b));
-            for (a, b) in sliced.iter().zip(&exact) {
-                assert!((a - b).abs() < 0.02 * largest, "{a} {b} of {largest}");
-            }
-        }
-    }
-}
-
-#[test]
 fn an_affine_view_is_straightened() {
     // Images magnified by 4 % along x: the chain's matrix undoes it, density included.
     let n = 32;
@@ -441,26 +299,4 @@ fn stretched(image: &[f32], n: usize, factor: f64) -> Vec<f32> {
                 .sum::<f64>() as f32
         })
         .collect()
-}
-
-#[test]
-fn boxes_are_cut_where_the_particle_is() {
-    let (ny, nx) = (60, 70);
-    let centre = DVec2::new(33.3, 20.8);
-    let gauss = |i: usize, c: DVec2| {
-        let r = DVec2::new((i % nx) as f64, (i / nx) as f64);
-        (-r.distance_squared(c) / 8.0).exp() as f32
-    };
-    let image: Vec<f32> = (0..ny * nx).map(|i| gauss(i, centre)).collect();
-    let large = cut_box(&image, [ny, nx], centre, 32).unwrap();
-    assert!((large.offset - DVec2::new(0.3, -0.2)).length() < 1e-12 && large.inside == 1.0);
-    let small = premultiplied_box(&large, 32, &vec![1.0; 32 * 17], 16).unwrap();
-    for (i, value) in small.iter().enumerate() {
-        let r = DVec2::new((i % 16) as f64 - 8.0, (i / 16) as f64 - 8.0);
-        assert!((f64::from(*value) - (-r.length_squared() / 8.0).exp()).abs() < 1e-3);
-    }
-    // At the edge: half of the box is outside and holds the mean of the rest.
-    let edge = cut_box(&image, [ny, nx], DVec2::new(0.0, 20.0), 32).unwrap();
-    assert!((edge.inside - 0.5).abs() < 1e-12);
-    assert_eq!(edge.image[5 * 32], edge.image[9 * 32 + 3]);
 }

@@ -1,6 +1,6 @@
 //! How the memory given is shared between prepared images, rows and output.
 
-use super::Task;
+use super::task::Task;
 
 /// Rows of a slab, at most: long enough pieces for a file, short enough for the cache.
 const SLAB_ROWS: usize = 16;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use thon_geometry::Grid;
 
 use super::axes::Axes;
+use super::coordinates::{extent, row_of, x_of, y_of, z_of};
 use super::kernel::{PADDING, Tap};
 use super::prepare::PreparedFrame;
 use super::spline::SampleLine;
@@ -37,15 +38,6 @@ pub(super) struct RowLayout {
     /// Aligned rows from here (index of the tomogram's y, may be negative) on.
     first_row: isize,
     rows: usize,
-}
-
-/// Smallest and largest of some numbers.
-fn extent(values: impl IntoIterator<Item = f64>) -> [f64; 2] {
-    values
-        .into_iter()
-        .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
-            [low.min(value), high.max(value)]
-        })
 }
 
 impl RowLayout {
@@ -255,26 +247,6 @@ impl ViewRow {
 fn split(position: f64) -> (isize, f32) {
     let whole = position.floor();
     (whole as isize, (position - whole) as f32)
-}
-
-/// x of column `x`, Å.
-fn x_of(grid: &Grid, x: usize) -> f64 {
-    (x as f64 - (grid.dims[2] / 2) as f64) * grid.voxel_size.0 + grid.centre.xyz.x
-}
-
-/// y of row `y`, Å.
-fn y_of(grid: &Grid, y: usize) -> f64 {
-    (y as f64 - (grid.dims[1] / 2) as f64) * grid.voxel_size.0 + grid.centre.xyz.y
-}
-
-/// z of section `z`, Å.
-fn z_of(grid: &Grid, z: usize) -> f64 {
-    (z as f64 - (grid.dims[0] / 2) as f64) * grid.voxel_size.0 + grid.centre.xyz.z
-}
-
-/// Fractional row of a coordinate along the axis, Å.
-fn row_of(grid: &Grid, along: f64) -> f64 {
-    (along - grid.centre.xyz.y) / grid.voxel_size.0 + (grid.dims[1] / 2) as f64
 }
 
 #[cfg(test)]

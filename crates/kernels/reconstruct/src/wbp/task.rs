@@ -1,0 +1,91 @@
+//! A reconstruction checked and worked out, ready to read its images.
+
+use std::ops::Range;
+
+use thon_compute::Counter;
+use thon_geometry::Grid;
+use thon_units::{PixelSize, Radians};
+
+use super::axes::Axes;
+use super::filter::ViewWeights;
+use super::prepare::Preparer;
+use super::rows::RowLayout;
+use super::{ImageSource, View, WbpOptions};
+use crate::ReconstructError;
+
+/// Everything checked and worked out before the first image is read.
+pub(super) struct Task<'a> {
+    images: &'a dyn ImageSource,
+    pub(super) views: &'a [View],
+    axes: Vec<Axes>,
+    weights: Vec<ViewWeights>,
+    pub(super) grid: &'a Grid,
+    pub(super) preparer: Preparer,
+}
+
+impl<'a> Task<'a> {
+    pub(super) fn new(
+        images: &'a dyn ImageSource,
+        views: &'a [View],
+        pixel_size: PixelSize,
+        grid: &'a Grid,
+        options: &WbpOptions,
+    ) -> Result<Self, ReconstructError> {
+        options.filter.check()?;
+        if views.is_empty() {
+            return Err(ReconstructError::NoViews);
+        }
+        for (field, size) in [("pixel size", pixel_size), ("voxel size", grid.voxel_size)] {
+            if !(size.0.is_finite() && size.0 > 0.0) {
+                return Err(ReconstructError::parameter(
+                    field,
+                    &size,
+                    "a positive number of Å",
+                ));
+            }
+        }
+        let size = images.image_size();
+        if size.contains(&0) || grid.dims.contains(&0) {
+            let found = format!("images {size:?}, tomogram {:?}", grid.dims);
+            return Err(ReconstructError::parameter("size", &found, "no empty axis"));
+        }
+        let axes = views.iter().map(Axes::new).collect::<Result<Vec<_>, _>>()?;
+        let angles: Vec<Radians> = views.iter().map(|view| view.geometry.tilt_angle).collect();
+        let weights = (0..views.len())
+            .map(|view| options.filter.for_view(view, &angles, grid.voxel_size.0))
+            .collect();
+        let preparer = Preparer::new(size, pixel_size.0, grid.voxel_size.0, options.background);
+        Ok(Self {
+            images,
+            views,
+            axes,
+            weights,
+            grid,
+            preparer,
+        })
+    }
+
+    pub(super) fn layout(&self, band: &Range<usize>) -> RowLayout {
+        RowLayout::plan(&self.axes, self.grid, band.clone())
+    }
+
+    /// Reads and prepares the image of one view.
+    pub(super) fn prepared(
+        &self,
+        view: usize,
+        counter: &Counter,
+    ) -> Result<Vec<f32>, ReconstructError> {
+        counter.check()?;
+        let [ny, nx] = self.images.image_size();
+        let index = self.views[view].image;
+        let mut pixels = vec![0.0; ny * nx];
+        self.images
+            .read(index, &mut pixels)
+            .map_err(|source| ReconstructError::Read { index, source })?;
+        let prepared =
+            self.preparer
+                .prepare(index, &pixels, &self.axes[view], &self.weights[view])?;
+        counter.unit_done();
+        Ok(prepared)
+    }
+}
