@@ -1,88 +1,67 @@
 //! From simulated tilt series to a map, through the engine: the map against the phantom and the bound.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde_json::{Value, json};
-use thon_catalogue::ALL;
-use thon_contract::UnitOutputs;
-use thon_contract::kinds::Curves;
-use thon_engine::{Catalogue, Engine, JobSpec, Settings, Silent, Source, run_standalone};
-use thon_project::{Durable, JobNumber, Project};
-
-fn simulate(directory: &Path, options: &Value) -> UnitOutputs {
-    let spec = JobSpec {
-        operation: "acquire.simulate-tilt-series".into(),
-        parameters: options.clone(),
-        ..JobSpec::default()
-    };
-    let outputs = run_standalone(&Catalogue(ALL), &spec, directory, &Silent, Settings::default());
-    outputs.unwrap().remove("all").unwrap()
-}
-
-fn files(directory: &Path, outputs: &UnitOutputs, slot: &str) -> Source {
-    let main = |item: &thon_contract::ItemRecord| directory.join(&item.files[0]);
-    Source::Files(outputs[slot].items.iter().map(main).collect())
-}
-
-fn run(engine: &Engine, operation: &str, parameters: Value, inputs: &[(&str, Source)]) -> JobNumber {
-    let inputs = inputs.iter().map(|(slot, source)| ((*slot).to_owned(), source.clone())).collect();
-    let spec = JobSpec { operation: operation.into(), parameters, inputs, ..JobSpec::default() };
-    let job = engine.submit(&spec).unwrap();
-    engine.run(job).unwrap();
-    job
-}
-
-fn output(job: JobNumber, slot: &str) -> Source {
-    Source::Job { job, slot: slot.into() }
-}
-
-fn curves(project: &Project, job: JobNumber, slot: &str) -> Curves {
-    let manifest = project.result(job).unwrap();
-    let outputs: BTreeMap<String, thon_contract::SlotRecord> =
-        serde_json::from_value(manifest.outputs).unwrap();
-    let file: &PathBuf = &outputs[slot].items[0].files[0];
-    serde_json::from_slice(&std::fs::read(project.root().join(file)).unwrap()).unwrap()
-}
+use serde_json::json;
+use thon_engine::Source;
+use thon_project::{Durable, Project};
+use thon_tests::{curves, engine, files, output, read_curves, run, simulate};
 
 #[test]
 fn a_map_of_simulated_particles_reaches_the_bound() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
+    let options =
+        json!({ "particles": 40, "image_width": 512, "image_height": 512, "pixel_size": 7.0 });
     let truth = simulate(
         &data,
-        &json!({ "series": 2, "box_size": 64, "options": { "particles": 40, "tilt_step": 3.0, "image_width": 512, "image_height": 512, "pixel_size": 7.0 } }),
+        &json!({ "series": 2, "box_size": 64, "options": options }),
     );
     let project = Project::create(&Durable::default(), &directory.path().join("project")).unwrap();
-    let engine =
-        Engine { project: &project, catalogue: Catalogue(ALL), observer: &Silent, settings: Settings::default() };
-    let series = files(&data, &truth, "tilt_series");
-    let particles = files(&data, &truth, "particles");
-    let phantom = files(&data, &truth, "phantom");
-    let tomogram = run(&engine, "tomogram.reconstruct-wbp", json!({}), &[("tilt_series", series.clone())]);
+    let engine = engine(&project);
+    let [series, particles, phantom] =
+        ["tilt_series", "particles", "phantom"].map(|slot| files(&data, &truth, slot));
+    run(
+        &engine,
+        "tomogram.reconstruct-wbp",
+        json!({}),
+        &[("tilt_series", series.clone())],
+    );
     let average = run(
         &engine,
         "particles.reconstruct",
         json!({ "box_size": 64 }),
         &[("tilt_series", series), ("particles", particles)],
     );
-    let compared =
-        run(&engine, "maps.compare", json!({}), &[("map", output(average, "map")), ("reference", phantom)]);
-    let post = run(
-        &engine,
-        "maps.post-process",
-        json!({}),
-        &[("half_map_1", output(average, "half_map_1")), ("half_map_2", output(average, "half_map_2"))],
-    );
-    println!("{:?}", curves(&project, compared, "fsc").facts);
-    println!("{:?}", curves(&project, post, "fsc").facts);
-    let bound: Curves = {
-        let Source::Files(paths) = files(&data, &truth, "bound") else { unreachable!() };
-        serde_json::from_slice(&std::fs::read(&paths[0]).unwrap()).unwrap()
+    let pair = [("map", output(average, "map")), ("reference", phantom)];
+    let compared = curves(
+        &project,
+        run(&engine, "maps.compare", json!({}), &pair),
+        "fsc",
+    )
+    .facts;
+    let Source::Files(bound) = files(&data, &truth, "bound") else {
+        unreachable!()
     };
-    println!("{:?}", bound.facts);
-    println!("{:?}", project.result(tomogram).unwrap().outputs);
-    if let Ok(keep) = std::env::var("THON_KEEP") {
-        let _ = std::process::Command::new("cp").arg("-r").arg(directory.path()).arg(keep).status();
-    }
+    let bound = read_curves(&bound[0]).facts["resolution at FSC 0.5 (Å)"];
+    let found = compared["resolution at FSC 0.5 (Å)"];
+    println!("resolution at FSC 0.5: {found:.2} Å, bound {bound:.2} Å");
+    assert!((found / bound - 1.0).abs() < 0.1);
+    // The hand: the mirror image agrees much less.
+    let (right, mirrored) = (
+        compared["mean FSC to half Nyquist"],
+        compared["mean FSC to half Nyquist, mirrored"],
+    );
+    assert!(right > 0.9 && mirrored < 0.5, "{right} against {mirrored}");
+
+    let halves = [
+        ("half_map_1", output(average, "half_map_1")),
+        ("half_map_2", output(average, "half_map_2")),
+    ];
+    let post = curves(
+        &project,
+        run(&engine, "maps.post-process", json!({}), &halves),
+        "fsc",
+    )
+    .facts;
+    println!("half maps: {:?}", post);
+    assert!((0.8..1.3).contains(&(post["resolution (Å)"] / bound)));
 }

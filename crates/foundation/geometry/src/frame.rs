@@ -112,6 +112,14 @@ impl<From: Frame, To: Frame> Rotation<From, To> {
         }
     }
 
+    /// From a quaternion known to be of unit length, taken bit by bit: for columns read back from a file.
+    pub fn from_unit_quaternion(quaternion: DQuat) -> Self {
+        Self {
+            quaternion,
+            frames: PhantomData,
+        }
+    }
+
     /// From a proper rotation matrix acting on column vectors.
     pub fn from_matrix(matrix: DMat3) -> Self {
         Self::from_quaternion(DQuat::from_mat3(&matrix))

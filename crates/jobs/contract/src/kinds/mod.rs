@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `tilt-series` | `NAME.tilt_series.json` | image stacks, when the job wrote them |
 //! | `tomogram` | `NAME.tomogram.json`, or a plain MRC volume | the volume and its halves |
-//! | `particles` | `NAME.particles.json` | – |
+//! | `particles` | `NAME.particles.json` | `NAME.particles.npz`, the columns |
 //! | `map` | `NAME.mrc` | – |
 //! | `mask` | `NAME.mrc` | – |
 //! | `curves` | `NAME.curves.json` | – |
