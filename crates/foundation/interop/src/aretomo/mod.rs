@@ -4,6 +4,7 @@
 //! pixel ⌊n/2⌋. TILT already holds AlphaOffset, which is a record and never added; BetaOffset is a record only.
 //! Dark frames become excluded images. The sign of `dfHand` is that of the model: underfocus grows with depth for +1.
 
+mod defocus;
 mod export;
 mod import;
 

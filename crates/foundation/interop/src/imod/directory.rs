@@ -1,18 +1,15 @@
 //! Reads an eTomo directory into a [`TiltSeries`].
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use thon_formats::imod::command_file::{self, Command, CommandFile};
-use thon_formats::imod::settings::{self, Settings};
-use thon_formats::imod::{defocus, tilt_angles, transforms};
-use thon_images::mrc::{Mrc, MrcHeader};
-use thon_model::{
-    Carried, CarriedColumn, Exclusion, ImageReference, Optics, TiltImage, TiltSeries,
-};
-use thon_units::{Degrees, Dose, PixelSize};
+use thon_formats::imod::command_file::Command;
+use thon_formats::imod::defocus;
+use thon_model::{Carried, CarriedColumn, Exclusion, Optics, TiltImage, TiltSeries};
+use thon_units::{Degrees, PixelSize};
 
-use super::{Placement, SOURCE, geometry_of};
+use super::files::{Files, find};
+use super::views::Views;
+use super::{Placement, SOURCE};
 use crate::{Imported, InteropError, LossKind};
 
 /// What an eTomo directory may not say.
@@ -26,30 +23,6 @@ pub struct EtomoImport {
     pub image_size: Option<[usize; 2]>,
     /// Microscope constants; eTomo's files have none.
     pub optics: Option<Optics>,
-}
-
-/// Everything found in the directory.
-struct Files {
-    name: String,
-    stack: Option<(PathBuf, Option<MrcHeader>)>,
-    tilt: Option<CommandFile>,
-    newstack: Option<CommandFile>,
-    settings: Option<Settings>,
-    dir: PathBuf,
-}
-
-impl Files {
-    fn path(&self, suffix: &str) -> Option<PathBuf> {
-        let path = self.dir.join(format!("{}{suffix}", self.name));
-        path.is_file().then_some(path)
-    }
-
-    fn setting(&self, key: &str) -> Option<String> {
-        self.settings
-            .as_ref()?
-            .get(key)
-            .filter(|value| !value.is_empty())
-    }
 }
 
 /// Reads a directory. `.xf` and `.tlt` (or `.rawtlt` before the fine alignment) must agree on the number of views.
@@ -128,99 +101,6 @@ pub fn read_directory(
     Ok(imported.map(|()| series))
 }
 
-fn find(dir: &Path, options: &EtomoImport) -> Result<Files, InteropError> {
-    let names = names_in(dir)?;
-    let name = match &options.name {
-        Some(name) => name.clone(),
-        None => only_name(dir, &names)?,
-    };
-    let axis = name
-        .chars()
-        .last()
-        .filter(|letter| matches!(letter, 'a' | 'b'));
-    let command = |program: &str| -> Result<Option<CommandFile>, InteropError> {
-        let own = axis.map(|letter| format!("{program}{letter}.com"));
-        let path = own
-            .into_iter()
-            .chain([format!("{program}.com")])
-            .map(|file| dir.join(file))
-            .find(|path| path.is_file());
-        Ok(path.map(|path| command_file::read(&path)).transpose()?)
-    };
-    let stack = [".st", ".mrc", ".mrcs"]
-        .iter()
-        .map(|end| dir.join(format!("{name}{end}")))
-        .find(|path| path.is_file());
-    let stack = stack
-        .map(|path| -> Result<_, InteropError> {
-            Ok((path.clone(), Some(Mrc::read_header(&path)?)))
-        })
-        .transpose()?;
-    let edf = [
-        name.as_str(),
-        name.strip_suffix(['a', 'b']).unwrap_or(&name),
-    ];
-    let edf = edf
-        .iter()
-        .map(|stem| dir.join(format!("{stem}.edf")))
-        .find(|path| path.is_file());
-    Ok(Files {
-        tilt: command("tilt")?,
-        newstack: command("newst")?,
-        settings: edf.map(|path| settings::read(&path)).transpose()?,
-        stack,
-        name,
-        dir: dir.to_owned(),
-    })
-}
-
-/// The one data set of a directory: names with `.xf` and angles, else with angles only.
-fn only_name(dir: &Path, names: &[String]) -> Result<String, InteropError> {
-    let with = |suffix: &str| -> BTreeSet<&str> {
-        names
-            .iter()
-            .filter_map(|name| name.strip_suffix(suffix))
-            .collect()
-    };
-    let angles: BTreeSet<&str> = with(".tlt").union(&with(".rawtlt")).copied().collect();
-    let transforms = with(".xf");
-    let aligned = transforms
-        .intersection(&angles)
-        .copied()
-        .filter(|name| !name.contains("_fid"));
-    let aligned: Vec<&str> = aligned.collect();
-    let any: Vec<&str> = if aligned.is_empty() {
-        angles.into_iter().collect()
-    } else {
-        aligned
-    };
-    match any[..] {
-        [one] => Ok(one.to_owned()),
-        [] => Err(InteropError::missing(
-            &dir.join("*.tlt"),
-            "tilt angles of an eTomo data set",
-        )),
-        _ => {
-            let found = format!("{} of them: {}", any.len(), any.join(", "));
-            Err(
-                InteropError::contradiction(dir.display(), "files of one data set", found)
-                    .with_hint("name the data set to import"),
-            )
-        }
-    }
-}
-
-fn names_in(dir: &Path) -> Result<Vec<String>, InteropError> {
-    let entries =
-        std::fs::read_dir(dir).map_err(|_| InteropError::missing(dir, "an eTomo directory"))?;
-    let mut names: Vec<String> = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    Ok(names)
-}
-
 fn pixel_size(
     files: &Files,
     options: &EtomoImport,
@@ -263,143 +143,6 @@ fn raw_size(files: &Files, options: &EtomoImport, remarks: &mut Vec<String>) -> 
         files.name
     ));
     [0, 0]
-}
-
-/// The per-view files.
-struct Views {
-    count: usize,
-    transforms: Option<Vec<transforms::LinearTransform>>,
-    angles: Vec<f64>,
-    raw_angles: Option<Vec<f64>>,
-    x_tilts: Option<Vec<f64>>,
-}
-
-impl Views {
-    fn read(files: &Files) -> Result<Self, InteropError> {
-        let angles = |suffix: &str| {
-            files
-                .path(suffix)
-                .map(|path| tilt_angles::read_angles(&path))
-                .transpose()
-        };
-        let refined = angles(".tlt")?;
-        let raw_angles = angles(".rawtlt")?;
-        let x_tilts = angles(".xtilt")?;
-        let transforms = files
-            .path(".xf")
-            .map(|path| transforms::read(&path))
-            .transpose()?;
-        let Some(angles) = refined.clone().or_else(|| raw_angles.clone()) else {
-            let path = files.dir.join(format!("{}.tlt", files.name));
-            return Err(InteropError::missing(
-                &path,
-                "tilt angles (.tlt or .rawtlt)",
-            ));
-        };
-        let count = angles.len();
-        let images = files
-            .stack
-            .as_ref()
-            .and_then(|(_, header)| header.as_ref())
-            .map(|header| header.nz);
-        let counts = [
-            (".xf", transforms.as_ref().map(Vec::len)),
-            (".rawtlt", raw_angles.as_ref().map(Vec::len)),
-            (".xtilt", x_tilts.as_ref().map(Vec::len)),
-            ("stack", images),
-        ];
-        for (what, found) in counts {
-            if let Some(found) = found.filter(|found| *found != count) {
-                let place = format!("{}/{}", files.dir.display(), files.name);
-                return Err(InteropError::contradiction(
-                    place,
-                    format!("as many views in the {what} as angles, {count}"),
-                    found,
-                )
-                .with_hint(
-                    "were views left out at some step? the files must belong to the same stack",
-                ));
-            }
-        }
-        Ok(Self {
-            count,
-            transforms,
-            angles,
-            raw_angles,
-            x_tilts,
-        })
-    }
-
-    fn image(
-        &self,
-        index: usize,
-        files: &Files,
-        placement: &Placement,
-        raw: [usize; 2],
-        pixel_size: PixelSize,
-    ) -> Result<TiltImage, InteropError> {
-        let nominal = self
-            .raw_angles
-            .as_ref()
-            .map_or(self.angles[index], |raw| raw[index]);
-        let mut image = TiltImage::new(Degrees(nominal).radians(), Dose(0.0));
-        image.image = files.stack.as_ref().map(|(path, _)| ImageReference {
-            path: path.clone(),
-            section: index,
-        });
-        if let Some(transforms) = &self.transforms {
-            let x_tilt = self.x_tilts.as_ref().map_or(0.0, |x| x[index]);
-            let geometry = geometry_of(
-                &transforms[index],
-                [self.angles[index], x_tilt],
-                placement,
-                raw,
-                pixel_size,
-            );
-            image.geometry = Some(geometry.ok_or_else(|| {
-                let place = format!(
-                    "{}/{}.xf, view {}",
-                    files.dir.display(),
-                    files.name,
-                    index + 1
-                );
-                InteropError::contradiction(
-                    place,
-                    "a transform that does not mirror",
-                    format!("{:?}", transforms[index].matrix),
-                )
-            })?);
-        }
-        Ok(image)
-    }
-
-    /// The numbers of the files, one column per file.
-    fn carried(&self) -> Carried {
-        let column = |label: &str, values: Vec<String>| CarriedColumn {
-            label: label.to_owned(),
-            values,
-        };
-        let numbers = |values: &[f64]| values.iter().map(f64::to_string).collect::<Vec<_>>();
-        let mut columns = vec![column("tlt", numbers(&self.angles))];
-        if let Some(transforms) = &self.transforms {
-            let line = |t: &transforms::LinearTransform| {
-                let [[a, b], [c, d]] = t.matrix;
-                let [x, y] = t.shift;
-                format!("{a} {b} {c} {d} {x} {y}")
-            };
-            columns.push(column("xf", transforms.iter().map(line).collect()));
-        }
-        if let Some(raw) = &self.raw_angles {
-            columns.push(column("rawtlt", numbers(raw)));
-        }
-        if let Some(x_tilts) = &self.x_tilts {
-            columns.push(column("xtilt", numbers(x_tilts)));
-        }
-        Carried {
-            source: SOURCE.to_owned(),
-            columns,
-        }
-    }
 }
 
 /// Keys of `tilt.com` and `newst.com`, so that an export writes them again.

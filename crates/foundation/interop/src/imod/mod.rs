@@ -14,11 +14,14 @@
 //! as rotated about x (`trimvol -rx`: z up, hand kept). A⁻¹ is split into axis rotation and in-plane deformation by
 //! polar decomposition, so magnification and skew survive.
 
+mod commands;
 mod defocus;
 mod directory;
 mod export;
+mod files;
 mod geometry;
 mod placement;
+mod views;
 
 pub use directory::{EtomoImport, read_directory};
 pub use export::{EtomoExport, write_directory};

@@ -5,6 +5,7 @@
 //! Exposure before an image: `PriorRecordDose`; else the cumulative `ExposureDose` (or frame doses) in order of time,
 //! the first image 0; else the user's dose per image times its rank. Disagreement above 5 % is reported.
 
+mod attach;
 mod dose;
 mod movies;
 mod series;

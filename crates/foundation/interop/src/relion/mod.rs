@@ -7,14 +7,19 @@
 //! P = T(⌊n_img/2⌋ + shift) · Rz(ZRot) · Ry(YTilt) · Rx(XTilt) · T(−⌊n_vol/2⌋). That is the model's chain, so the
 //! five columns map one to one. Defocus of a point: d + hand · Å · (z'(p) − z'(n_vol/2)), z' the third row of P.
 
+mod global_row;
 mod layout_2016;
 mod optimisation_set;
 mod particle_export;
+mod particle_image_export;
 mod particle_images;
 mod particle_import;
+mod particle_labels;
 mod particle_rows;
 mod projections;
 mod tilt_image;
+mod tilt_image_export;
+mod tilt_order_2016;
 mod tilt_series_export;
 mod tilt_series_import;
 mod tomograms;
