@@ -1,13 +1,21 @@
 //! Jobs that bring foreign files into the project: their metadata; images stay where they are.
 
+mod aretomo;
+mod etomo;
+mod map;
 mod mdoc;
 mod microscope;
 mod optimisation_set;
+mod relion_2016;
 mod relion_particles;
 mod relion_tilt_series;
 mod tilt_series_set;
 
+pub(crate) use aretomo::ImportAretomo;
+pub(crate) use etomo::ImportEtomo;
+pub(crate) use map::ImportMap;
 pub(crate) use mdoc::ImportMdoc;
+pub(crate) use relion_2016::ImportRelion2016;
 pub(crate) use relion_particles::ImportRelionParticles;
 pub(crate) use relion_tilt_series::ImportRelionTiltSeries;
 pub(crate) use tilt_series_set::metadata_of;

@@ -110,7 +110,7 @@ impl Job for ImportRelionParticles {
             for table in set.particles.iter().chain(&set.tomograms) {
                 files.push(as_given(table, &params.file, context));
             }
-            if let Ok(series) = tables_of(&set.tomograms, params, context) {
+            if let Ok(series) = tables_of(set.tomograms.as_deref(), params, context) {
                 let own = series
                     .iter()
                     .filter_map(|one| one.carried_global.value("rlnTomoTiltSeriesStarFile", 0));
@@ -150,7 +150,7 @@ fn read(
             .iter()
             .map(|item| context.load(item))
             .collect::<Result<_, _>>()?,
-        None => tables_of(&tomograms, params, context)?,
+        None => tables_of(tomograms.as_deref(), params, context)?,
     };
     let grids = tomogram_grids(&series);
     let options = ParticleImport {
@@ -170,11 +170,11 @@ fn root(params: &Params, context: &Context) -> Option<PathBuf> {
 
 /// The tilt series that an optimisation set names.
 fn tables_of(
-    tomograms: &Option<PathBuf>,
+    tomograms: Option<&Path>,
     params: &Params,
     context: &Context,
 ) -> Result<Vec<thon_model::TiltSeries>, JobError> {
-    let Some(table) = tomograms.as_deref().filter(|table: &&Path| table.is_file()) else {
+    let Some(table) = tomograms.filter(|table| table.is_file()) else {
         return Ok(Vec::new());
     };
     let options = TiltSeriesImport {

@@ -10,8 +10,8 @@ use thon_contract::kinds::TiltSeriesKind;
 use thon_contract::{
     Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
 };
-use thon_interop::Imported;
 use thon_interop::relion::{TiltSeriesImport, read_tilt_series};
+use thon_interop::{Imported, Losses};
 use thon_model::TiltSeries;
 
 use super::optimisation_set;
@@ -75,7 +75,7 @@ impl Job for ImportRelionTiltSeries {
         given_files::told(imported, context);
         let each = series.into_iter().map(|value| Imported {
             value,
-            losses: Default::default(),
+            losses: Losses::default(),
             remarks: vec![],
         });
         Ok(Outputs {

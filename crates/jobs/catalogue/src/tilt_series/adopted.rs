@@ -174,7 +174,18 @@ fn by_angle(
 }
 
 fn difference(image: &TiltImage, other: &TiltImage, offset: Degrees) -> Degrees {
-    (other.nominal_tilt_angle.degrees() - offset - image.nominal_tilt_angle.degrees()).abs()
+    let plain = other.nominal_tilt_angle.degrees() - image.nominal_tilt_angle.degrees();
+    // An image that was left out of the alignment may be told by the tilt it had before.
+    let angles = [
+        Some(plain - offset),
+        other.geometry.is_none().then_some(plain),
+    ];
+    let smallest = angles
+        .into_iter()
+        .flatten()
+        .map(|angle| angle.0.abs())
+        .fold(f64::INFINITY, f64::min);
+    Degrees(smallest)
 }
 
 /// A volume of the same extent in other voxels, even in every direction.

@@ -1,0 +1,139 @@
+//! Tilt series aligned in IMOD's eTomo.
+//!
+//! Reader: `thon_interop::imod`: `.xf`, `.tlt`, `.xtilt`, `.defocus`, `tilt.com`, `newst.com`, `.edf` and the stack's
+//! header.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_contract::kinds::TiltSeriesKind;
+use thon_contract::{
+    Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
+};
+use thon_interop::Imported;
+use thon_interop::imod::{EtomoImport, read_directory};
+use thon_model::TiltSeries;
+use thon_units::PixelSize;
+
+use super::metadata_of;
+use super::microscope::Microscope;
+use super::tilt_series_set::{findings, store};
+use crate::given_files::{self, expand, images_as_given, positive, stopped};
+
+/// Import of eTomo directories.
+pub(crate) struct ImportEtomo;
+
+/// Import tilt series from eTomo directories of IMOD.
+///
+/// One series per directory; alignment, defocus and excluded views come in where the files have them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Params {
+    /// The directories: paths or patterns such as `imod/TS_*`.
+    pub directories: Vec<String>,
+    /// Name of the data set (`TS_01a` of `TS_01a.tlt`), where one directory holds several.
+    pub name: Option<String>,
+    /// Pixel size of the raw stack, instead of that of its header or of the `.edf`.
+    pub pixel_size: Option<PixelSize>,
+    /// Width and height of the raw images in pixels, when the stack is not there to say it.
+    pub image_size: Option<[u32; 2]>,
+    /// The microscope.
+    pub microscope: Microscope,
+}
+
+/// Outputs of the import.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Outputs {
+    /// The tilt series.
+    tilt_series: Output<TiltSeriesKind>,
+}
+
+impl Job for ImportEtomo {
+    const ID: &'static str = "import.etomo";
+    type Params = Params;
+    type Inputs = NoInputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params, _: &NoInputs, context: &Context) -> Vec<Finding> {
+        if params.directories.is_empty() {
+            let finding = Finding::error(
+                "directories",
+                "expected at least one directory, found nothing",
+            );
+            return vec![finding.with_hint("give paths or a pattern, for example `imod/TS_*`")];
+        }
+        let mut found: Vec<Finding> =
+            positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px")
+                .into_iter()
+                .collect();
+        let paths = match expand(&params.directories, context) {
+            Ok(paths) => paths,
+            Err(e) => return vec![given_files::finding("directories", &e)],
+        };
+        let mut series = Vec::new();
+        for path in &paths {
+            match read(path, params, context) {
+                Ok(one) => series.push(one.value),
+                Err(e) => found.push(given_files::finding("directories", &e)),
+            }
+        }
+        found.extend(findings("directories", &series, context));
+        found
+    }
+
+    fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
+        let series = expand(&params.directories, context).map_or(0, |paths| paths.len()) as u64;
+        Cost {
+            memory: 16 << 20,
+            disk: series * (1 << 18),
+            cpu_seconds: 0.05 * series as f64,
+        }
+    }
+
+    fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
+        let mut series = Vec::new();
+        for path in expand(&params.directories, context)? {
+            thon_compute::check(context.progress())?;
+            series.push(read(&path, params, context)?);
+        }
+        Ok(Outputs {
+            tilt_series: store(series, context)?,
+        })
+    }
+
+    fn methods(_: &Params) -> Methods {
+        Methods {
+            text: "Tilt series aligned in IMOD were imported.".into(),
+            citations: vec![
+                Citation::new("Kremer et al. 1996", "10.1006/jsbi.1996.0013"),
+                Citation::new("Mastronarde & Held 2017", "10.1016/j.jsb.2016.07.011"),
+            ],
+        }
+    }
+
+    /// The text files of the directories; stacks are not read beyond their headers.
+    fn external_files(params: &Params, context: &Context) -> Result<Vec<PathBuf>, JobError> {
+        let directories = expand(&params.directories, context).unwrap_or_default();
+        let mut files: Vec<PathBuf> = directories
+            .iter()
+            .flat_map(|path| metadata_of(path, context))
+            .collect();
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn read(path: &Path, params: &Params, context: &Context) -> Result<Imported<TiltSeries>, JobError> {
+    let options = EtomoImport {
+        name: params.name.clone(),
+        pixel_size: params.pixel_size,
+        image_size: params
+            .image_size
+            .map(|[width, height]| [height as usize, width as usize]),
+        optics: Some(params.microscope.optics()),
+    };
+    let mut imported = read_directory(&context.resolve(path), &options).map_err(stopped)?;
+    images_as_given(&mut imported.value, path, context);
+    Ok(imported)
+}
