@@ -7,6 +7,8 @@ use crate::description::{Description, short};
 
 /// Samples in one block: 64 MiB of `f32`.
 const BLOCK: usize = 1 << 24;
+/// Largest piece that is read at once where a reader cannot read less: 512 MiB of `f32`.
+const LARGEST_PIECE: usize = 1 << 27;
 /// Samples looked at before sections are skipped.
 const MOST_SAMPLES: u64 = 1 << 28;
 
@@ -28,6 +30,10 @@ pub(crate) fn add(
 ) -> Result<Option<Statistics>, ImageError> {
     let area = pixels.rows as u64 * pixels.columns as u64;
     if pixels.sections == 0 || area == 0 {
+        return Ok(None);
+    }
+    if pixels.columns > LARGEST_PIECE {
+        description.doubt("one section is too large to be read at once: no statistics");
         return Ok(None);
     }
     let wanted = (MOST_SAMPLES / area).clamp(1, pixels.sections as u64) as usize;

@@ -5,7 +5,7 @@ use thon_images::em::EmFile;
 use super::tiff::type_name;
 use crate::description::Description;
 use crate::error::InspectError;
-use crate::input::{Input, LARGEST_WHOLE};
+use crate::input::Input;
 use crate::statistics::{self, Pixels};
 
 /// Columns of a motive list of TOM and AV3.
@@ -49,10 +49,6 @@ pub(crate) fn describe(
     }
     if header.sample_kind.is_complex() {
         description.doubt("complex samples: no statistics");
-        return Ok(());
-    }
-    if input.len() > LARGEST_WHOLE {
-        description.doubt("too large for statistics");
         return Ok(());
     }
     let read = |_, _, _| file.read_all();

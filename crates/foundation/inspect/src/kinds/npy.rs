@@ -5,7 +5,7 @@ use thon_images::npy::{FieldKind, NpyArray, NpzFile};
 
 use crate::description::{Description, short};
 use crate::error::InspectError;
-use crate::input::{Input, LARGEST_WHOLE};
+use crate::input::Input;
 use crate::kind::Kind;
 use crate::statistics::{self, Pixels};
 
@@ -96,7 +96,7 @@ fn plain_array(
     let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
     description.summary = format!("NumPy array, [{}], {kind:?}", sizes.join(", "));
     let numbers = matches!(kind, FieldKind::Number(kind, _) if !kind.is_complex());
-    if !numbers || input.len() > LARGEST_WHOLE || array.elements() == 0 {
+    if !numbers || array.elements() == 0 {
         return Ok(());
     }
     let read = |_, _, _| array.read_f32();

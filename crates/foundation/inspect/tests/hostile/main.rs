@@ -40,6 +40,38 @@ impl Totals {
     }
 }
 
+/// A name that files of this kind may have.
+fn extension(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mrc => "a.mrc",
+        Kind::Tiff => "a.tif",
+        Kind::Eer => "a.eer",
+        Kind::Em => "a.em",
+        Kind::DigitalMicrograph => "a.dm3",
+        Kind::CryosparcTable => "a.cs",
+        Kind::ImodModel => "a.mod",
+        Kind::AtomicModel => "a.pdb",
+        Kind::Star => "a.star",
+        Kind::Mdoc => "a.mdoc",
+        Kind::AretomoAlignment => "a.aln",
+        Kind::NumberTable => "a.tlt",
+        Kind::Transforms => "a.xf",
+        Kind::Defocus => "a.defocus",
+        Kind::Residuals => "a.resid",
+        Kind::Fiducials => "fid.xyz",
+        Kind::LocalAlignment => "local.xf",
+        Kind::DynamoTable => "a.tbl",
+        Kind::CommandFile => "a.com",
+        Kind::KeyValueFile => "a.prm",
+        Kind::Csv => "a.csv",
+        Kind::Json => "a.json",
+        Kind::Xml => "a.xml",
+        Kind::Compressed => "a.mrc.gz",
+        Kind::ZipArchive => "a.npz",
+        _ => "a.txt",
+    }
+}
+
 /// Runs the executions of one thread: every `step`-th number from `first`.
 fn run(kind: Kind, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Totals {
     let shift = environment("THON_FUZZ_FIRST").unwrap_or(0);
@@ -47,13 +79,11 @@ fn run(kind: Kind, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Tota
     for execution in (first..count).step_by(step as usize) {
         let bytes = Mutator::new(seeds, kind as u64, shift + execution).next();
         let start = Instant::now();
-        // Every eighth file is also recognised by content, under no name that helps.
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
-            if execution % 8 == 0 {
-                inspect_bytes(&bytes, "hostile")
-            } else {
-                inspect_as(kind, &bytes, "hostile")
-            }
+        // Every eighth file is recognised first, half of these under no name that helps.
+        let outcome = catch_unwind(AssertUnwindSafe(|| match execution % 16 {
+            0 => inspect_bytes(&bytes, "hostile"),
+            8 => inspect_bytes(&bytes, extension(kind)),
+            _ => inspect_as(kind, &bytes, "hostile"),
         }));
         totals.executions += 1;
         totals.slowest = totals.slowest.max(start.elapsed());
