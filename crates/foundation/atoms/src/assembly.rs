@@ -1,6 +1,8 @@
 //! Biological assemblies: which chains are copied by which operators, and the copying itself.
 //!
 //! An operator is a rigid motion x' = R x + t in Å in the frame of the file.
+use std::collections::{BTreeMap, BTreeSet};
+
 use glam::DAffine3;
 
 use crate::error::AtomsError;
@@ -115,24 +117,15 @@ impl AtomicModel {
             ChainNaming::Author => atom.chain,
             ChainNaming::Archive => atom.archive_chain,
         };
-        let mut known: Vec<(LabelId, bool)> = Vec::new();
-        let mut chosen = Vec::new();
-        for atom in self.atoms.iter().filter(|atom| atom.model == first) {
+        let names: BTreeSet<&str> = chains.iter().map(String::as_str).collect();
+        let mut known: BTreeMap<LabelId, bool> = BTreeMap::new();
+        let of_first = self.atoms.iter().filter(|atom| atom.model == first);
+        let mut wanted = |atom: &&Atom| {
             let chain = chain_of(atom);
-            let wanted = known
-                .iter()
-                .rev()
-                .find(|(id, _)| *id == chain)
-                .map(|(_, wanted)| *wanted);
-            let wanted = wanted.unwrap_or_else(|| {
-                let wanted = chains.iter().any(|name| name == self.word(chain));
-                known.push((chain, wanted));
-                wanted
-            });
-            if wanted {
-                chosen.push(*atom);
-            }
-        }
-        chosen
+            *known
+                .entry(chain)
+                .or_insert_with(|| names.contains(self.word(chain)))
+        };
+        of_first.filter(|atom| wanted(atom)).copied().collect()
     }
 }

@@ -1,4 +1,6 @@
 //! An atomic model in memory: atoms with their place in chains and residues, and its assemblies.
+use std::collections::BTreeSet;
+
 use glam::DVec3;
 
 use crate::assembly::Assembly;
@@ -66,26 +68,13 @@ impl AtomicModel {
 
     /// The author chain names of all models, in order of first appearance.
     pub fn chains(&self) -> Vec<&str> {
-        let mut seen: Vec<LabelId> = Vec::new();
-        let mut last = None;
-        for atom in &self.atoms {
-            if last != Some(atom.chain) && !seen.contains(&atom.chain) {
-                seen.push(atom.chain);
-            }
-            last = Some(atom.chain);
-        }
-        seen.into_iter().map(|chain| self.word(chain)).collect()
+        let chains = firsts(self.atoms.iter().map(|atom| atom.chain));
+        chains.into_iter().map(|chain| self.word(chain)).collect()
     }
 
     /// The model numbers, in order of first appearance.
     pub fn model_numbers(&self) -> Vec<i32> {
-        let mut numbers: Vec<i32> = Vec::new();
-        for atom in &self.atoms {
-            if numbers.last() != Some(&atom.model) && !numbers.contains(&atom.model) {
-                numbers.push(atom.model);
-            }
-        }
-        numbers
+        firsts(self.atoms.iter().map(|atom| atom.model))
     }
 
     /// The same file with the atoms of one model only.
@@ -155,4 +144,10 @@ impl AtomicModel {
         };
         Some(self.atoms.iter().fold((first, first), grow))
     }
+}
+
+/// Each value once, in order of first appearance.
+fn firsts<T: Copy + Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    values.filter(|value| seen.insert(*value)).collect()
 }

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::description::{Description, short};
 
+/// Rows of one fact that are shown; JSON has all.
+const MOST_ROWS: usize = 30;
+
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", self.file, self.summary)?;
@@ -19,8 +22,11 @@ impl fmt::Display for Description {
             match value {
                 Value::Array(rows) if rows.iter().any(Value::is_object) => {
                     writeln!(f, "  {key:width$}")?;
-                    for row in rows {
+                    for row in rows.iter().take(MOST_ROWS) {
                         writeln!(f, "    {}", words(row))?;
+                    }
+                    if rows.len() > MOST_ROWS {
+                        writeln!(f, "    … and {} more", rows.len() - MOST_ROWS)?;
                     }
                 }
                 other => writeln!(f, "  {key:width$}  {}", words(other))?,

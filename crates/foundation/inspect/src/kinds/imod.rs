@@ -1,11 +1,17 @@
 //! Files of IMOD and eTomo: models, defocus, residuals, fiducials, local alignments, command files.
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
+use thon_formats::imod::command_file::Command;
 use thon_formats::imod::{command_file, defocus, fiducials, local_alignment, model, residuals};
 
 use super::documents;
 use crate::description::{Description, short};
 use crate::error::InspectError;
 use crate::input::Input;
+
+/// Most programs listed.
+const MOST_NAMES: usize = 24;
 
 /// Describes an IMOD model.
 pub(crate) fn model(input: &Input<'_>, description: &mut Description) -> Result<(), InspectError> {
@@ -186,20 +192,15 @@ pub(crate) fn command_file(
     let text = input.text()?;
     documents::lines(&text, description);
     let file = command_file::parse(&text, input.name())?;
-    let mut programs: Vec<&str> = Vec::new();
-    for command in &file.commands {
-        if !programs.contains(&command.program()) {
-            programs.push(command.program());
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let called = file
+        .commands
+        .iter()
+        .map(Command::program)
+        .filter(|program| seen.insert(*program));
+    let programs: Vec<&str> = called.take(MOST_NAMES).collect();
     description.facts.set("commands", file.commands.len());
-    description.facts.set(
-        "programs",
-        programs
-            .iter()
-            .map(|program| json!(program))
-            .collect::<Vec<_>>(),
-    );
+    description.facts.set("programs", json!(programs));
     let entries: usize = file
         .commands
         .iter()
