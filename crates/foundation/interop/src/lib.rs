@@ -7,6 +7,7 @@
 pub mod aretomo;
 mod centre;
 mod columns;
+pub mod emdb;
 mod error;
 pub mod euler;
 pub mod imod;

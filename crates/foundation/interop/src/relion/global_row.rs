@@ -17,6 +17,16 @@ fn hand(series: &TiltSeries) -> f64 {
         })
 }
 
+/// The exposure of every image, when it is the same.
+fn common_exposure(series: &TiltSeries) -> Option<f64> {
+    let first = series.images.first()?.exposure?;
+    series
+        .images
+        .iter()
+        .all(|image| image.exposure == Some(first))
+        .then_some(first.0)
+}
+
 /// The global row: what was carried, with the cells rewritten whose meaning changed.
 pub(super) fn global_row(series: &TiltSeries, to: &TiltSeriesExport) -> Carried {
     let from_relion =
@@ -61,6 +71,9 @@ pub(super) fn global_row(series: &TiltSeries, to: &TiltSeriesExport) -> Carried 
         values.push(("rlnTomoTiltSeriesPixelSize", series.pixel_size.0));
     }
     values.push(("rlnTomoHand", hand(series)));
+    if let Some(dose) = common_exposure(series).filter(|_| to.generation == Generation::Four) {
+        values.push(("rlnTomoImportFractionalDose", dose));
+    }
     if let Some([z, y, x]) = series.volume_size {
         values.extend([
             ("rlnTomoSizeX", x as f64),

@@ -16,6 +16,7 @@ mod particle_images;
 mod particle_import;
 mod particle_labels;
 mod particle_rows;
+mod post_process;
 mod projections;
 mod tilt_image;
 mod tilt_image_export;
@@ -29,6 +30,10 @@ pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimis
 pub use particle_export::{ParticleExport, write_particles};
 pub use particle_import::{ParticleImport, binned_grid, read_particles, tomogram_grids};
 pub use projections::{ProjectionOptics, ProjectionRow, write_projections};
+pub use post_process::{
+    FscShell, GuinierLine, GuinierShell, PostProcess, PostProcessFiles, particle_fsc,
+    post_process_star, write_post_process,
+};
 pub use tilt_series_export::{TiltSeriesExport, write_tilt_series};
 pub use tilt_series_import::{TiltSeriesImport, read_tilt_series};
 pub use tomograms::tomograms_of;

@@ -10,8 +10,9 @@ use thon_units::PixelSize;
 
 use super::Generation;
 use super::particle_image_export::put_images;
-use super::particle_import::coordinates_again;
-use super::particle_rows::{Coordinates, patch_pose, pose};
+use super::particle_images::Boxes;
+use super::particle_import::{coordinates_again, images_again};
+use super::particle_rows::{Coordinates, patch_pose, pose, same_pose};
 use crate::columns::{Cells, fits, loop_of, pairs_of, set};
 use crate::error::create_parent;
 use crate::{InteropError, LossKind, Losses};
@@ -34,7 +35,18 @@ pub fn write_particles(
     to: &ParticleExport,
 ) -> Result<Losses, InteropError> {
     let mut losses = Losses::new("RELION particles");
-    let from_relion = set.carried.source.starts_with("relion") && fits(&set.carried, set.len());
+    let mut from_relion = set.carried.source.starts_with("relion") && fits(&set.carried, set.len());
+    let before = if from_relion {
+        images_again(set)?
+    } else {
+        Ok(None)
+    };
+    if boxes_differ(&before, set)
+        && coordinates_again(set, "").is_some_and(|how| how.pixel_size.is_some())
+    {
+        // Warp counts coordinates in pixels of the boxes: with other boxes the table would mean other places.
+        from_relion = false;
+    }
     let mut rows = if from_relion {
         set.carried.clone()
     } else {
@@ -62,12 +74,19 @@ pub fn write_particles(
         }
     }
     put_images(set, series, &mut rows, from_relion, to)?;
+    if set.images.is_none() && matches!(before, Ok(Some(_))) {
+        rows.columns
+            .retain(|column| !BOX_COLUMNS.contains(&column.label.as_str()));
+    }
     let mut blocks = Vec::new();
     let general = general(set, from_relion);
     if !general.columns.is_empty() {
         blocks.push(Block::new("general", vec![pairs_of(&general)]));
     }
-    let optics = optics(set, series, from_relion, &mut losses);
+    let mut optics = optics(set, series, from_relion, &mut losses);
+    if from_relion && boxes_differ(&before, set) {
+        put_boxes(set, &mut optics);
+    }
     if !optics.columns.is_empty() {
         blocks.push(Block::new("optics", vec![loop_of(&optics)?]));
     }
@@ -85,6 +104,69 @@ pub fn write_particles(
     create_parent(&path)?;
     star::write_to(&StarFile::new(blocks), &path)?;
     Ok(losses)
+}
+
+/// Columns of a row that name boxes on disk.
+const BOX_COLUMNS: [&str; 3] = ["rlnImageName", "rlnCtfImage", "rlnTomoVisibleFrames"];
+
+/// True when the set has boxes of another kind or size than its carried table says.
+fn boxes_differ(before: &Boxes, set: &ParticleSet) -> bool {
+    let (Ok(before), Some(now)) = (before, &set.images) else {
+        return false;
+    };
+    before.as_ref().is_none_or(|old| {
+        (
+            old.kind,
+            old.box_size,
+            old.pixel_size,
+            old.ctf_premultiplied,
+        ) != (
+            now.kind,
+            now.box_size,
+            now.pixel_size,
+            now.ctf_premultiplied,
+        )
+    })
+}
+
+/// Writes kind and size of the boxes into every optics group.
+fn put_boxes(particles: &ParticleSet, optics: &mut Carried) {
+    let Some(images) = &particles.images else {
+        return;
+    };
+    let groups = optics
+        .columns
+        .first()
+        .map_or(0, |column| column.values.len());
+    let dimensions = if images.kind == RepresentationKind::TiltStack {
+        "2"
+    } else {
+        "3"
+    };
+    for row in 0..groups {
+        let cells = Cells {
+            carried: optics,
+            file: "optics",
+        };
+        let series_pixel = cells
+            .number("rlnTomoTiltSeriesPixelSize", row)
+            .ok()
+            .flatten();
+        let mut put = |label: &str, token: String| set(optics, groups, label, row, token, "0");
+        put(
+            "rlnCtfDataAreCtfPremultiplied",
+            i32::from(images.ctf_premultiplied).to_string(),
+        );
+        put("rlnImageDimensionality", dimensions.to_owned());
+        if let Some(pixel) = series_pixel {
+            put(
+                "rlnTomoSubtomogramBinning",
+                number(images.pixel_size.0 / pixel),
+            );
+        }
+        put("rlnImagePixelSize", number(images.pixel_size.0));
+        put("rlnImageSize", images.box_size.to_string());
+    }
 }
 
 fn put_poses(
@@ -116,8 +198,8 @@ fn put_poses(
     let original = rows.clone();
     for particle in particles.iter() {
         let row = particle.row;
-        let grid = grids.get(particle.tilt_series).copied();
-        let grid = grid.unwrap_or_else(|| Grid::new([0, 0, 0], PixelSize(how.image_pixel_size)));
+        let known = grids.get(particle.tilt_series).copied();
+        let grid = known.unwrap_or_else(|| Grid::new([0, 0, 0], PixelSize(how.image_pixel_size)));
         let before = if from_relion {
             let cells = Cells {
                 carried: &original,
@@ -127,11 +209,24 @@ fn put_poses(
         } else {
             None
         };
-        if before.is_none() {
+        let unchanged = before.is_some_and(|before| same_pose(before, particle.pose));
+        if known.is_none() && !unchanged {
+            let expected = format!(
+                "its tilt series {} among the given ones",
+                particle.tilt_series
+            );
+            return Err(InteropError::contradiction(particle.name, expected, "none")
+                .with_hint("a pose cannot be written without the size of its tomogram"));
+        }
+        let label = ["rlnTomoName", "rlnMicrographName"]
+            .into_iter()
+            .find(|label| from_relion && original.column(label).is_some())
+            .unwrap_or("rlnTomoName");
+        if original.value(label, row) != Some(particle.tilt_series) {
             set(
                 rows,
                 count,
-                "rlnTomoName",
+                label,
                 row,
                 particle.tilt_series.to_owned(),
                 "None",
@@ -189,15 +284,31 @@ fn put_whole(rows: &mut Carried, count: usize, label: &str, row: usize, number: 
 }
 
 fn general(particles: &ParticleSet, from_relion: bool) -> Carried {
-    if from_relion {
-        return particles.carried_general.clone();
-    }
-    let mut general = Carried::default();
     let stacks = particles
         .images
         .as_ref()
-        .is_some_and(|images| images.kind == RepresentationKind::TiltStack);
-    if stacks {
+        .map(|images| images.kind == RepresentationKind::TiltStack);
+    if from_relion {
+        let mut general = particles.carried_general.clone();
+        let stated = general
+            .value("rlnTomoSubTomosAre2DStacks", 0)
+            .map(|token| token != "0");
+        if let (Some(now), Some(before)) = (stacks, stated)
+            && now != before
+        {
+            set(
+                &mut general,
+                1,
+                "rlnTomoSubTomosAre2DStacks",
+                0,
+                i32::from(now).to_string(),
+                "",
+            );
+        }
+        return general;
+    }
+    let mut general = Carried::default();
+    if stacks == Some(true) {
         set(
             &mut general,
             1,

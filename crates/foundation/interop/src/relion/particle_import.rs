@@ -9,7 +9,7 @@ use thon_images::mrc::Mrc;
 use thon_model::{Carried, ParticleSet, TiltSeries};
 use thon_units::PixelSize;
 
-use super::particle_images::{image_pixel_size, images, one_optics, two_dimensional};
+use super::particle_images::{Boxes, image_pixel_size, images, one_optics, two_dimensional};
 use super::particle_labels::{classes, halves, particle_names};
 use super::particle_rows::{Coordinates, oriented, pose};
 use super::{Generation, project_root};
@@ -262,15 +262,24 @@ fn grid_of(
     Ok(Grid::new([0, 0, 0], PixelSize(size)))
 }
 
-/// How the rows of an imported set are to be read again on export.
-pub(super) fn coordinates_again(set: &ParticleSet, file: &str) -> Option<Coordinates> {
-    let tables = Tables {
+/// The tables an imported set carries.
+fn tables_again(set: &ParticleSet, file: &str) -> Tables {
+    Tables {
         file: file.to_owned(),
         general: set.carried_general.clone(),
         optics: set.carried_optics.clone(),
         particles: set.carried.clone(),
         root: PathBuf::new(),
-    };
+    }
+}
+
+/// How the rows of an imported set are to be read again on export.
+pub(super) fn coordinates_again(set: &ParticleSet, file: &str) -> Option<Coordinates> {
     let names: Vec<&str> = set.tilt_series_names.iter().map(String::as_str).collect();
-    coordinates(&tables, &names, &mut Vec::new()).ok()
+    coordinates(&tables_again(set, file), &names, &mut Vec::new()).ok()
+}
+
+/// The boxes that the carried table of a set speaks of; their paths are not resolved.
+pub(super) fn images_again(set: &ParticleSet) -> Result<Boxes, InteropError> {
+    images(&tables_again(set, "particles"), set.len())
 }

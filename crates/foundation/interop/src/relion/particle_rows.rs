@@ -138,6 +138,12 @@ pub(super) fn pose(
     ))
 }
 
+/// True when two poses differ by less than the digits of a STAR file.
+pub(super) fn same_pose(a: Pose, b: Pose) -> bool {
+    a.rotation.angle_to(b.rotation).0 <= SAME_ROTATION
+        && a.position.distance(b.position) <= SAME_POSITION
+}
+
 /// Rewrites the pose cells of a row whose pose changed: angles; the move goes into the origin columns where there
 /// are any, else into the coordinates. `before` is what the row means now, `None` for a new table.
 pub(super) fn patch_pose(

@@ -217,6 +217,13 @@ fn series_losses(series: &TiltSeries, generation: Generation, losses: &mut Losse
         if some_aligned { unaligned } else { 0 },
         "RELION has no row without a geometry: zeros are written",
     );
+    let exposed = used().filter(|image| image.exposure.is_some()).count();
+    let five = generation == Generation::Five;
+    losses.add(
+        LossKind::Dose,
+        if five { exposed } else { 0 },
+        "RELION 5 holds the exposure before an image, not that of the image",
+    );
     if series.defocus_hand.is_none() {
         losses.add(
             LossKind::DefocusHand,

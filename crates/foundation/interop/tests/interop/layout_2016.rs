@@ -186,3 +186,35 @@ fn a_trial_stack_and_binned_tomograms_are_known() {
             .any(|remark| remark.contains("binned by 2.000"))
     );
 }
+
+/// Without `.tlt` the angles come from the extended header (SERI: an i2 of hundredths of a degree per section).
+#[test]
+fn angles_may_stand_in_the_header_of_the_stack() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = complete(root.path());
+    std::fs::remove_file(dir.join("tomogram1.tlt")).unwrap();
+    let mut bytes = header([3, 32, 30], 2.0).to_bytes().to_vec();
+    let extended: Vec<u8> = [5944i16, 10, -5980]
+        .iter()
+        .flat_map(|angle| angle.to_le_bytes())
+        .collect();
+    bytes[92..96].copy_from_slice(&6i32.to_le_bytes());
+    bytes[104..108].copy_from_slice(b"SERI");
+    bytes[128..130].copy_from_slice(&2i16.to_le_bytes());
+    bytes[130..132].copy_from_slice(&1i16.to_le_bytes());
+    bytes.extend(extended);
+    bytes.resize(1030 + 4 * 3 * 32 * 30, 0);
+    std::fs::write(dir.join("tomogram1.mrcs"), bytes).unwrap();
+    let set = read_layout_2016(&dir, &Layout2016Options::default())
+        .unwrap()
+        .value;
+    let angles: Vec<f64> = set
+        .series
+        .images
+        .iter()
+        .map(|image| image.tilt_angle().degrees().0)
+        .collect();
+    for (found, expected) in angles.iter().zip([59.44, 0.10, -59.80]) {
+        assert!((found - expected).abs() < 1e-6, "{angles:?}");
+    }
+}

@@ -306,3 +306,94 @@ fn sub_tomogram_angles_and_origins_fold_in() {
     let expected = DVec3::new(11.0, 20.0, 31.0) - sub * DVec3::new(3.3, -2.7, 1.1);
     assert!((set.poses[0].position.xyz - expected).length() < 1e-12);
 }
+
+/// Other boxes, other names, no boxes: the table follows the model, and nothing is written that cannot be known.
+#[test]
+fn a_table_follows_what_changed_beside_the_poses() {
+    let Some(project) = shared("04_relion5_project_empiar10164") else {
+        return;
+    };
+    let options = TiltSeriesImport::default();
+    let series = read_tilt_series(&project.join("CtfRefine/job027/tomograms.star"), &options)
+        .unwrap()
+        .value;
+    let options = ParticleImport {
+        grids: tomogram_grids(&series),
+        root: Some(project.clone()),
+        ..ParticleImport::default()
+    };
+    let set = read_particles(&project.join("Extract/job020/particles.star"), &options)
+        .unwrap()
+        .value;
+    let out = tempfile::tempdir().unwrap();
+    let to = ParticleExport {
+        root: out.path().to_owned(),
+        file: "particles.star".into(),
+        source_root: Some(project.clone()),
+    };
+    let again = |set: &ParticleSet| {
+        write_particles(set, &series, &to).unwrap();
+        read_particles(&out.path().join("particles.star"), &options)
+            .unwrap()
+            .value
+    };
+    let mut boxed = set.clone();
+    let images = boxed.images.as_mut().unwrap();
+    (images.box_size, images.pixel_size) = (96, PixelSize(2.7));
+    assert_eq!(again(&boxed).images, boxed.images);
+    let mut bare = set.clone();
+    bare.images = None;
+    assert_eq!(again(&bare).images, None);
+    let mut moved = set.clone();
+    moved.poses[0].position = moved.poses[0].position.translated(DVec3::X);
+    let error = write_particles(&moved, &[], &to).unwrap_err().to_string();
+    assert!(
+        error.contains("its tilt series TS_01 among the given ones"),
+        "{error}"
+    );
+    let mut renamed = set.clone();
+    renamed.tilt_series_names[0] = "TS_one".to_owned();
+    write_particles(&renamed, &series[1..], &to).unwrap();
+    let file = star::read(&out.path().join("particles.star")).unwrap();
+    assert_eq!(
+        file.table("particles").unwrap().get(0, "rlnTomoName"),
+        Some("TS_one")
+    );
+}
+
+/// Time of a real table; a million rows must stay within minutes even in a debug build.
+#[test]
+fn large_tables_are_read_and_written_in_reasonable_time() {
+    let Some(project) = shared("04_relion5_project_empiar10164") else {
+        return;
+    };
+    let series = read_tilt_series(
+        &project.join("CtfRefine/job027/tomograms.star"),
+        &TiltSeriesImport::default(),
+    );
+    let series = series.unwrap().value;
+    let options = ParticleImport {
+        grids: tomogram_grids(&series),
+        root: Some(project.clone()),
+        ..ParticleImport::default()
+    };
+    let start = std::time::Instant::now();
+    let set = read_particles(&project.join("Refine3D/job023/run_data.star"), &options)
+        .unwrap()
+        .value;
+    let read = start.elapsed();
+    let out = tempfile::tempdir().unwrap();
+    let to = ParticleExport {
+        root: out.path().to_owned(),
+        file: "p.star".into(),
+        source_root: Some(project),
+    };
+    write_particles(&set, &series, &to).unwrap();
+    let rate = set.len() as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "{} rows × 26 columns: read {read:?}, read and written {:?}, {rate:.0} rows/s",
+        set.len(),
+        start.elapsed()
+    );
+    assert!(rate > 2000.0, "{rate}");
+}
