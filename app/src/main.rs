@@ -1,5 +1,7 @@
 //! The binary `thon`: hands the catalogue to the command line.
 
+mod demo;
+
 use std::process::ExitCode;
 
 use thon_cli::Application;
@@ -9,7 +11,7 @@ fn main() -> ExitCode {
     let application = Application {
         version: env!("CARGO_PKG_VERSION"),
         catalogue: Catalogue(thon_catalogue::ALL),
-        demo: None,
+        demo: Some(&demo::FIRST_LIGHT),
     };
     thon_cli::run(application, std::env::args_os())
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-#[path = "../tests/support/toy.rs"]
+#[path = "../tests/command_line/toy.rs"]
 mod toy;
 
 fn main() -> ExitCode {

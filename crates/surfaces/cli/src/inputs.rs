@@ -79,7 +79,9 @@ fn source(
     }
     let mut files = Vec::new();
     for name in value.split(',').filter(|name| !name.is_empty()) {
-        files.push(existing(Path::new(name), value, project)?);
+        for file in expanded(name) {
+            files.push(existing(&file, value, project)?);
+        }
     }
     if files.is_empty() {
         return Err(
@@ -89,6 +91,23 @@ fn source(
         );
     }
     Ok(Source::Files(files))
+}
+
+/// The files that a pattern such as `data/*.mrc` means, sorted; a plain name means itself.
+fn expanded(name: &str) -> Vec<PathBuf> {
+    if !name.contains(['*', '?', '[']) || Path::new(name).exists() {
+        return vec![PathBuf::from(name)];
+    }
+    let found: Vec<PathBuf> = glob::glob(name)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .collect();
+    if found.is_empty() {
+        vec![PathBuf::from(name)]
+    } else {
+        found
+    }
 }
 
 fn existing(path: &Path, value: &str, project: Option<&Project>) -> Outcome<PathBuf> {

@@ -1,12 +1,15 @@
 //! Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure, Outcome};
+
+/// The signals are taken over once.
+static INSTALLED: OnceLock<Interrupt> = OnceLock::new();
 
 /// Whether somebody asked this process to stop.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,9 @@ pub(crate) struct Interrupt(Arc<AtomicBool>);
 impl Interrupt {
     /// Takes over the signals, for the rest of the process' life.
     pub(crate) fn install() -> Outcome<Self> {
+        if let Some(installed) = INSTALLED.get() {
+            return Ok(installed.clone());
+        }
         let asked = Self::default();
         for signal in [SIGINT, SIGTERM] {
             let code = i32::from(Exit::Cancelled.code());
@@ -25,7 +31,7 @@ impl Interrupt {
                     Failure::new(Exit::Internal, format!("cannot listen to signals: {e}"))
                 })?;
         }
-        Ok(asked)
+        Ok(INSTALLED.get_or_init(|| asked).clone())
     }
 
     /// True once somebody asked.

@@ -70,7 +70,9 @@ fn usage(page: &mut Page, job: &dyn AnyJob) {
 }
 
 fn parameters(page: &mut Page, job: &dyn AnyJob) {
-    let declared = fields(&job.params_schema(), &job.default_params());
+    let mut declared = fields(&job.params_schema(), &job.default_params());
+    // Ungrouped ones first, so that each group has one heading.
+    declared.sort_by_key(|field| field.path.len() > 1);
     let mut group: Option<Vec<String>> = None;
     for field in &declared {
         let groups = field.path[..field.path.len() - 1].to_vec();

@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::ArgMatches;
 use serde_json::{Map, Value};
 use thon_contract::AnyJob;
-use thon_contract::schema::{Field, fields, parse_text, set};
+use thon_contract::schema::{Field, FieldType, fields, parse_text, set};
 
 use crate::arguments::flag_of;
 use crate::exit::{Failure, Outcome};
@@ -21,16 +21,11 @@ pub(crate) fn given(job: &dyn AnyJob, matches: &ArgMatches, root: Option<&Path>)
     let mut wrong: Vec<String> = Vec::new();
     for field in fields(&schema, &job.default_params()) {
         let id = format!("parameter:{}", field.name());
-        let Ok(Some(text)) = matches.try_get_one::<String>(&id) else {
+        let Ok(Some(texts)) = matches.try_get_many::<String>(&id) else {
             continue;
         };
-        let text = match root.filter(|_| is_path(&schema, &field)) {
-            Some(root) => recorded_path(root, Path::new(text))?
-                .to_string_lossy()
-                .into_owned(),
-            None => text.clone(),
-        };
-        match parse_text(&field, &text) {
+        let root = root.filter(|_| is_path(&schema, &field));
+        match parsed(&field, texts, root)? {
             Ok(value) => set(&mut parameters, &field.path, value),
             Err(why) => wrong.push(format!("error: --{}: {why}", flag_of(&field))),
         }
@@ -42,7 +37,37 @@ pub(crate) fn given(job: &dyn AnyJob, matches: &ArgMatches, root: Option<&Path>)
     }
 }
 
-/// Whether a parameter names a file: `x-path` in its schema.
+/// The value of a flag; the values of a list may come one by one.
+fn parsed<'a>(
+    field: &Field,
+    texts: impl Iterator<Item = &'a String>,
+    root: Option<&Path>,
+) -> Outcome<Result<Value, String>> {
+    let mut found: Vec<Value> = Vec::new();
+    for text in texts {
+        match parse_text(field, text) {
+            Ok(Value::Array(items)) => found.extend(items),
+            Ok(item) => found.push(item),
+            Err(why) => return Ok(Err(why)),
+        }
+    }
+    if let Some(root) = root {
+        for item in &mut found {
+            if let Value::String(text) = item {
+                let path = recorded_path(root, Path::new(text.as_str()))?;
+                *text = path.to_string_lossy().into_owned();
+            }
+        }
+    }
+    let list = matches!(field.kind, FieldType::List(_)) && found != [Value::Null];
+    Ok(Ok(if list {
+        Value::Array(found)
+    } else {
+        found.pop().unwrap_or_default()
+    }))
+}
+
+/// Whether a parameter names files: `x-path` in its schema.
 fn is_path(schema: &Value, field: &Field) -> bool {
     let mut place = schema;
     for name in &field.path {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use thon_contract::Note;
 use thon_engine::{Event, Observer};
 use thon_project::JobNumber;
@@ -137,10 +137,16 @@ impl Watcher {
 }
 
 impl State {
+    fn advance(&self) {
+        if let Some(bar) = &self.bar {
+            let running: f64 = self.running.values().sum();
+            bar.set_position(self.ended as u64 * PARTS + (running * PARTS as f64) as u64);
+        }
+    }
+
     fn refresh(&self) {
+        self.advance();
         let Some(bar) = &self.bar else { return };
-        let running: f64 = self.running.values().sum();
-        bar.set_position(self.ended as u64 * PARTS + (running * PARTS as f64) as u64);
         let names: Vec<&str> = self.running.keys().map(String::as_str).collect();
         let count = if self.units == 1 {
             String::new()
@@ -200,7 +206,7 @@ impl Observer for Watcher {
                 let mut state = self.state();
                 if let Some(part) = state.running.get_mut(item) {
                     *part = (done as f64 / total.max(1) as f64).min(1.0);
-                    state.refresh();
+                    state.advance();
                 }
             }
             Event::Finished { item, notes } => {
@@ -211,7 +217,13 @@ impl Observer for Watcher {
             Event::Failed { item, reason } => {
                 let mut state = self.state();
                 state.failed += 1;
-                self.report(&state, format!("error: {item}: {reason}"));
+                self.say(
+                    &state,
+                    &format!(
+                        "{item} failed: {}",
+                        reason.lines().next().unwrap_or_default()
+                    ),
+                );
                 state.end(item);
             }
             Event::Warning { finding } => self.report(&self.state(), finding.to_string()),
@@ -232,12 +244,43 @@ impl Observer for Watcher {
 
 fn style(colours: bool) -> ProgressStyle {
     let bar = if colours {
-        "{bar:24.cyan/dim}"
+        "{bar:20.cyan/dim}"
     } else {
-        "{bar:24}"
+        "{bar:20}"
     };
-    let template = format!("{{prefix}} {bar} {{percent:>3}}% {{elapsed}} {{msg}}");
-    ProgressStyle::with_template(&template)
-        .expect("the template is fixed")
-        .progress_chars("━╸─")
+    ProgressStyle::with_template(&format!(
+        "{{prefix}} {bar} {{percent:>3}}% {{left}} {{wide_msg}}"
+    ))
+    .expect("the template is fixed")
+    .progress_chars("━╸─")
+    .with_key(
+        "left",
+        |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Nothing sensible is left to do when the screen itself fails.
+            let _ = out.write_str(&time_left(
+                state.elapsed().as_secs_f64(),
+                f64::from(state.fraction()),
+            ));
+        },
+    )
+}
+
+/// Time since the start, and what is left once that can be told.
+fn time_left(elapsed: f64, fraction: f64) -> String {
+    if elapsed < 5.0 || fraction < 0.02 {
+        return text::duration(elapsed);
+    }
+    let left = elapsed * (1.0 - fraction) / fraction;
+    format!("{}, {} left", text::duration(elapsed), text::duration(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_once_it_is_known() {
+        assert_eq!(time_left(3.0, 0.5), "3.0 s");
+        assert_eq!(time_left(30.0, 0.25), "30 s, 1 min 30 s left");
+    }
 }

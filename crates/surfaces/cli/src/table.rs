@@ -29,19 +29,21 @@ impl<T: Into<String>> From<T> for Cell {
 pub(crate) struct Table {
     headings: Vec<&'static str>,
     right: Vec<usize>,
-    flexible: Option<usize>,
+    flexible: Vec<usize>,
     rows: Vec<Vec<Cell>>,
 }
 
 /// Between columns.
 const GAP: usize = 2;
+/// No column is made narrower than this.
+const LEAST: usize = 10;
 
 impl Table {
     pub(crate) fn new(headings: &[&'static str]) -> Self {
         Self {
             headings: headings.to_vec(),
             right: Vec::new(),
-            flexible: None,
+            flexible: Vec::new(),
             rows: Vec::new(),
         }
     }
@@ -52,9 +54,9 @@ impl Table {
         self
     }
 
-    /// The column that is shortened when the terminal is too narrow.
-    pub(crate) fn flexible(mut self, column: usize) -> Self {
-        self.flexible = Some(column);
+    /// The columns that are shortened, in this order, when the terminal is too narrow.
+    pub(crate) fn flexible(mut self, columns: &[usize]) -> Self {
+        self.flexible = columns.to_vec();
         self
     }
 
@@ -71,11 +73,17 @@ impl Table {
             }
         }
         let total = indent + widths.iter().sum::<usize>() + GAP * (widths.len().max(1) - 1);
-        if let Some(column) = self.flexible
-            && width > 0
-            && total > width
-        {
-            widths[column] = widths[column].saturating_sub(total - width).max(8);
+        let mut excess = if width == 0 {
+            0
+        } else {
+            total.saturating_sub(width)
+        };
+        for &column in &self.flexible {
+            let narrow = widths[column]
+                .saturating_sub(excess)
+                .max(widths[column].min(LEAST));
+            excess -= widths[column] - narrow;
+            widths[column] = narrow;
         }
         let headings: Vec<Cell> = self
             .headings
@@ -127,7 +135,7 @@ mod tests {
     fn columns_are_aligned_and_one_gives_way() {
         let mut table = Table::new(&["job", "title", "items"])
             .right(&[2])
-            .flexible(1);
+            .flexible(&[1]);
         table.row(vec!["1".into(), "A long title of a job".into(), "3".into()]);
         table.row(vec!["22".into(), "Short".into(), "12".into()]);
         let text = table.render(0, 0, Paint(false));

@@ -138,7 +138,7 @@ pub(crate) fn value(value: &Value) -> String {
         Value::Array(items) if items.iter().all(|item| !item.is_object()) => {
             let items: Vec<String> = items.iter().map(self::value).collect();
             if items.is_empty() {
-                "none".into()
+                "empty".into()
             } else {
                 items.join(",")
             }

@@ -114,8 +114,9 @@ fn parameter(field: &Field) -> Arg {
     };
     let arg = Arg::new(format!("parameter:{}", field.name()))
         .long(flag_of(field))
-        .value_name(value_name(field))
+        .value_name(value_name(field).trim_end_matches(",…").to_owned())
         .help(help(field))
+        .long_help(long_help(field))
         .help_heading(heading.replace('_', " "))
         .hide_short_help(field.expert)
         .hide_possible_values(true);
@@ -128,7 +129,9 @@ fn parameter(field: &Field) -> Arg {
                 PossibleValue::new("false").alias("no"),
             ])),
         FieldType::Number | FieldType::Integer => arg.allow_negative_numbers(true),
-        FieldType::List(_) | FieldType::Json => arg.allow_hyphen_values(true),
+        // `--mdocs data/*.mdoc` is expanded by the shell.
+        FieldType::List(_) => arg.num_args(1..).allow_negative_numbers(true),
+        FieldType::Json => arg.allow_hyphen_values(true),
         FieldType::Text if !field.choices.is_empty() => {
             let none = field.optional.then(|| PossibleValue::new("none"));
             let choices = field
@@ -139,6 +142,23 @@ fn parameter(field: &Field) -> Arg {
         }
         FieldType::Text => arg,
     }
+}
+
+/// Also the rest of the documentation, and what each choice means.
+fn long_help(field: &Field) -> String {
+    let mut text = help(field);
+    if let Some((_, rest)) = field.doc.split_once("\n\n") {
+        let _ = write!(text, "\n\n{rest}");
+    }
+    for choice in &field.choices {
+        let _ = write!(
+            text,
+            "\n- {}: {}",
+            choice.value,
+            choice.doc.replace('\n', " ")
+        );
+    }
+    text
 }
 
 /// What stands for the value: the unit, the choices or the type.

@@ -20,9 +20,11 @@ const EVERYWHERE: &str = "Everywhere";
 /// The whole command line. `argv` is looked at only to know a pipeline file or job number after `run`.
 pub(crate) fn command(application: &Application, argv: &[OsString]) -> Command {
     let root = Command::new("thon")
+        .bin_name("thon")
         .version(application.version)
         .about("From tilt-series movies to a map, and back into the cell")
         .disable_help_subcommand(true)
+        .disable_help_flag(true)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .max_term_width(100)
@@ -64,6 +66,9 @@ fn everywhere() -> Vec<Arg> {
         )
         .value_name("SIZE")
         .value_parser(crate::text::parse_bytes),
+        flag("help", "Print help; `--help` says more than `-h`")
+            .short('h')
+            .action(ArgAction::Help),
     ]
 }
 

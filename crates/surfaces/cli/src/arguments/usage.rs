@@ -58,7 +58,7 @@ fn failure(application: &Application, argv: &[OsString], error: &Error) -> Failu
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(error, &argument),
         ErrorKind::MissingRequiredArgument => {
-            Failure::usage(format!("{argument} is missing")).hint(manual(application, argv))
+            Failure::usage(format!("missing: {argument}")).hint(manual(application, argv))
         }
         ErrorKind::MissingSubcommand => {
             Failure::usage("a command is missing").hint(manual(application, argv))
@@ -135,17 +135,15 @@ pub(crate) fn unknown_job(application: &Application, name: &str) -> Failure {
         .jobs()
         .map(thon_contract::AnyJob::id)
         .collect();
-    let mut near: Vec<&str> = nearest(name, ids.iter().copied()).into_iter().collect();
+    if let Some(near) = nearest(name, ids.iter().copied()) {
+        return failure.hint(format!("did you mean `{near}`?"));
+    }
     let words: Vec<&str> = name
         .split(['.', '-', '_'])
-        .filter(|w| w.len() > 2)
+        .filter(|word| word.len() > 2)
         .collect();
-    for id in &ids {
-        let shares = id.split(['.', '-']).any(|word| words.contains(&word));
-        if shares && !near.contains(id) && near.len() < 5 {
-            near.push(id);
-        }
-    }
+    let shares = |id: &str| id.split(['.', '-', '_']).any(|word| words.contains(&word));
+    let near: Vec<&str> = ids.into_iter().filter(|id| shares(id)).take(5).collect();
     match near.as_slice() {
         [] => failure.hint("`thon jobs` lists all jobs"),
         [one] => failure.hint(format!("did you mean `{one}`?")),

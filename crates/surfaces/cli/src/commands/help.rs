@@ -64,7 +64,7 @@ pub(super) fn help(session: &Session, matches: &ArgMatches) -> Outcome {
                     ..near
                 });
             };
-            terminal.print(&command.render_long_help().to_string());
+            terminal.print(&command.render_help().to_string());
         }
     }
     Ok(Exit::Ok)

@@ -15,7 +15,7 @@ pub(super) fn jobs(session: &Session) -> Exit {
         terminal.json(&Value::Array(all));
         return Exit::Ok;
     }
-    let mut table = Table::new(&["job", "takes", "gives", "what it does"]).flexible(3);
+    let mut table = Table::new(&["job", "what it does", "takes", "gives"]).flexible(&[3, 1]);
     let mut room = "";
     for job in jobs() {
         let own_room = job.id().split('.').next().unwrap_or_default();
@@ -27,9 +27,9 @@ pub(super) fn jobs(session: &Session) -> Exit {
         let gives: Vec<String> = job.outputs().iter().map(|slot| slot.kind.clone()).collect();
         table.row(vec![
             Cell::toned(job.id(), Tone::Accent),
+            job.summary().into(),
             listed(takes).into(),
             listed(gives).into(),
-            job.summary().into(),
         ]);
     }
     terminal.table(&table, 0);
@@ -38,8 +38,13 @@ pub(super) fn jobs(session: &Session) -> Exit {
 }
 
 /// Kinds in order, each once; a dash for none.
-fn listed(mut kinds: Vec<String>) -> String {
-    kinds.dedup();
+fn listed(all: Vec<String>) -> String {
+    let mut kinds: Vec<String> = Vec::new();
+    for kind in all {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
     if kinds.is_empty() {
         return "–".into();
     }

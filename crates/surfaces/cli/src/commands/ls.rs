@@ -14,7 +14,7 @@ pub(super) fn ls(session: &Session) -> Outcome {
     let terminal = &session.terminal;
     let mut table = Table::new(&["job", "operation", "title", "state", "items", "age"])
         .right(&[4, 5])
-        .flexible(2);
+        .flexible(&[2]);
     let mut documents = Vec::new();
     let now = Timestamp::now();
     for number in project.jobs()? {

@@ -236,6 +236,7 @@ pub(super) fn run_steps(
         let failure = Failure::from(error);
         match failure.exit {
             Exit::Cancelled => failure.hint("the same command goes on where it stopped"),
+            Exit::Failed => failure.hint("the same command tries again what failed"),
             _ => failure,
         }
     })

@@ -1,0 +1,140 @@
+//! The demonstration: what it runs, and what it reports against the truth.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use thon_cli::{Demo, DemoReport, DemoRow, Expected};
+use thon_project::{Durable, JobNumber, Manifest, Project};
+
+/// From simulated tilt series to a map.
+pub static FIRST_LIGHT: Demo = Demo {
+    title: "First light: from simulated tilt series of 70S ribosomes to a map",
+    simulate: include_str!("../demo/simulate.toml"),
+    pipeline: include_str!("../demo/pipeline.toml"),
+    report,
+};
+
+/// Name of the pipeline, under which its jobs are found.
+const PIPELINE: &str = "first-light";
+/// Mean FSC with the phantom, up to half of Nyquist, that a mirrored map must stay below.
+const MIRRORED: f64 = 0.6;
+
+struct Results {
+    project: Project,
+    data: PathBuf,
+}
+
+fn report(directory: &Path) -> Result<DemoReport, String> {
+    let project = Project::open_to_read(&Durable::default(), &directory.join("project"))
+        .map_err(|e| e.to_string())?;
+    let results = Results {
+        project,
+        data: directory.join("data"),
+    };
+    let (average, compare) = (results.manifest("average")?, results.manifest("compare")?);
+    let post = results.manifest("post-process")?;
+    let bound = fact(
+        &results.data.join("bound.curves.json"),
+        "resolution at FSC 0.5 (Å)",
+    )?;
+    let with_truth = results.file(&compare, "fsc", 0)?;
+    let halves = results.file(&post, "fsc", 0)?;
+    let row = |name: &str, unit: &str, found: f64, expected| DemoRow {
+        name: name.into(),
+        unit: unit.into(),
+        found,
+        expected,
+    };
+    let rows = vec![
+        row(
+            "Resolution: FSC 0.5 with the phantom, at most 10 % above the bound",
+            "Å",
+            fact(&with_truth, "resolution at FSC 0.5 (Å)")?,
+            Expected::AtMost(1.1 * bound),
+        ),
+        row(
+            "Resolution: FSC 0.143 between halves",
+            "Å",
+            fact(&halves, "resolution (Å)")?,
+            Expected::Nothing,
+        ),
+        row(
+            "Mean FSC with the phantom to half of Nyquist",
+            "",
+            fact(&with_truth, "mean FSC to half Nyquist")?,
+            Expected::Nothing,
+        ),
+        row(
+            "The same for the mirror image",
+            "",
+            fact(&with_truth, "mean FSC to half Nyquist, mirrored")?,
+            Expected::AtMost(MIRRORED),
+        ),
+        row(
+            "B factor",
+            "Å²",
+            fact(&results.file(&post, "guinier", 0)?, "B factor (Å²)")?,
+            Expected::Nothing,
+        ),
+        row(
+            "Tilt images of particles averaged",
+            "",
+            metric(&average, "views")?,
+            Expected::Nothing,
+        ),
+        row(
+            "Tilt series reconstructed",
+            "",
+            results.manifest("tomograms")?.items_out as f64,
+            Expected::Truth(2.0),
+        ),
+    ];
+    let pictures = vec![
+        results.data.join("TS_01.png"),
+        results.file(&results.manifest("tomograms")?, "pictures", 0)?,
+        results.file(&post, "pictures", 1)?,
+        results.file(&post, "pictures", 0)?,
+        results.file(&compare, "picture", 0)?,
+    ];
+    Ok(DemoReport { rows, pictures })
+}
+
+impl Results {
+    /// Result of the last job of a step.
+    fn manifest(&self, step: &str) -> Result<Manifest, String> {
+        let jobs: Vec<JobNumber> = self
+            .project
+            .index()
+            .jobs_of_step(PIPELINE, step)
+            .map_err(|e| e.to_string())?;
+        let job = jobs
+            .last()
+            .ok_or_else(|| format!("the step {step} was not run"))?;
+        self.project.result(*job).map_err(|e| e.to_string())
+    }
+
+    /// Main file of an item of an output slot.
+    fn file(&self, manifest: &Manifest, slot: &str, item: usize) -> Result<PathBuf, String> {
+        let file = manifest.outputs[slot]["items"][item]["files"][0].as_str();
+        let file = file.ok_or_else(|| format!("job {} has no output {slot}", manifest.job))?;
+        Ok(self.project.root().join(file))
+    }
+}
+
+/// A number read off curves.
+fn fact(curves: &Path, name: &str) -> Result<f64, String> {
+    let text = std::fs::read(curves).map_err(|e| format!("{}: {e}", curves.display()))?;
+    let value: Value =
+        serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", curves.display()))?;
+    value["facts"][name]
+        .as_f64()
+        .ok_or_else(|| format!("{}: there is no {name}", curves.display()))
+}
+
+fn metric(manifest: &Manifest, name: &str) -> Result<f64, String> {
+    let found = manifest
+        .units
+        .iter()
+        .find_map(|unit| unit.metrics[name].as_f64());
+    found.ok_or_else(|| format!("job {} has no metric {name}", manifest.job))
+}
