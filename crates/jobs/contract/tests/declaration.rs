@@ -31,6 +31,18 @@ struct Params {
     at_limit: AtLimit,
     /// Filtering.
     filter: Filter,
+    /// How images lose contrast.
+    loss: Loss,
+}
+
+/// A choice of which one variant carries a value.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Loss {
+    /// Not at all.
+    None,
+    /// By this fraction.
+    Fraction(f64),
 }
 
 /// What to do at the end of the range.
@@ -66,6 +78,7 @@ impl Default for Params {
             pixel_size: None,
             at_limit: AtLimit::Clamp,
             filter: Filter::default(),
+            loss: Loss::None,
         }
     }
 }
@@ -126,7 +139,10 @@ fn fields_carry_units_ranges_choices_and_levels() {
         .iter()
         .map(thon_contract::schema::Field::flag)
         .collect();
-    assert_eq!(flags, ["by", "pixel-size", "at-limit", "filter-low-pass"]);
+    assert_eq!(
+        flags,
+        ["by", "pixel-size", "at-limit", "filter-low-pass", "loss"]
+    );
     assert_eq!(
         (fields[0].minimum, fields[0].maximum),
         (Some(-10.0), Some(10.0))
@@ -262,4 +278,22 @@ fn a_wrong_kind_does_not_connect() {
             .contains("expected an artifact of kind tilt-series, found map"),
         "{error}"
     );
+}
+
+#[test]
+fn a_choice_with_values_is_written_as_json_or_a_word() {
+    let loss = fields(&job().params_schema(), &job().default_params())
+        .pop()
+        .unwrap();
+    assert_eq!(
+        loss.doc,
+        "How images lose contrast.\nOne of: none, {\"fraction\": …}."
+    );
+    assert_eq!(parse_text(&loss, "none"), Ok(json!("none")));
+    let fraction = parse_text(&loss, r#"{"fraction": 0.5}"#).unwrap();
+    assert_eq!(
+        job().complete_params(&json!({ "loss": fraction })).unwrap()["loss"],
+        json!({ "fraction": 0.5 })
+    );
+    assert!(job().complete_params(&json!({ "loss": "much" })).is_err());
 }

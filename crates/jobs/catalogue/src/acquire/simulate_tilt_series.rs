@@ -21,6 +21,7 @@ use thon_interop::relion::{
 };
 use thon_model::{ImageReference, Movie, ParticleSet, TiltSeries};
 use thon_simulate::{Phantom, ResolutionBound, SimulateError, Simulation, SimulationOptions};
+use thon_units::Angstrom;
 
 use super::mdoc_file::mdoc_text;
 use crate::pictures;
@@ -37,6 +38,8 @@ pub(crate) struct Params {
     pub series: usize,
     /// Seed of everything random.
     pub seed: u64,
+    /// Underfocus that each series has more than the one before it.
+    pub defocus_step: Angstrom,
     /// Edge of the box of the true map, in image pixels.
     #[schemars(range(min = 16, max = 512))]
     pub box_size: usize,
@@ -49,6 +52,7 @@ impl Default for Params {
         Self {
             series: 1,
             seed: 1,
+            defocus_step: Angstrom(0.0),
             box_size: 96,
             options: SimulationOptions::default(),
         }
@@ -115,13 +119,14 @@ impl Job for SimulateTiltSeries {
         let (mut series, mut sets, mut simulations, mut drawn) = (vec![], vec![], vec![], vec![]);
         for number in 1..=params.series {
             let name = format!("TS_{number:02}");
-            let simulation = Simulation::prepare(
-                &name,
-                &params.options,
-                &phantom,
-                params.seed + number as u64,
-            )
-            .map_err(|e| failed(&e))?;
+            let more = params.defocus_step * (number - 1) as f64;
+            let options = SimulationOptions {
+                defocus: params.options.defocus + more,
+                ..params.options.clone()
+            };
+            let simulation =
+                Simulation::prepare(&name, &options, &phantom, params.seed + number as u64)
+                    .map_err(|e| failed(&e))?;
             let recorded = record(&simulation, &mut listing, &mut drawn, context)?;
             sets.push(simulation.particles.clone());
             series.push(recorded);

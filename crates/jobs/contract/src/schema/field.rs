@@ -108,11 +108,7 @@ pub(super) fn leaf(schema: &Value, default: &Value, path: Vec<String>) -> Field 
         maximum: bound(schema, branch, "maximum")
             .or_else(|| bound(schema, branch, "exclusiveMaximum")),
         choices: choices(branch),
-        doc: schema["description"]
-            .as_str()
-            .or(branch["description"].as_str())
-            .unwrap_or_default()
-            .into(),
+        doc: documentation(schema, branch),
         expert: false,
     }
 }
@@ -163,6 +159,44 @@ fn kind(schema: &Value) -> FieldType {
     }
 }
 
+/// The field's documentation; of a choice with values inside, also how each is written.
+fn documentation(schema: &Value, branch: &Value) -> String {
+    let own = schema["description"]
+        .as_str()
+        .or(branch["description"].as_str());
+    let mut text = own.unwrap_or_default().to_owned();
+    if is_open_choice(branch) {
+        let written = |variant: &Value| match variant["properties"]
+            .as_object()
+            .and_then(|p| p.keys().next())
+        {
+            Some(name) => format!("{{\"{name}\": …}}"),
+            None => variant["const"]
+                .as_str()
+                .or(variant["enum"][0].as_str())
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        let variants: Vec<String> = branch["oneOf"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(written)
+            .collect();
+        text = format!("{text}\nOne of: {}.", variants.join(", "));
+    }
+    text
+}
+
+/// A choice of which some variants carry values.
+fn is_open_choice(schema: &Value) -> bool {
+    schema["oneOf"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|variant| variant["properties"].is_object())
+}
+
 fn choices(schema: &Value) -> Vec<Choice> {
     let choice = |value: &Value, doc: &Value| {
         let value = value.as_str()?.to_owned();
@@ -172,6 +206,9 @@ fn choices(schema: &Value) -> Vec<Choice> {
         })
     };
     let mut found = Vec::new();
+    if is_open_choice(schema) {
+        return found;
+    }
     for value in schema["enum"].as_array().into_iter().flatten() {
         found.extend(choice(value, &Value::Null));
     }
@@ -227,7 +264,17 @@ fn parse_kind(kind: &FieldType, text: &str) -> Result<Value, &'static str> {
             .filter(|t| !t.is_empty())
             .map(|t| parse_kind(element, t))
             .collect(),
-        FieldType::Json => serde_json::from_str(text).map_err(|_| "JSON"),
+        FieldType::Json => {
+            let word =
+                !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+            serde_json::from_str(text).or_else(|_| {
+                if word {
+                    Ok(text.into())
+                } else {
+                    Err("JSON or a word")
+                }
+            })
+        }
     }
 }
 
