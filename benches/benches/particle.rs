@@ -65,10 +65,11 @@ fn run(n: usize, count: usize, floor: &Floor) {
         100.0 * rate / (floor.gflops * 1e9 / flop).min(floor.memory * 1e9 / bytes),
     );
     let seconds = least_cpu_seconds(2, || sums.solve(&SolveOptions::default()).is_ok());
-    let transfers = least_cpu_seconds(3, || (0..200).map(|i| transfer(n, i)[0]).sum::<f32>());
+    let repeats = 40_000_000 / (n * n);
+    let transfers = least_cpu_seconds(3, || (0..repeats).map(|i| transfer(n, i)[0]).sum::<f32>());
     println!(
         "          map from the sums {seconds:.2} CPU s; CTF and exposure weights {:.0}/s per core; peak RSS {:.0} MiB",
-        200.0 / transfers,
+        repeats as f64 / transfers,
         peak_memory_mib()
     );
 }
