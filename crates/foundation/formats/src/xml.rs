@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// Deepest nesting accepted.
 const DEPTH_LIMIT: usize = 64;
+/// Most attributes of one element: the parser compares each with all others.
+const ATTRIBUTE_LIMIT: usize = 4096;
 /// Longest text accepted, bytes.
 const SIZE_LIMIT: usize = 64 << 20;
 
@@ -39,6 +41,11 @@ pub struct Element {
 /// Parses a document; `name` appears in messages.
 pub fn parse(text: &str, name: &str) -> Result<Document, FormatError> {
     text::check_size(text, name, SIZE_LIMIT)?;
+    if let Some(at) = crowded_tag(text) {
+        let line = 1 + text[..at].matches('\n').count();
+        let expected = format!("at most {ATTRIBUTE_LIMIT} attributes of one element");
+        return Err(FormatError::at(name, line, expected, "more"));
+    }
     let parsed = roxmltree::Document::parse(text).map_err(|error| {
         FormatError::at(
             name,
@@ -63,6 +70,35 @@ pub fn parse(text: &str, name: &str) -> Result<Document, FormatError> {
             0,
         )?,
     })
+}
+
+/// Byte position of the first tag with more than [`ATTRIBUTE_LIMIT`] equals signs outside quotation marks.
+fn crowded_tag(text: &str) -> Option<usize> {
+    let mut at = 0;
+    while let Some(start) = text[at..].find('<').map(|offset| at + offset) {
+        let rest = &text[start..];
+        let opaque = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
+        if let Some((open, close)) = opaque.into_iter().find(|(open, _)| rest.starts_with(open)) {
+            let end = rest[open.len()..].find(close)?;
+            at = start + open.len() + end + close.len();
+            continue;
+        }
+        let (mut quote, mut attributes) = (None, 0);
+        let end = rest.bytes().position(|byte| {
+            match (quote, byte) {
+                (None, b'"' | b'\'') => quote = Some(byte),
+                (Some(open), _) if open == byte => quote = None,
+                (None, b'=') => attributes += 1,
+                _ => {}
+            }
+            (quote.is_none() && byte == b'>') || attributes > ATTRIBUTE_LIMIT
+        })?;
+        if attributes > ATTRIBUTE_LIMIT {
+            return Some(start);
+        }
+        at = start + end + 1;
+    }
+    None
 }
 
 struct Place<'a> {

@@ -44,3 +44,35 @@ fn deep_or_broken_documents_are_refused() {
         assert!(parse(bad, "x").is_err(), "{bad}");
     }
 }
+
+#[test]
+fn crowds_of_attributes_are_refused_quickly() {
+    let attributes = |count: usize| {
+        (0..count)
+            .map(|i| format!(" b{i}=\"=>\""))
+            .collect::<Vec<_>>()
+            .concat()
+    };
+    let text = |count| {
+        format!(
+            "<?xml version='1.0'?><!-- it's <a = -->\n<a{}>it's</a>",
+            attributes(count)
+        )
+    };
+    assert_eq!(
+        parse(&text(ATTRIBUTE_LIMIT), "t")
+            .unwrap()
+            .root
+            .attributes
+            .len(),
+        ATTRIBUTE_LIMIT
+    );
+    let error = parse(&text(200_000), "t").unwrap_err().to_string();
+    assert!(
+        error.starts_with("t:2: expected at most 4096 attributes"),
+        "{error}"
+    );
+    for cut in ["<", "<a b=\"", "<!--", "<a =", "<![CDATA[", "<?"] {
+        assert!(parse(cut, "t").is_err(), "{cut}");
+    }
+}
