@@ -29,11 +29,11 @@ pub use layout_2016::{DataSet2016, Layout2016Options, read_layout_2016};
 pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimisation_set};
 pub use particle_export::{ParticleExport, write_particles};
 pub use particle_import::{ParticleImport, binned_grid, read_particles, tomogram_grids};
-pub use projections::{ProjectionOptics, ProjectionRow, write_projections};
 pub use post_process::{
     FscShell, GuinierLine, GuinierShell, PostProcess, PostProcessFiles, particle_fsc,
     post_process_star, write_post_process,
 };
+pub use projections::{ProjectionOptics, ProjectionRow, write_projections};
 pub use tilt_series_export::{TiltSeriesExport, write_tilt_series};
 pub use tilt_series_import::{TiltSeriesImport, read_tilt_series};
 pub use tomograms::tomograms_of;

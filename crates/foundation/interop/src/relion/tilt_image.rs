@@ -58,9 +58,10 @@ pub(super) fn read_row(
     context: &SeriesContext,
     losses: &mut Losses,
 ) -> Result<TiltImage, InteropError> {
-    let geometry = match context.generation {
-        Generation::Five => angles(cells, row)?,
-        Generation::Four => matrix_geometry(cells, row, context, losses)?,
+    let geometry = if has_matrices(cells) {
+        matrix_geometry(cells, row, context, losses)?
+    } else {
+        angles(cells, row)?
     };
     let aligned = geometry.map_or(0.0, |geometry| geometry.tilt_angle.degrees().0);
     let nominal = cells
@@ -95,6 +96,11 @@ pub(super) fn read_row(
             frames: frames.and_then(|count| usize::try_from(count).ok()),
         });
     Ok(image)
+}
+
+/// True when the table has projection matrices: RELION 5 too takes them before angles.
+pub(super) fn has_matrices(cells: Cells<'_>) -> bool {
+    MATRIX.iter().all(|label| cells.has(label))
 }
 
 fn angles(cells: Cells<'_>, row: usize) -> Result<Option<TiltGeometry>, InteropError> {

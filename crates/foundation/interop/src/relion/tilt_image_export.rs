@@ -1,9 +1,9 @@
 //! Rewrites the cells of a tilt-image row whose meaning changed, and only those.
 
 use super::Generation;
-use super::tilt_image::{MATRIX, SeriesContext, origin_defocus};
+use super::tilt_image::{MATRIX, SeriesContext, has_matrices, origin_defocus};
 use crate::centre;
-use crate::columns::{relative, set, set_number};
+use crate::columns::{Cells, relative, set, set_number};
 use glam::DVec3;
 use std::path::Path;
 use thon_geometry::TiltGeometry;
@@ -40,9 +40,15 @@ pub(super) fn patch_row(
     if before.is_none_or(|b| b.geometry != image.geometry)
         && let Some(geometry) = &image.geometry
     {
-        match context.generation {
-            Generation::Five => put_angles(&mut put, geometry),
-            Generation::Four => put_matrix(carried, rows, row, geometry, context),
+        let cells = Cells { carried, file: "" };
+        let four = context.generation == Generation::Four;
+        if has_matrices(cells) || (four && !cells.has("rlnTomoYTilt")) {
+            put_matrix(carried, rows, row, geometry, context);
+        } else {
+            put_angles(
+                &mut |label, value| set_number(carried, rows, label, row, value),
+                geometry,
+            );
         }
     }
     let mut put = |label: &str, value: f64| set_number(carried, rows, label, row, value);

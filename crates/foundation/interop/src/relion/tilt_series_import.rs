@@ -97,6 +97,12 @@ fn one_series(
         images.push(read_row(rows, row, &context, losses)?);
     }
     rank_by_dose(&mut images);
+    let slope = cells.number("rlnTomoDefocusSlope", 0)?;
+    losses.add(
+        LossKind::DefocusHand,
+        usize::from(slope.is_some_and(|slope| slope != 1.0)),
+        "a defocus slope other than 1 stays in the carried columns only",
+    );
     if cells.has("rlnTomoDeformationGridSizeX") {
         losses.add(
             LossKind::LocalAlignment,

@@ -326,3 +326,50 @@ fn an_excluded_image_is_left_out_and_said() {
     assert_eq!(again[1].images.len() + 1, series[1].images.len());
     assert_eq!(again[1].images[4].geometry, series[1].images[5].geometry);
 }
+
+/// A RELION 5 table that still has the matrices of RELION 4: they win over the angles, and a changed geometry
+/// rewrites them.
+#[test]
+fn matrices_win_over_angles_in_a_relion_5_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let global = "data_global\n\nloop_\n_rlnTomoName #1\n_rlnTomoHand #2\n_rlnTomoTiltSeriesPixelSize #3\n_rlnTomoSizeX #4\n\
+        _rlnTomoSizeY #5\n_rlnTomoSizeZ #6\n_rlnTomoTiltSeriesStarFile #7\n_rlnTomoDefocusSlope #8\nA -1 2.0 400 401 100 A.star 0.5\n";
+    let rows = "data_A\n\nloop_\n_rlnTomoProjX #1\n_rlnTomoProjY #2\n_rlnTomoProjZ #3\n_rlnTomoProjW #4\n\
+        _rlnMicrographPreExposure #5\n_rlnTomoYTilt #6\n_rlnTomoZRot #7\n\
+        [0,-1,0,353] [1,0,0,-46] [0,0,1,-50] [0,0,0,1] 0 10 10\n";
+    std::fs::write(dir.path().join("set.star"), global).unwrap();
+    std::fs::write(dir.path().join("A.star"), rows).unwrap();
+    let options = TiltSeriesImport {
+        image_size: Some([300, 301]),
+        ..TiltSeriesImport::default()
+    };
+    let read = read_tilt_series(&dir.path().join("set.star"), &options).unwrap();
+    assert_eq!(read.losses.count(thon_interop::LossKind::DefocusHand), 1);
+    let mut series = read.value;
+    let geometry = series[0].images[0].geometry.unwrap();
+    assert!(
+        (geometry.tilt_axis_angle.degrees().0 - 90.0).abs() < 1e-9
+            && geometry.tilt_angle.0.abs() < 1e-12
+    );
+    // Voxel (200, 200, 50) falls on (153, 154), and the centre of the image is (150, 150).
+    assert!(
+        (geometry.shift - glam::DVec2::new(6.0, 8.0)).length() < 1e-9,
+        "{}",
+        geometry.shift
+    );
+    series[0].images[0].geometry.as_mut().unwrap().shift.x += 20.0;
+    let to = TiltSeriesExport {
+        root: dir.path().join("out"),
+        file: "set.star".into(),
+        generation: Generation::Five,
+        source_root: None,
+    };
+    write_tilt_series(&series, &to).unwrap();
+    let again = read_tilt_series(&dir.path().join("out/set.star"), &options)
+        .unwrap()
+        .value;
+    assert!(
+        (again[0].images[0].geometry.unwrap().shift - glam::DVec2::new(26.0, 8.0)).length() < 1e-9
+    );
+    assert_eq!(again[0].carried.value("rlnTomoYTilt", 0), Some("10"));
+}
