@@ -68,9 +68,11 @@ fn source(
     project: Option<&Project>,
 ) -> Outcome<Source> {
     if let (Some((number, output)), Some(project)) = (job_and_slot(value), project) {
-        let output = match output {
-            Some(output) => output.replace('-', "_"),
-            None => only_output(catalogue, project, number, kind_of(job, slot).as_deref())?,
+        let output = if let Some(output) = output {
+            output.replace('-', "_")
+        } else {
+            let kind = kind_of(job, slot).unwrap_or_default();
+            only_output(catalogue, project, number, &|found| found == kind)?
         };
         return Ok(Source::Job {
             job: number,
@@ -150,18 +152,18 @@ fn kind_of(job: &dyn AnyJob, slot: &str) -> Option<String> {
     slots.into_iter().find(|s| s.name == slot).map(|s| s.kind)
 }
 
-/// The one output of a job that has the kind that is wanted.
+/// The one output of a job whose kind is wanted.
 pub(crate) fn only_output(
     catalogue: &Catalogue,
     project: &Project,
     number: JobNumber,
-    kind: Option<&str>,
+    wanted: &dyn Fn(&str) -> bool,
 ) -> Outcome<String> {
     let request = project.facts(number)?.record.request;
     let outputs = catalogue.find(&request.operation)?.outputs();
     let fitting: Vec<&str> = outputs
         .iter()
-        .filter(|output| kind.is_none_or(|kind| output.kind == kind))
+        .filter(|output| wanted(&output.kind))
         .map(|output| output.name.as_str())
         .collect();
     if let [one] = fitting.as_slice() {
@@ -171,10 +173,12 @@ pub(crate) fn only_output(
         .iter()
         .map(|output| format!("{}.{} ({})", number.0, output.name, output.kind))
         .collect();
-    let wanted = kind
-        .map(|kind| format!(" of kind {kind}"))
-        .unwrap_or_default();
-    let count = crate::text::count(fitting.len() as u64, "output");
-    Err(Failure::usage(format!("job {number} has {count}{wanted}"))
-        .hint(format!("name one: {}", all.join(", "))))
+    let count = match fitting.len() {
+        0 => "no output".to_owned(),
+        several => format!("{several} outputs"),
+    };
+    Err(
+        Failure::usage(format!("job {number} has {count} that would fit"))
+            .hint(format!("name one: {}", all.join(", "))),
+    )
 }

@@ -59,7 +59,17 @@ pub fn run(application: Application, argv: impl IntoIterator<Item = OsString>) -
         .with_writer(std::io::stderr)
         .without_time()
         .try_init();
-    ExitCode::from(run_with(application, argv, &Terminal::standard()).code())
+    let terminal = Terminal::standard();
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        run_with(application, argv, &terminal)
+    }));
+    let exit = ran.unwrap_or_else(|_| {
+        let failure = Failure::new(Exit::Internal, "thon stopped because of an error in itself")
+            .hint("what was finished is kept; please report the lines above");
+        terminal.report(&failure);
+        failure.exit
+    });
+    ExitCode::from(exit.code())
 }
 
 /// Runs the program on given arguments (the first is the program's name) and streams.

@@ -29,6 +29,8 @@ struct State {
     bar: Option<ProgressBar>,
     /// Position and name of the pipeline's step.
     step: Option<(usize, usize, String)>,
+    /// Whether that step had to be run.
+    step_started: bool,
     label: String,
     began: Option<Instant>,
     units: usize,
@@ -61,6 +63,18 @@ impl Watcher {
         }
     }
 
+    /// Tells that a step was found done.
+    fn settle(&self, state: &mut State) {
+        if let (Some((number, of, name)), false) = (state.step.take(), state.step_started) {
+            self.say(state, &format!("[{number}/{of}] {name}: was done"));
+        }
+    }
+
+    /// Tells that the last step was found done, if so.
+    pub(crate) fn settled(&self) {
+        self.settle(&mut self.state());
+    }
+
     fn report(&self, state: &State, text: String) {
         let failure = Failure::usage(text);
         match &state.bar {
@@ -84,6 +98,7 @@ impl Watcher {
             units,
             told_to_stop,
             began: Some(Instant::now()),
+            step_started: true,
             ..State::default()
         };
         if self.terminal.bars {
@@ -185,7 +200,10 @@ impl Observer for Watcher {
     fn tell(&self, event: Event<'_>) {
         match event {
             Event::Step { name, number, of } => {
-                self.state().step = Some((number, of, name.to_owned()));
+                let mut state = self.state();
+                self.settle(&mut state);
+                state.step = Some((number, of, name.to_owned()));
+                state.step_started = false;
             }
             Event::Started {
                 job,

@@ -126,7 +126,7 @@ pub(crate) fn number(value: f64) -> String {
 pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),
-        Value::String(text) if text.is_empty() => "\"\"".into(),
+        Value::String(text) if text.is_empty() => "empty".into(),
         Value::String(text) => text.clone(),
         Value::Number(number) => match number.as_f64() {
             // `10.0` reads better as `10`; every digit that is not zero stays.

@@ -44,6 +44,11 @@ pub(super) fn overview(root: &Command) -> String {
         let _ = writeln!(text, "  {name:16} {help}");
     }
     text.push_str(
+        "\nEnvironment\n  \
+           NO_COLOR         No colours when set\n  \
+           THON_LOG         What to log to the screen: error, warn, info, debug [default: warn]\n",
+    );
+    text.push_str(
         "\nFirst steps\n  \
            thon inspect FILE…            what is this file?\n  \
            thon new my-project           make a project, then work inside it\n  \

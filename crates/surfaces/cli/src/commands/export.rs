@@ -6,6 +6,7 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use thon_contract::AnyJob;
 use thon_contract::kinds::{FileListing, FilesKind};
+use thon_contract::schema::nearest;
 use thon_contract::{ItemRecord, Kind, SlotRecord};
 use thon_engine::{JobSpec, Source};
 use thon_project::{Manifest, Project};
@@ -27,6 +28,8 @@ pub(super) fn export(session: &Session, matches: &ArgMatches) -> Outcome {
                 .hint("name a new directory"),
         );
     }
+    let format = text(matches, "to");
+    known(session, format)?;
     let project = place::open(session)?;
     let catalogue = &session.application.catalogue;
     let (number, slot) = inputs::job_and_slot(text(matches, "SOURCE")).ok_or_else(|| {
@@ -38,7 +41,10 @@ pub(super) fn export(session: &Session, matches: &ArgMatches) -> Outcome {
     })?;
     let slot = match slot {
         Some(slot) => slot.replace('-', "_"),
-        None => inputs::only_output(catalogue, &project, number, None)?,
+        None => inputs::only_output(catalogue, &project, number, &|kind| {
+            exporters(session, format)
+                .any(|job| job.inputs().iter().any(|input| input.kind == kind))
+        })?,
     };
     let manifest = project.result(number)?;
     let mut slots = outputs::slots(&manifest);
@@ -49,7 +55,7 @@ pub(super) fn export(session: &Session, matches: &ArgMatches) -> Outcome {
                 .hint(format!("its outputs are {}", names.join(", "))),
         );
     };
-    let (job, input) = chosen(session, text(matches, "to"), &record)?;
+    let (job, input) = chosen(session, format, &record)?;
     let given: Vec<String> = matches
         .get_many::<String>("input")
         .into_iter()
@@ -72,6 +78,33 @@ pub(super) fn export(session: &Session, matches: &ArgMatches) -> Outcome {
     Ok(Exit::Ok)
 }
 
+/// The jobs that export to a format: `text` means `export.text` and `export.text-…`.
+fn exporters(session: &Session, format: &str) -> impl Iterator<Item = &'static dyn AnyJob> {
+    let wanted = format.to_ascii_lowercase();
+    let fits = move |id: &str| {
+        let name = id.strip_prefix(ROOM)?;
+        let rest = name.strip_prefix(&wanted)?;
+        (rest.is_empty() || rest.starts_with(['-', '.'])).then_some(())
+    };
+    let jobs = session.application.catalogue.0.iter().copied();
+    jobs.filter(move |job| fits(job.id()).is_some())
+}
+
+/// Refuses a format that no job exports to.
+fn known(session: &Session, format: &str) -> Outcome<()> {
+    if exporters(session, format).next().is_some() {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("no job exports to `{format}`"));
+    let jobs = session.application.catalogue.jobs();
+    let formats: Vec<&str> = jobs.filter_map(|job| job.id().strip_prefix(ROOM)).collect();
+    Err(match nearest(format, formats.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None if formats.is_empty() => failure.hint("this program has no exports"),
+        None => failure.hint(format!("formats: {}", formats.join(", "))),
+    })
+}
+
 /// The job that exports this kind to the format, and the input that takes it.
 fn chosen(
     session: &Session,
@@ -81,21 +114,12 @@ fn chosen(
     let catalogue = &session.application.catalogue;
     let exports = || catalogue.jobs().filter(|job| job.id().starts_with(ROOM));
     let takes = |job: &dyn AnyJob| job.inputs().into_iter().find(|s| s.kind == record.kind);
-    let wanted = format.to_ascii_lowercase();
-    let fits = |job: &dyn AnyJob| {
-        let name = &job.id()[ROOM.len()..];
-        name == wanted
-            || name
-                .strip_prefix(&wanted)
-                .is_some_and(|rest| rest.starts_with(['-', '.']))
-    };
-    let found: Vec<(&'static dyn AnyJob, String)> = exports()
-        .filter(|job| fits(*job))
+    let found: Vec<(&'static dyn AnyJob, String)> = exporters(session, format)
         .filter_map(|job| takes(job).map(|slot| (job, slot.name)))
         .collect();
     let exact = found
         .iter()
-        .find(|(job, _)| job.id()[ROOM.len()..] == wanted);
+        .find(|(job, _)| job.id()[ROOM.len()..].eq_ignore_ascii_case(format));
     match (exact, found.as_slice()) {
         (Some((job, slot)), _) | (None, [(job, slot)]) => Ok((*job, slot.clone())),
         (None, []) => {

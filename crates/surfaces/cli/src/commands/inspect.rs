@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Session;
 use crate::exit::{Exit, Failure};
+use crate::terminal::{Paint, Tone};
 
 pub(super) fn inspect(session: &Session, matches: &clap::ArgMatches) -> Exit {
     let terminal = &session.terminal;
@@ -22,8 +23,10 @@ pub(super) fn inspect(session: &Session, matches: &clap::ArgMatches) -> Exit {
                 documents.push(json!(description));
             }
             Ok(description) => {
-                let gap = if index > 0 { "\n" } else { "" };
-                terminal.print(&format!("{gap}{}\n", description.to_string().trim_end()));
+                if index > 0 {
+                    terminal.line("");
+                }
+                terminal.print(&painted(&description.to_string(), terminal.paint()));
             }
             Err(error) => {
                 exit = Exit::Usage;
@@ -37,4 +40,19 @@ pub(super) fn inspect(session: &Session, matches: &clap::ArgMatches) -> Exit {
         terminal.json(&Value::Array(documents));
     }
     exit
+}
+
+/// The first line in bold, doubts in yellow.
+fn painted(text: &str, paint: Paint) -> String {
+    let mut painted = String::new();
+    for (index, line) in text.trim_end().lines().enumerate() {
+        let tone = match index {
+            0 => Tone::Bold,
+            _ if line.starts_with("  doubt: ") => Tone::Warn,
+            _ => Tone::Plain,
+        };
+        painted.push_str(&paint.tone(tone, line));
+        painted.push('\n');
+    }
+    painted
 }

@@ -232,7 +232,11 @@ pub(super) fn run_steps(
 ) -> Outcome<Vec<StepOutcome>> {
     let watcher = Watcher::new(&session.terminal, Interrupt::install()?);
     let engine = engine(session, project, &watcher, settings);
-    run_pipeline(&engine, pipeline, file, given).map_err(|error| {
+    let ran = run_pipeline(&engine, pipeline, file, given);
+    if ran.is_ok() {
+        watcher.settled();
+    }
+    ran.map_err(|error| {
         let failure = Failure::from(error);
         match failure.exit {
             Exit::Cancelled => failure.hint("the same command goes on where it stopped"),

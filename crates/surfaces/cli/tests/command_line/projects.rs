@@ -214,6 +214,6 @@ fn outputs_are_exported_with_what_is_lost() {
     let unknown = within(project.path(), "export 2 --to imod elsewhere").refused(Exit::Usage);
     assert_eq!(
         unknown,
-        "error: nothing exports curves to `imod`\nhint: curves can go to text-curves\n"
+        "error: no job exports to `imod`\nhint: formats: text-curves\n"
     );
 }

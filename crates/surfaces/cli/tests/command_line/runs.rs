@@ -104,7 +104,9 @@ fn a_pipeline_runs_and_is_found_done() {
         table.contains("make   00001  toy.make") && !table.contains("was done"),
         "{table}"
     );
-    assert!(within(project.path(), &run).ok().contains("was done"));
+    let second = within(project.path(), &run);
+    assert_eq!(second.err, "[1/2] make: was done\n[2/2] scale: was done\n");
+    assert!(second.ok().contains("was done"));
     let other = within(project.path(), &format!("{run} --var factor=4 --json")).json();
     assert_eq!(other["steps"][0]["already_done"], true);
     assert_eq!(
