@@ -1,5 +1,6 @@
 //! Writes tilt series as RELION 5 (angles, one file per series) or RELION 4 (matrices, one file).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use thon_formats::star::{self, Block, StarFile};
@@ -37,6 +38,7 @@ pub fn write_tilt_series(
         Generation::Five => 5,
     };
     let mut losses = Losses::new(format!("RELION {number} tilt series"));
+    check_names(series)?;
     let mut global = Carried {
         source: to.generation.source().to_owned(),
         columns: Vec::new(),
@@ -76,6 +78,22 @@ pub fn write_tilt_series(
     create_parent(&path)?;
     star::write_to(&StarFile::new(blocks), &path)?;
     Ok(losses)
+}
+
+/// Names become block names: no blanks, none twice.
+fn check_names(series: &[TiltSeries]) -> Result<(), InteropError> {
+    let mut seen = BTreeSet::new();
+    for one in series {
+        let name = one.name.as_str();
+        if name.is_empty() || name.contains(char::is_whitespace) || !seen.insert(name) {
+            let expected = "a name without blanks, of one tilt series only";
+            return Err(
+                InteropError::contradiction("tilt series", expected, format!("'{name}'"))
+                    .with_hint("RELION finds a series by its name: rename it"),
+            );
+        }
+    }
+    Ok(())
 }
 
 fn version(block: Block, generation: Generation) -> Block {

@@ -6,6 +6,7 @@
 )]
 
 mod defocus;
+mod directories;
 mod euler;
 mod hostile;
 mod layout_2016;

@@ -373,3 +373,23 @@ fn matrices_win_over_angles_in_a_relion_5_table() {
     );
     assert_eq!(again[0].carried.value("rlnTomoYTilt", 0), Some("10"));
 }
+
+#[test]
+fn names_that_relion_cannot_find_again_are_refused() {
+    let Some(project) = shared(PROJECT) else {
+        return;
+    };
+    let mut series = series_of(&project.join("AlignTiltSeries/job005/aligned_tilt_series.star"));
+    let out = tempfile::tempdir().unwrap();
+    let to = TiltSeriesExport {
+        root: out.path().to_owned(),
+        file: "tilt_series.star".into(),
+        generation: Generation::Five,
+        source_root: None,
+    };
+    for name in ["two words", "", "TS_03"] {
+        series[0].name = name.to_owned();
+        let error = write_tilt_series(&series, &to).unwrap_err().to_string();
+        assert!(error.contains(&format!("'{name}'")), "{error}");
+    }
+}
