@@ -1,5 +1,7 @@
 //! End to end: simulate, run, compare with truth. The tests are in `tests/`; this is what they share.
 
+pub mod documents;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
