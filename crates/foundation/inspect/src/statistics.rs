@@ -10,7 +10,7 @@ const BLOCK: usize = 1 << 24;
 /// Largest piece that is read at once where a reader cannot read less: 512 MiB of `f32`.
 const LARGEST_PIECE: usize = 1 << 27;
 /// Samples looked at before sections are skipped.
-const MOST_SAMPLES: u64 = 1 << 28;
+const MOST_SAMPLES: u64 = 1 << 27;
 
 /// Where pixels come from: sections of rows of columns.
 pub(crate) struct Pixels<'a> {
@@ -36,16 +36,19 @@ pub(crate) fn add(
         description.doubt("one section is too large to be read at once: no statistics");
         return Ok(None);
     }
-    let wanted = (MOST_SAMPLES / area).clamp(1, pixels.sections as u64) as usize;
     let rows_at_once = (BLOCK / pixels.columns).clamp(1, pixels.rows);
+    let blocks_of_section = pixels.rows.div_ceil(rows_at_once);
+    let sections = (MOST_SAMPLES / area).clamp(1, pixels.sections as u64) as usize;
+    let most_blocks =
+        (MOST_SAMPLES / (rows_at_once as u64 * pixels.columns as u64)).max(1) as usize;
+    let blocks = blocks_of_section.min(most_blocks);
     let mut all = Statistics::default();
-    for index in 0..wanted {
-        let section = index * pixels.sections / wanted;
-        let mut row = 0;
-        while row < pixels.rows {
+    for index in 0..sections {
+        let section = index * pixels.sections / sections;
+        for index in 0..blocks {
+            let row = index * blocks_of_section / blocks * rows_at_once;
             let count = rows_at_once.min(pixels.rows - row);
             all.merge(&Statistics::of(&(pixels.read)(section, row, count)?));
-            row += count;
         }
     }
     let numbers = json!({
@@ -53,11 +56,16 @@ pub(crate) fn add(
         "samples": all.count, "non_finite": all.non_finite,
     });
     description.facts.set("statistics", numbers);
-    if wanted < pixels.sections {
-        description.facts.set("statistics_of_sections", wanted);
+    if sections < pixels.sections {
+        description.facts.set("statistics_of_sections", sections);
         description.doubt(format!(
-            "statistics are of {wanted} of {} sections, evenly spaced",
+            "statistics are of {sections} of {} sections, evenly spaced",
             pixels.sections
+        ));
+    }
+    if blocks < blocks_of_section {
+        description.doubt(format!(
+            "statistics are of {blocks} of {blocks_of_section} bands of rows, evenly spaced"
         ));
     }
     doubts(&all, description);
@@ -69,6 +77,6 @@ fn doubts(all: &Statistics, description: &mut Description) {
         description.doubt(format!("{} samples are not finite numbers", all.non_finite));
     }
     if all.count > 1 && all.min == all.max {
-        description.doubt(format!("all samples are {}", short(all.min)));
+        description.doubt(format!("all {} samples are {}", all.count, short(all.min)));
     }
 }

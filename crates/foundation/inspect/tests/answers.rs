@@ -92,7 +92,10 @@ fn oddities_are_doubted() {
         "1.0 Å is probably unset"
     ));
     assert!(doubts(&mrc([8, 6, 4], 0.0, ramp), "no usable voxel size"));
-    assert!(doubts(&mrc([8, 6, 4], 2.0, |_| 7.0), "all samples are 7"));
+    assert!(doubts(
+        &mrc([8, 6, 4], 2.0, |_| 7.0),
+        "all 192 samples are 7"
+    ));
     assert!(doubts(
         &mrc([8, 6, 4], 2.0, |index| if index == 5 {
             f32::NAN

@@ -3,6 +3,7 @@ use std::io::{self, Read};
 
 use serde_json::json;
 use thon_images::compressed::Compression;
+use thon_images::mrc::MrcHeader;
 
 use crate::description::Description;
 use crate::error::InspectError;
@@ -66,9 +67,13 @@ pub(crate) fn compressed(
         .min(LARGEST_WHOLE);
     let plain = read_bounded(compression.reader(&*bytes), limit + 1).map_err(failed)?;
     if plain.len() as u64 > limit {
+        description.kind = kind;
+        description.summary = format!("{}, {name}", kind.words());
+        if let (Kind::Mrc, Ok(header)) = (kind, MrcHeader::parse(&start)) {
+            super::mrc::geometry(&header, header.nz, description);
+        }
         description.doubt(format!(
-            "expands beyond {limit} bytes: only its kind was looked at ({})",
-            kind.words()
+            "expands beyond {limit} bytes: only its start was looked at"
         ));
         return Ok(());
     }

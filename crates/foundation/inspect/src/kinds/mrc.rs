@@ -20,7 +20,8 @@ pub(crate) fn describe(
     let mrc = Mrc::from_source(input.source()?).map_err(failed)?;
     refuse_cut_section(&mrc, input).map_err(failed)?;
     let header = mrc.header();
-    geometry(&mrc, description);
+    geometry(header, mrc.available_sections(), description);
+    length_doubts(&mrc, description);
     let extended = mrc.extended_header().map_err(failed)?;
     add_extended(header, &extended, description);
     add_labels(header, description);
@@ -50,8 +51,8 @@ fn refuse_cut_section(mrc: &Mrc<'_>, input: &Input<'_>) -> Result<(), ImageError
     })
 }
 
-fn geometry(mrc: &Mrc<'_>, description: &mut Description) {
-    let header = mrc.header();
+/// Adds what the fixed header says; `sections` are those that are there.
+pub(crate) fn geometry(header: &MrcHeader, sections: usize, description: &mut Description) {
     let content = match header.kind() {
         MrcKind::ImageStack if header.nz == 1 => "image",
         MrcKind::ImageStack => "image stack",
@@ -61,7 +62,7 @@ fn geometry(mrc: &Mrc<'_>, description: &mut Description) {
     let facts = &mut description.facts;
     facts.set("content", content);
     facts.set("dimensions", json!([header.nx, header.ny, header.nz]));
-    facts.set("sections", mrc.available_sections());
+    facts.set("sections", sections);
     facts.set("mode", header.mode.code());
     facts.set("sample_type", json!(header.mode));
     let voxel = header.voxel_size();
@@ -91,7 +92,6 @@ fn geometry(mrc: &Mrc<'_>, description: &mut Description) {
         json!(header.mode).as_str().unwrap_or_default()
     );
     voxel_doubts(voxel, content == "volume", description);
-    length_doubts(mrc, description);
 }
 
 fn voxel_doubts(voxel: [Option<f64>; 3], volume: bool, description: &mut Description) {

@@ -161,7 +161,7 @@ fn known_oddities_are_doubted() {
             "1.0 Å is probably unset",
         ),
         ("02_imod/etomo_TS_001/TS_001.st", "no usable voxel size"),
-        ("02_imod/etomo_TS_001/TS_001.st", "all samples are 0"),
+        ("02_imod/etomo_TS_001/TS_001.st", "all 40 samples are 0"),
         ("05_star_other/starfile/empty_loop.star", "no rows"),
     ] {
         let description = described(&folder, file);
