@@ -76,6 +76,11 @@ pub(super) fn attach_movies(
     let mut missing = Vec::new();
     for (section, image) in sections.iter().zip(images) {
         let Some(file) = section.sub_frame_name() else {
+            if movies.is_some() {
+                missing.push("(no SubFramePath)");
+                let reason = "its section names no movie (SubFramePath)".to_owned();
+                image.exclusion = Some(Exclusion { reason });
+            }
             continue;
         };
         let frames = section.sub_frames()?;

@@ -92,6 +92,16 @@ fn one_series(
         file: &table_file,
     };
     let context = series_context(place, cells, rows, generation, table.rows())?;
+    if context.rotations_only {
+        remarks.push(format!(
+            "{name}: its projection matrices hold rotations only (made for cut-out images); image shifts are unknown, 0 is taken"
+        ));
+    }
+    if context.image_size == [0, 0] {
+        remarks.push(format!(
+            "{name}: no image is there to read the image size from"
+        ));
+    }
     let mut images = Vec::with_capacity(table.rows());
     for row in 0..table.rows() {
         images.push(read_row(rows, row, &context, losses)?);

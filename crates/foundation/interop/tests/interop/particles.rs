@@ -23,9 +23,13 @@ const STEM: &str = "warptools_test_4-tomos_10-ptcls_box-32_angpix-12";
 
 fn warp_set(folder: &Path) -> (Vec<TiltSeries>, ParticleSet) {
     let set = read_optimisation_set(&folder.join(format!("{STEM}_optimisation_set.star"))).unwrap();
-    let series = read_tilt_series(&set.tomograms.unwrap(), &TiltSeriesImport::default())
-        .unwrap()
-        .value;
+    let read = read_tilt_series(&set.tomograms.unwrap(), &TiltSeriesImport::default()).unwrap();
+    assert!(
+        read.remarks[0].contains("rotations only"),
+        "{:?}",
+        read.remarks
+    );
+    let series = read.value;
     let options = ParticleImport {
         grids: tomogram_grids(&series),
         ..ParticleImport::default()
