@@ -1,4 +1,5 @@
 //! The kind of a file by its first bytes; by its name only where bytes leave it open.
+use thon_images::detect::{ImageKind, detect};
 use thon_images::mrc::MrcHeader;
 
 use crate::input::{Input, decode};
@@ -100,11 +101,9 @@ fn magic(head: &[u8]) -> Option<Kind> {
 /// Kinds that share their first bytes.
 fn refined(kind: Kind, input: &Input<'_>, extension: &str) -> Kind {
     match kind {
-        Kind::Tiff if extension == "eer" => Kind::Eer,
+        Kind::Tiff if detect(input.head(), input.file_name()) == Some(ImageKind::Eer) => Kind::Eer,
         Kind::Npy if extension == "cs" => Kind::CryosparcTable,
-        Kind::DigitalMicrograph if is_em(input.head(), input.len()) && extension == "em" => {
-            Kind::Em
-        }
+        Kind::DigitalMicrograph if is_em(input.head(), input.len()) => Kind::Em,
         other => other,
     }
 }

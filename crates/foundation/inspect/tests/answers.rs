@@ -67,6 +67,40 @@ fn content_decides_before_the_name() {
     }
 }
 
+/// A TIFF directory with one entry, compression 65001, directly after the header and after some data.
+#[test]
+fn electron_events_are_told_from_tiff() {
+    let directory = |at: u32| {
+        let entries: [(u16, u32); 7] = [
+            (256, 16),
+            (257, 16),
+            (258, 1),
+            (259, 65001),
+            (273, 200),
+            (278, 16),
+            (279, 24),
+        ];
+        let mut bytes = b"II*\0".to_vec();
+        bytes.extend(at.to_le_bytes());
+        bytes.resize(at as usize, 0);
+        bytes.extend(7_u16.to_le_bytes());
+        for (tag, value) in entries {
+            bytes.extend([tag.to_le_bytes(), 4_u16.to_le_bytes()].concat());
+            bytes.extend([1_u32.to_le_bytes(), value.to_le_bytes()].concat());
+        }
+        bytes.resize(90_000, 7);
+        bytes
+    };
+    for at in [8, 80_000] {
+        let kind = inspect_bytes(&directory(at), "movie").map(|description| description.kind);
+        assert_eq!(
+            kind.unwrap_or_else(|error| panic!("{error}")),
+            Kind::Eer,
+            "directory at {at}"
+        );
+    }
+}
+
 #[test]
 fn figures_of_a_volume_are_right() {
     let description = answer(&mrc([8, 6, 4], 2.5, |index| index as f32), "a.mrc");

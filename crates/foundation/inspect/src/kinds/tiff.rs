@@ -1,10 +1,14 @@
 //! TIFF stacks: size, sample type, compression, pixel size, statistics.
 use serde_json::json;
+use thon_images::eer::EerFile;
 use thon_images::tiff::TiffStack;
+
+use super::eer;
 
 use crate::description::{Description, short};
 use crate::error::InspectError;
 use crate::input::Input;
+use crate::kind::Kind;
 use crate::statistics::{self, Pixels};
 
 /// Describes a TIFF stack.
@@ -14,6 +18,12 @@ pub(crate) fn describe(
 ) -> Result<(), InspectError> {
     let failed = |error| input.image_error(error);
     let stack = TiffStack::from_source(input.source()?).map_err(failed)?;
+    // An EER movie whose first directory lies far from its start looks like a TIFF file.
+    let coded = |movie: EerFile<'_>| movie.frame_count() > 0;
+    if stack.page(0).is_err() && EerFile::from_source(input.source()?).is_ok_and(coded) {
+        description.kind = Kind::Eer;
+        return eer::describe(input, description);
+    }
     if let Some(note) = stack.note() {
         return Err(input.damaged(format!("TIFF: {note}\n  hint: is the file cut off?")));
     }
