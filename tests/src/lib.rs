@@ -119,9 +119,3 @@ pub fn read_map(path: &Path) -> Map {
     let data = ndarray::Array3::from_shape_vec(file.shape(), data).expect("as many as stated");
     Map::new(data, PixelSize(voxel_size))
 }
-
-/// Mean of an FSC over the shells up to half of Nyquist, the first left out.
-pub fn mean_to_half_nyquist(fsc: &[f64]) -> f64 {
-    let shells = &fsc[1..fsc.len() / 2];
-    shells.iter().sum::<f64>() / shells.len() as f64
-}

@@ -63,5 +63,6 @@ fn a_map_of_simulated_particles_reaches_the_bound() {
     )
     .facts;
     println!("half maps: {:?}", post);
-    assert!((0.8..1.3).contains(&(post["resolution (Å)"] / bound)));
+    // The mask takes the solvent's noise away, so the halves reach further than the bound for the whole box.
+    assert!((0.6..1.1).contains(&(post["resolution (Å)"] / bound)));
 }
