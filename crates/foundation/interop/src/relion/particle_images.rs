@@ -1,5 +1,8 @@
 //! What a RELION particle table says of the boxes on disk and of the microscope.
 
+use std::path::PathBuf;
+
+use thon_images::mrc::Mrc;
 use thon_model::{Optics, ParticleImages, RepresentationKind};
 use thon_units::{Kilovolt, Millimetre, PixelSize};
 
@@ -84,6 +87,29 @@ pub(super) fn one_optics(
     Ok(found)
 }
 
+/// Edge of the boxes: stated, or (RELION 3.0) of the first file.
+fn box_size(optics: Cells<'_>, first: impl Fn() -> PathBuf) -> Result<Option<usize>, InteropError> {
+    let stated = optics
+        .whole("rlnImageSize", 0)?
+        .and_then(|size| usize::try_from(size).ok());
+    let path = first();
+    if stated.is_some() || !path.is_file() {
+        return Ok(stated);
+    }
+    Ok(Some(Mrc::read_header(&path)?.nx))
+}
+
+/// Columns of optics groups that the model has no word for.
+pub(super) const ABERRATIONS: [&str; 7] = [
+    "rlnBeamTiltX",
+    "rlnBeamTiltY",
+    "rlnOddZernike",
+    "rlnEvenZernike",
+    "rlnMagMat00",
+    "rlnMagMat01",
+    "rlnMagMat10",
+];
+
 /// Boxes, or why the model cannot describe them.
 pub(super) type Boxes = Result<Option<ParticleImages>, String>;
 
@@ -113,19 +139,18 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
             )));
         }
     }
-    let (Some(box_size), Some(pixel_size)) =
-        (optics.whole("rlnImageSize", 0)?, image_pixel_size(tables)?)
-    else {
-        return Ok(Err(
-            "the table does not say rlnImageSize and rlnImagePixelSize".to_owned(),
-        ));
-    };
     let path = |label, row| {
         let token = cells.text(label, row).unwrap_or_default();
         resolved(
             &tables.root,
             token.split_once('@').map_or(token, |(_, path)| path),
         )
+    };
+    let box_size = box_size(optics, || path("rlnImageName", 0))?;
+    let (Some(box_size), Some(pixel_size)) = (box_size, image_pixel_size(tables)?) else {
+        return Ok(Err(
+            "neither the table nor a file tells the size of boxes and their pixels".to_owned(),
+        ));
     };
     let mut visible = Vec::new();
     if cells.has("rlnTomoVisibleFrames") {
@@ -143,7 +168,7 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
         } else {
             RepresentationKind::Volume
         },
-        box_size: usize::try_from(box_size).unwrap_or(0),
+        box_size,
         pixel_size: PixelSize(pixel_size),
         ctf_premultiplied: optics
             .whole("rlnCtfDataAreCtfPremultiplied", 0)?

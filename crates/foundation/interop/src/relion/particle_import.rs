@@ -9,7 +9,9 @@ use thon_images::mrc::Mrc;
 use thon_model::{Carried, ParticleSet, TiltSeries};
 use thon_units::PixelSize;
 
-use super::particle_images::{Boxes, image_pixel_size, images, one_optics, two_dimensional};
+use super::particle_images::{
+    ABERRATIONS, Boxes, image_pixel_size, images, one_optics, two_dimensional,
+};
 use super::particle_labels::{classes, halves, particle_names};
 use super::particle_rows::{Coordinates, oriented, pose};
 use super::{Generation, project_root};
@@ -123,6 +125,15 @@ pub fn read_particles(
         carried: &tables.optics,
         file: &tables.file,
     };
+    let aberrations = ABERRATIONS
+        .iter()
+        .filter(|label| optics_cells.has(label))
+        .count();
+    imported.losses.add(
+        LossKind::Optics,
+        aberrations,
+        "beam tilt, aberrations and anisotropic magnification stay in the carried columns only",
+    );
     set.optics = one_optics(optics_cells, &mut imported.losses)?;
     match images(&tables, rows)? {
         Ok(images) => set.images = images,
