@@ -24,19 +24,18 @@ pub(super) fn document(manifest: &Manifest) -> Value {
     })
 }
 
-/// One line per slot: how to name it, and where its files are.
+/// One line per slot: how to name it as an input of the next job, and what it holds.
 pub(super) fn print(session: &Session, manifest: &Manifest) {
-    let mut table = Table::new(&["output", "kind", "items", "first file"]).right(&[2]);
+    let mut table = Table::new(&["output", "kind", "items"]).right(&[2]);
     for (name, slot) in slots(manifest) {
-        let first = slot.items.first().and_then(|item| item.files.first());
         table.row(vec![
             Cell::toned(format!("{}.{name}", manifest.job.0), Tone::Accent),
             slot.kind.into(),
             slot.items.len().to_string().into(),
-            first
-                .map_or(String::new(), |file| file.display().to_string())
-                .into(),
         ]);
     }
     session.terminal.table(&table, 0);
+    session
+        .terminal
+        .note(&format!("`thon show {}` lists the files", manifest.job.0));
 }

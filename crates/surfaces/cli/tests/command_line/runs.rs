@@ -52,6 +52,26 @@ fn flags_go_before_the_parameter_file() {
 }
 
 #[test]
+fn paths_in_parameters_start_at_the_project() {
+    let project = project();
+    let outside = tempfile::tempdir().unwrap();
+    let files = [project.path().join("a.txt"), outside.path().join("b.txt")];
+    for file in &files {
+        fs::write(file, "four").unwrap();
+    }
+    let words = format!(
+        "run toy.make --measure {} {}",
+        files[0].display(),
+        files[1].display()
+    );
+    within(project.path(), &words).ok();
+    let shown = within(project.path(), "show 1 --json").json();
+    let recorded = &shown["request"]["parameters"]["measure"];
+    assert_eq!(*recorded, json!(["a.txt", text(&files[1])]));
+    assert_eq!(shown["metrics"]["all"]["a.txt (B)"], 4.0);
+}
+
+#[test]
 fn a_failed_job_is_tried_again() {
     let project = project();
     within(project.path(), "run toy.make").ok();

@@ -1,7 +1,7 @@
 //! Three small jobs, a pipeline and a demonstration over them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,9 @@ pub struct Make;
 pub struct MakeParams {
     /// How many.
     pub count: u32,
+    /// Files whose lengths are told.
+    #[schemars(extend("x-path" = true))]
+    pub measure: Vec<PathBuf>,
     /// Milliseconds that each of ten steps takes.
     #[schemars(extend("x-level" = "expert"))]
     pub pause: u64,
@@ -92,7 +95,11 @@ pub struct MakeParams {
 
 impl Default for MakeParams {
     fn default() -> Self {
-        Self { count: 3, pause: 0 }
+        Self {
+            count: 3,
+            measure: Vec::new(),
+            pause: 0,
+        }
     }
 }
 
@@ -119,6 +126,11 @@ impl Job for Make {
 
     fn run(params: &MakeParams, _: &NoInputs, context: &Context) -> Result<MakeOutputs, JobError> {
         work(params.pause, context)?;
+        for file in &params.measure {
+            let found = std::fs::metadata(context.resolve(file));
+            let length = found.map_err(|e| JobError::file(file, e))?.len();
+            context.metric(format!("{} (B)", file.display()), length as f64);
+        }
         let item =
             |i: u32| context.store::<CurvesKind>(&format!("c{i}"), &curve(vec![f64::from(i)]));
         let items = (0..params.count).map(item).collect::<Result<_, _>>()?;

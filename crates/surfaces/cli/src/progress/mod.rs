@@ -1,10 +1,12 @@
 //! Watches the engine: one progress bar on a terminal, plain lines elsewhere.
 
+mod bar;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use thon_contract::Note;
 use thon_engine::{Event, Observer};
 use thon_project::JobNumber;
@@ -86,11 +88,15 @@ impl Watcher {
     fn started(&self, job: Option<JobNumber>, operation: &str, units: usize) {
         let mut state = self.state();
         let number = job.map(|job| format!("{job} ")).unwrap_or_default();
-        let step = state
-            .step
-            .as_ref()
-            .map(|(i, of, name)| format!("[{i}/{of}] {name}: "));
-        let label = format!("{}{number}{operation}", step.unwrap_or_default());
+        let own = format!("{number}{operation}");
+        // In a pipeline the bar has room for the step only.
+        let (label, short) = match &state.step {
+            Some((i, of, name)) => (
+                format!("[{i}/{of}] {name}: {own}"),
+                format!("[{i}/{of}] {name}"),
+            ),
+            None => (own.clone(), own),
+        };
         let (step, told_to_stop) = (state.step.take(), state.told_to_stop);
         *state = State {
             step,
@@ -106,8 +112,8 @@ impl Watcher {
                 Some(units as u64 * PARTS),
                 ProgressDrawTarget::stderr(),
             );
-            bar.set_style(style(self.terminal.paint_err().0));
-            bar.set_prefix(state.label.clone());
+            bar.set_style(bar::style(self.terminal.paint_err().0));
+            bar.set_prefix(short);
             bar.enable_steady_tick(Duration::from_millis(100));
             state.bar = Some(bar);
         } else {
@@ -257,48 +263,5 @@ impl Observer for Watcher {
             self.say(&state, "stopping; once more to end at once");
         }
         asked
-    }
-}
-
-fn style(colours: bool) -> ProgressStyle {
-    let bar = if colours {
-        "{bar:20.cyan/dim}"
-    } else {
-        "{bar:20}"
-    };
-    ProgressStyle::with_template(&format!(
-        "{{prefix}} {bar} {{percent:>3}}% {{left}} {{wide_msg}}"
-    ))
-    .expect("the template is fixed")
-    .progress_chars("━╸─")
-    .with_key(
-        "left",
-        |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-            // Nothing sensible is left to do when the screen itself fails.
-            let _ = out.write_str(&time_left(
-                state.elapsed().as_secs_f64(),
-                f64::from(state.fraction()),
-            ));
-        },
-    )
-}
-
-/// Time since the start, and what is left once that can be told.
-fn time_left(elapsed: f64, fraction: f64) -> String {
-    if elapsed < 5.0 || fraction < 0.02 {
-        return text::duration(elapsed);
-    }
-    let left = elapsed * (1.0 - fraction) / fraction;
-    format!("{}, {} left", text::duration(elapsed), text::duration(left))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_left_is_told_once_it_is_known() {
-        assert_eq!(time_left(3.0, 0.5), "3.0 s");
-        assert_eq!(time_left(30.0, 0.25), "30 s, 1 min 30 s left");
     }
 }
