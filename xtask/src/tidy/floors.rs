@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use super::Finding;
 use super::packages::{OwnCrate, OwnDependency};
-use super::tree::Tree;
 
 /// Where a crate lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,37 +63,6 @@ pub(super) fn check(crates: &[OwnCrate]) -> Vec<Finding> {
         }
     }
     findings.extend(cycles(&by_name));
-    findings
-}
-
-/// In the catalogue only import and export jobs may name interop.
-pub(super) fn check_interop_users(tree: &Tree) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (file, text) in tree
-        .rust()
-        .filter(|(file, _)| file.path.starts_with("crates/jobs/catalogue/src/"))
-    {
-        if file
-            .components()
-            .any(|component| component.contains("import") || component.contains("export"))
-        {
-            continue;
-        }
-        let code = super::source::code_only(text);
-        for (index, _) in code
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| line.contains("thon_interop"))
-        {
-            let hint = "move foreign conventions into an import or export job";
-            findings.push(Finding::error(
-                &file.path,
-                index + 1,
-                "a job other than import/export uses interop",
-                hint,
-            ));
-        }
-    }
     findings
 }
 
@@ -333,22 +301,5 @@ mod tests {
     fn nobody_uses_the_tests() {
         let crates = [own("crates/kernels/a", &["thon-tests"]), own("tests", &[])];
         assert!(whats(&crates)[0].contains("nobody may use tests"));
-    }
-
-    #[test]
-    fn interop_is_for_import_and_export_jobs() {
-        let tree = Tree::of(&[
-            (
-                "crates/jobs/catalogue/src/import/relion.rs",
-                "use thon_interop::relion;",
-            ),
-            (
-                "crates/jobs/catalogue/src/maps/fsc.rs",
-                "// thon_interop\n\nuse thon_interop::relion;",
-            ),
-        ]);
-        let findings = check_interop_users(&tree);
-        assert_eq!(findings.len(), 1);
-        assert_eq!(findings[0].line, 3);
     }
 }

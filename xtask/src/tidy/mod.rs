@@ -1,13 +1,14 @@
 //! `cargo xtask tidy`: every rule of the house that a machine can hold.
 //!
 //! A rule is a function over the tracked tree, the packages or both, and returns findings.
-//! The rules: floors ([`floors`]), lengths ([`lengths`]), headers and names ([`names`]),
+//! The rules: floors ([`floors`]), the border ([`border`]), lengths ([`lengths`]), headers and names ([`names`]),
 //! traces of machines and oversized data ([`traces`]), licences ([`licences`]) and
 //! duplicated dependencies ([`duplicates`]).
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
+mod border;
 mod duplicates;
 mod floors;
 mod house_rules;
@@ -90,7 +91,7 @@ pub fn run(out: &mut impl Write, quiet: bool) -> Result<usize, Failure> {
     let packages = packages::Packages::read(&root)?;
     let mut findings = Vec::new();
     findings.extend(floors::check(&packages.own));
-    findings.extend(floors::check_interop_users(&tree));
+    findings.extend(border::check(&tree));
     findings.extend(lengths::check(&tree));
     findings.extend(names::check(&tree));
     findings.extend(traces::check(&tree));

@@ -10,6 +10,7 @@ mod element;
 mod error;
 mod labels;
 mod mmcif;
+mod mmcif_assemblies;
 mod model;
 mod operators;
 mod pdb;

@@ -1,19 +1,15 @@
-//! mmCIF files: the `_atom_site` table and the assemblies of `_pdbx_struct_assembly_gen`.
+//! mmCIF files: the `_atom_site` table; the assemblies are read by `mmcif_assemblies`.
 //!
 //! PDBx/mmCIF dictionary 5. Positions in Å, B factors in Å². Author names are preferred
 //! (`auth_asym_id`, `auth_seq_id`, …) as in PDB files; assemblies speak of `label_asym_id`.
-use std::collections::BTreeMap;
+use glam::DVec3;
+use thon_formats::star::{self, Column, Table};
 
-use glam::{DAffine3, DVec3};
-use thon_formats::star::{self, Block, Column, Table};
-
-use crate::assembly::{Assembly, ChainNaming, Generator, MOST_OPERATORS};
 use crate::element::Element;
 use crate::error::AtomsError;
 use crate::labels::Labels;
+use crate::mmcif_assemblies;
 use crate::model::{Atom, AtomicModel, ModelFormat};
-use crate::operators;
-use crate::remark350::motion;
 
 /// Parses an mmCIF file; of several data blocks, the first with atoms counts.
 pub(crate) fn parse(text: &str, name: &str) -> Result<AtomicModel, AtomsError> {
@@ -39,7 +35,7 @@ pub(crate) fn parse(text: &str, name: &str) -> Result<AtomicModel, AtomsError> {
         format: ModelFormat::Mmcif,
         atoms,
         labels,
-        assemblies: assemblies(block, name)?,
+        assemblies: mmcif_assemblies::read(block, name)?,
     })
 }
 
@@ -134,88 +130,14 @@ impl<'a> AtomTable<'a> {
     }
 }
 
-fn finite(column: Column<'_>, row: usize) -> Result<f64, AtomsError> {
+/// A finite number of a row.
+pub(crate) fn finite(column: Column<'_>, row: usize) -> Result<f64, AtomsError> {
     let value = column.f64(row)?;
     if value.is_finite() {
         Ok(value)
     } else {
         Err(column.error(row, "a finite number").into())
     }
-}
-
-/// The table of the block that has this label.
-fn table_with<'a>(block: &'a Block, label: &str) -> Option<&'a Table> {
-    block.tables.iter().find(|table| table.has(label))
-}
-
-fn assemblies(block: &Block, file: &str) -> Result<Vec<Assembly>, AtomsError> {
-    let Some(table) = table_with(block, "pdbx_struct_assembly_gen.assembly_id") else {
-        return Ok(Vec::new());
-    };
-    let operators = operator_list(block)?;
-    let ids = table.column("pdbx_struct_assembly_gen.assembly_id")?;
-    let expressions = table.column("pdbx_struct_assembly_gen.oper_expression")?;
-    let chains = table.column("pdbx_struct_assembly_gen.asym_id_list")?;
-    let mut assemblies: Vec<Assembly> = Vec::new();
-    let mut total = 0;
-    for row in 0..table.rows() {
-        let expanded = operators::expand(expressions.get(row), &operators).map_err(|found| {
-            expressions
-                .error(row, "operators of _pdbx_struct_oper_list")
-                .with_hint(format!("it asks for {found}"))
-        })?;
-        total += expanded.len();
-        if total > MOST_OPERATORS {
-            let what = format!("{file}: operators of all assemblies");
-            return Err(AtomsError::TooLarge {
-                what,
-                found: total,
-                allowed: MOST_OPERATORS,
-            });
-        }
-        let names = chains
-            .get(row)
-            .split(',')
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty());
-        let generator = Generator {
-            chains: names.collect(),
-            operators: expanded,
-        };
-        let name = ids.get(row);
-        match assemblies.iter_mut().find(|assembly| assembly.name == name) {
-            Some(assembly) => assembly.generators.push(generator),
-            None => assemblies.push(Assembly {
-                name: name.to_owned(),
-                naming: ChainNaming::Archive,
-                generators: vec![generator],
-            }),
-        }
-    }
-    Ok(assemblies)
-}
-
-fn operator_list(block: &Block) -> Result<BTreeMap<String, DAffine3>, AtomsError> {
-    let mut named = BTreeMap::new();
-    let Some(table) = table_with(block, "pdbx_struct_oper_list.id") else {
-        return Ok(named);
-    };
-    let ids = table.column("pdbx_struct_oper_list.id")?;
-    let mut columns = Vec::with_capacity(12);
-    for row in 1..=3 {
-        for column in 1..=3 {
-            columns.push(table.column(&format!("pdbx_struct_oper_list.matrix[{row}][{column}]"))?);
-        }
-        columns.push(table.column(&format!("pdbx_struct_oper_list.vector[{row}]"))?);
-    }
-    for row in 0..table.rows() {
-        let mut rows = [[0.0; 4]; 3];
-        for (index, column) in columns.iter().enumerate() {
-            rows[index / 4][index % 4] = finite(*column, row)?;
-        }
-        named.insert(ids.get(row).to_owned(), motion(&rows));
-    }
-    Ok(named)
 }
 
 #[cfg(test)]
