@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use thon_formats::star::{self, Block, StarFile, number};
+use thon_formats::star::{self, Block, StarFile};
 use thon_geometry::Grid;
-use thon_model::{Carried, Half, ParticleSet, RepresentationKind, TiltSeries};
+use thon_model::{Carried, Half, ParticleSet, TiltSeries};
 use thon_units::PixelSize;
 
-use super::Generation;
 use super::particle_image_export::put_images;
-use super::particle_images::Boxes;
 use super::particle_import::{coordinates_again, images_again};
+use super::particle_optics_export::{boxes_differ, general, optics, put_boxes};
 use super::particle_rows::{Coordinates, patch_pose, pose, same_pose};
 use crate::columns::{Cells, fits, loop_of, pairs_of, set};
 use crate::error::create_parent;
@@ -108,66 +107,6 @@ pub fn write_particles(
 
 /// Columns of a row that name boxes on disk.
 const BOX_COLUMNS: [&str; 3] = ["rlnImageName", "rlnCtfImage", "rlnTomoVisibleFrames"];
-
-/// True when the set has boxes of another kind or size than its carried table says.
-fn boxes_differ(before: &Boxes, set: &ParticleSet) -> bool {
-    let (Ok(before), Some(now)) = (before, &set.images) else {
-        return false;
-    };
-    before.as_ref().is_none_or(|old| {
-        (
-            old.kind,
-            old.box_size,
-            old.pixel_size,
-            old.ctf_premultiplied,
-        ) != (
-            now.kind,
-            now.box_size,
-            now.pixel_size,
-            now.ctf_premultiplied,
-        )
-    })
-}
-
-/// Writes kind and size of the boxes into every optics group.
-fn put_boxes(particles: &ParticleSet, optics: &mut Carried) {
-    let Some(images) = &particles.images else {
-        return;
-    };
-    let groups = optics
-        .columns
-        .first()
-        .map_or(0, |column| column.values.len());
-    let dimensions = if images.kind == RepresentationKind::TiltStack {
-        "2"
-    } else {
-        "3"
-    };
-    for row in 0..groups {
-        let cells = Cells {
-            carried: optics,
-            file: "optics",
-        };
-        let series_pixel = cells
-            .number("rlnTomoTiltSeriesPixelSize", row)
-            .ok()
-            .flatten();
-        let mut put = |label: &str, token: String| set(optics, groups, label, row, token, "0");
-        put(
-            "rlnCtfDataAreCtfPremultiplied",
-            i32::from(images.ctf_premultiplied).to_string(),
-        );
-        put("rlnImageDimensionality", dimensions.to_owned());
-        if let Some(pixel) = series_pixel {
-            put(
-                "rlnTomoSubtomogramBinning",
-                number(images.pixel_size.0 / pixel),
-            );
-        }
-        put("rlnImagePixelSize", number(images.pixel_size.0));
-        put("rlnImageSize", images.box_size.to_string());
-    }
-}
 
 fn put_poses(
     particles: &ParticleSet,
@@ -281,108 +220,4 @@ fn put_whole(rows: &mut Carried, count: usize, label: &str, row: usize, number: 
     if cells.whole(label, row).ok().flatten() != Some(number) {
         set(rows, count, label, row, number.to_string(), "0");
     }
-}
-
-fn general(particles: &ParticleSet, from_relion: bool) -> Carried {
-    let stacks = particles
-        .images
-        .as_ref()
-        .map(|images| images.kind == RepresentationKind::TiltStack);
-    if from_relion {
-        let mut general = particles.carried_general.clone();
-        let stated = general
-            .value("rlnTomoSubTomosAre2DStacks", 0)
-            .map(|token| token != "0");
-        if let (Some(now), Some(before)) = (stacks, stated)
-            && now != before
-        {
-            set(
-                &mut general,
-                1,
-                "rlnTomoSubTomosAre2DStacks",
-                0,
-                i32::from(now).to_string(),
-                "",
-            );
-        }
-        return general;
-    }
-    let mut general = Carried::default();
-    if stacks == Some(true) {
-        set(
-            &mut general,
-            1,
-            "rlnTomoSubTomosAre2DStacks",
-            0,
-            "1".to_owned(),
-            "",
-        );
-    }
-    general
-}
-
-/// The carried optics table, or one group per pixel size for a new table.
-fn optics(
-    particles: &ParticleSet,
-    series: &[TiltSeries],
-    from_relion: bool,
-    losses: &mut Losses,
-) -> Carried {
-    if from_relion {
-        return particles.carried_optics.clone();
-    }
-    let mut table = Carried {
-        source: Generation::Five.source().to_owned(),
-        columns: Vec::new(),
-    };
-    let Some(first) = series
-        .iter()
-        .find(|one| particles.tilt_series_names.contains(&one.name))
-    else {
-        losses.add(
-            LossKind::Optics,
-            particles.len(),
-            "no tilt series given: the optics table is left out",
-        );
-        return table;
-    };
-    let differing = series
-        .iter()
-        .filter(|one| one.pixel_size != first.pixel_size || one.optics != first.optics)
-        .count();
-    losses.add(
-        LossKind::Optics,
-        differing,
-        "one optics group is written, of the first tilt series",
-    );
-    let optics = particles.optics.unwrap_or(first.optics);
-    let mut put = |label: &str, token: String| set(&mut table, 1, label, 0, token, "");
-    put("rlnOpticsGroup", "1".to_owned());
-    put("rlnOpticsGroupName", "opticsGroup1".to_owned());
-    put(
-        "rlnSphericalAberration",
-        number(optics.spherical_aberration.0),
-    );
-    put("rlnVoltage", number(optics.voltage.0));
-    put("rlnAmplitudeContrast", number(optics.amplitude_contrast));
-    put("rlnTomoTiltSeriesPixelSize", number(first.pixel_size.0));
-    if let Some(images) = &particles.images {
-        let dimensions = if images.kind == RepresentationKind::TiltStack {
-            "2"
-        } else {
-            "3"
-        };
-        put(
-            "rlnCtfDataAreCtfPremultiplied",
-            i32::from(images.ctf_premultiplied).to_string(),
-        );
-        put("rlnImageDimensionality", dimensions.to_owned());
-        put(
-            "rlnTomoSubtomogramBinning",
-            number(images.pixel_size.0 / first.pixel_size.0),
-        );
-        put("rlnImagePixelSize", number(images.pixel_size.0));
-        put("rlnImageSize", images.box_size.to_string());
-    }
-    table
 }

@@ -8,9 +8,10 @@ use thon_model::{Carried, TiltSeries};
 
 use super::Generation;
 use super::global_row::{global_row, put_stack, star_file_token};
+use super::series_context::global_context;
 use super::tilt_image::{SeriesContext, read_row};
 use super::tilt_image_export::patch_row;
-use super::tilt_series_import::{global_context, rotations_only};
+use super::tilt_series_import::rotations_only;
 use crate::columns::{Cells, fits, loop_of, set, set_number};
 use crate::error::create_parent;
 use crate::{InteropError, LossKind, Losses};

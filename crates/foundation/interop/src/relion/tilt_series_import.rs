@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use glam::DVec3;
 use thon_formats::star::{self, StarFile, Table};
 use thon_images::mrc::Mrc;
-use thon_model::{Carried, DefocusHand, HandSign, Optics, TiltImage, TiltSeries};
-use thon_units::{Degrees, Kilovolt, Millimetre, PixelSize};
+use thon_model::{Carried, TiltImage, TiltSeries};
+use thon_units::{Degrees, PixelSize};
 
+use super::series_context::{defocus_hand, global_context, hand_of, optics};
 use super::tilt_image::{SeriesContext, matrix_rows, read_row};
 use super::{Generation, project_root};
-use crate::centre;
 use crate::columns::{Cells, carried_of, carried_row, resolved};
 use crate::{Imported, InteropError, LossKind, Losses};
 
@@ -181,51 +181,6 @@ fn table_of(
     Ok((Generation::Five, path.display().to_string(), table))
 }
 
-/// Everything the rows of one series need, from its global row.
-pub(super) fn global_context(
-    cells: Cells<'_>,
-    generation: Generation,
-    root: &Path,
-    image_size: [usize; 2],
-) -> Result<SeriesContext, InteropError> {
-    let pixel_size = match cells.number("rlnTomoTiltSeriesPixelSize", 0)? {
-        Some(size) => size,
-        None => cells.required("rlnMicrographOriginalPixelSize", 0)?,
-    };
-    if pixel_size <= 0.0 {
-        let found = pixel_size.to_string();
-        return Err(cells.wrong("rlnTomoTiltSeriesPixelSize", 0, "a size above 0 Å", &found));
-    }
-    let mut size = [0; 3];
-    for (axis, label) in ["rlnTomoSizeZ", "rlnTomoSizeY", "rlnTomoSizeX"]
-        .iter()
-        .enumerate()
-    {
-        let value = cells.whole(label, 0)?.unwrap_or(-1);
-        if value > centre::LONGEST as i64 {
-            let expected = "a size below a million voxels";
-            return Err(cells.wrong(label, 0, expected, &value.to_string()));
-        }
-        size[axis] = usize::try_from(value).unwrap_or(0);
-    }
-    let stack = cells
-        .text("rlnTomoTiltSeriesName", 0)
-        .filter(|_| generation == Generation::Four);
-    Ok(SeriesContext {
-        root: root.to_owned(),
-        generation,
-        pixel_size,
-        image_size,
-        volume_size: (!size.contains(&0)).then_some(size),
-        hand: hand_of(cells)?.unwrap_or(0.0),
-        stack: stack
-            .map(|token| resolved(root, token.strip_suffix(":mrc").unwrap_or(token)))
-            .filter(|path| !path.ends_with("dummy_tiltseries.mrc")),
-        exposure: cells.number("rlnTomoImportFractionalDose", 0)?,
-        rotations_only: false,
-    })
-}
-
 fn series_context(
     place: &Place<'_>,
     global: Cells<'_>,
@@ -258,47 +213,6 @@ pub(super) fn rotations_only(cells: Cells<'_>, rows: usize) -> Result<bool, Inte
         }
     }
     Ok(rows > 0)
-}
-
-/// `rlnTomoHand`; 0 and absence mean that nobody knows.
-fn hand_of(cells: Cells<'_>) -> Result<Option<f64>, InteropError> {
-    let hand = cells.number("rlnTomoHand", 0)?;
-    Ok(hand.filter(|sign| *sign != 0.0).map(f64::signum))
-}
-
-fn defocus_hand(sign: f64, file: &str) -> DefocusHand {
-    DefocusHand {
-        sign: if sign > 0.0 {
-            HandSign::Plus
-        } else {
-            HandSign::Minus
-        },
-        evidence: format!("rlnTomoHand in {file}"),
-    }
-}
-
-fn optics(cells: Cells<'_>, name: &str, remarks: &mut Vec<String>) -> Result<Optics, InteropError> {
-    let assumed = Optics::default();
-    let mut missing = Vec::new();
-    let mut value = |label: &'static str, default: f64| -> Result<f64, InteropError> {
-        let found = cells.number(label, 0)?;
-        if found.is_none() {
-            missing.push(format!("{label} = {default}"));
-        }
-        Ok(found.unwrap_or(default))
-    };
-    let optics = Optics {
-        voltage: Kilovolt(value("rlnVoltage", assumed.voltage.0)?),
-        spherical_aberration: Millimetre(value(
-            "rlnSphericalAberration",
-            assumed.spherical_aberration.0,
-        )?),
-        amplitude_contrast: value("rlnAmplitudeContrast", assumed.amplitude_contrast)?,
-    };
-    if !missing.is_empty() {
-        remarks.push(format!("{name}: assumed {}", missing.join(", ")));
-    }
-    Ok(optics)
 }
 
 /// Rank in time from the exposure before each image, when no two are equal.
