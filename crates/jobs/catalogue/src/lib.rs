@@ -31,5 +31,9 @@ pub static ALL: &[&dyn AnyJob] = &[
     &particles::ReconstructParticles,
     &maps::CompareMaps,
     &maps::PostProcess,
+    &export::ExportRelion,
     &export::ExportProjections,
+    &export::ExportImod,
+    &export::ExportAretomo,
+    &export::ExportPostProcess,
 ];

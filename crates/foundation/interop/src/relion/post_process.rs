@@ -1,7 +1,7 @@
 //! `postprocess.star` of `relion_postprocess`: resolution, FSC curves, Guinier plot.
 //!
-//! FSC columns have 6 decimals, logarithms of amplitudes 5, as RELION prints them; a shell without a value has −99
-//! in the Guinier plot. Shell 0 has no resolution and is written as 999 Å.
+//! Numbers have six decimals, five after a minus sign, as RELION prints them; a shell without a value has −99 in the
+//! Guinier plot. Shell 0 has no resolution and is written as 999 Å.
 
 use std::path::Path;
 
@@ -116,18 +116,19 @@ pub fn write_post_process(post: &PostProcess, path: &Path) -> Result<(), Interop
     Ok(star::write_to(&post_process_star(post)?, path)?)
 }
 
-fn six(value: f64) -> String {
-    format!("{value:.6}")
-}
-
-fn five(value: f64) -> String {
-    format!("{value:.5}")
+/// Six decimals, decimal after a minus sign, as RELION prints them.
+fn decimal(value: f64) -> String {
+    if value < 0.0 {
+        format!("{value:.5}")
+    } else {
+        format!("{value:.6}")
+    }
 }
 
 fn general(post: &PostProcess) -> Table {
     let mut pairs = vec![
-        ("rlnFinalResolution", six(post.resolution.0)),
-        ("rlnBfactorUsedForSharpening", six(post.b_factor.0)),
+        ("rlnFinalResolution", decimal(post.resolution.0)),
+        ("rlnBfactorUsedForSharpening", decimal(post.b_factor.0)),
     ];
     let mut put = |label, token: Option<String>| pairs.extend(token.map(|token| (label, token)));
     let halves = post.files.half_maps.clone().map(|[one, two]| (one, two));
@@ -137,25 +138,25 @@ fn general(post: &PostProcess) -> Table {
     put("rlnPostprocessedMap", post.files.map.clone());
     put(
         "rlnParticleBoxFractionSolventMask",
-        post.box_over_mask.map(six),
+        post.box_over_mask.map(decimal),
     );
     put("rlnMaskName", post.files.mask.clone());
     put(
         "rlnRandomiseFrom",
-        post.randomised_from.map(|resolution| six(resolution.0)),
+        post.randomised_from.map(|resolution| decimal(resolution.0)),
     );
     put("rlnPostprocessedMapMasked", post.files.masked_map.clone());
     put(
         "rlnFittedInterceptGuinierPlot",
-        post.fit.map(|fit| six(fit.intercept)),
+        post.fit.map(|fit| decimal(fit.intercept)),
     );
     put(
         "rlnFittedSlopeGuinierPlot",
-        post.fit.map(|fit| six(fit.slope)),
+        post.fit.map(|fit| decimal(fit.slope)),
     );
     put(
         "rlnCorrelationFitGuinierPlot",
-        post.fit.map(|fit| six(fit.correlation)),
+        post.fit.map(|fit| decimal(fit.correlation)),
     );
     Table::new_pairs(pairs)
 }
@@ -176,31 +177,31 @@ fn fsc_table(post: &PostProcess) -> Result<Table, InteropError> {
     )?;
     table.set_strings(
         "rlnResolution",
-        shells.iter().map(|shell| six(1.0 / resolution(shell))),
+        shells.iter().map(|shell| decimal(1.0 / resolution(shell))),
     )?;
     table.set_strings(
         "rlnAngstromResolution",
-        shells.iter().map(|shell| six(resolution(shell))),
+        shells.iter().map(|shell| decimal(resolution(shell))),
     )?;
     table.set_strings(
         "rlnFourierShellCorrelationCorrected",
-        shells.iter().map(|shell| six(shell.corrected)),
+        shells.iter().map(|shell| decimal(shell.corrected)),
     )?;
     if let Some(fraction) = post.box_over_mask {
         let values = shells
             .iter()
-            .map(|shell| six(particle_fsc(shell.unmasked, fraction)));
+            .map(|shell| decimal(particle_fsc(shell.unmasked, fraction)));
         table.set_strings("rlnFourierShellCorrelationParticleMaskFraction", values)?;
     }
     table.set_strings(
         "rlnFourierShellCorrelationUnmaskedMaps",
-        shells.iter().map(|shell| six(shell.unmasked)),
+        shells.iter().map(|shell| decimal(shell.unmasked)),
     )?;
     table.set_strings(
         "rlnFourierShellCorrelationMaskedMaps",
-        shells.iter().map(|shell| six(shell.masked)),
+        shells.iter().map(|shell| decimal(shell.masked)),
     )?;
-    let randomised = shells.iter().map(|shell| six(shell.randomised));
+    let randomised = shells.iter().map(|shell| decimal(shell.randomised));
     table.set_strings(
         "rlnCorrectedFourierShellCorrelationPhaseRandomizedMaskedMaps",
         randomised,
@@ -213,12 +214,12 @@ fn guinier_table(post: &PostProcess) -> Result<Table, InteropError> {
     let logarithms = |of: fn(&GuinierShell) -> Option<f64>| {
         shells
             .iter()
-            .map(move |shell| five(of(shell).unwrap_or(NO_LOGARITHM)))
+            .map(move |shell| decimal(of(shell).unwrap_or(NO_LOGARITHM)))
     };
     let mut table = Table::new_loop(Vec::<String>::new());
     table.set_strings(
         "rlnResolutionSquared",
-        shells.iter().map(|shell| six(shell.frequency_squared)),
+        shells.iter().map(|shell| decimal(shell.frequency_squared)),
     )?;
     table.set_strings(
         "rlnLogAmplitudesOriginal",
@@ -237,7 +238,7 @@ fn guinier_table(post: &PostProcess) -> Result<Table, InteropError> {
     if let Some(fit) = post.fit {
         let line = shells
             .iter()
-            .map(|shell| five(fit.intercept + fit.slope * shell.frequency_squared));
+            .map(|shell| decimal(fit.intercept + fit.slope * shell.frequency_squared));
         table.set_strings("rlnLogAmplitudesIntercept", line)?;
     }
     Ok(table)

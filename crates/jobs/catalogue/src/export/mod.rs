@@ -1,5 +1,15 @@
 //! Jobs that write files for other programs; each says what they cannot hold.
 
+mod aretomo;
+mod imod;
+mod post_process;
 mod projections;
+mod relion;
+mod source_paths;
+mod written;
 
+pub(crate) use aretomo::ExportAretomo;
+pub(crate) use imod::ExportImod;
+pub(crate) use post_process::ExportPostProcess;
 pub(crate) use projections::ExportProjections;
+pub(crate) use relion::ExportRelion;

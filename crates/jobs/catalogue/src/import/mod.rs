@@ -18,4 +18,4 @@ pub(crate) use mdoc::ImportMdoc;
 pub(crate) use relion_2016::ImportRelion2016;
 pub(crate) use relion_particles::ImportRelionParticles;
 pub(crate) use relion_tilt_series::ImportRelionTiltSeries;
-pub(crate) use tilt_series_set::metadata_of;
+pub(crate) use tilt_series_set::{item_name, metadata_of};

@@ -81,7 +81,9 @@ impl Job for ImportRelionParticles {
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
+        thon_compute::check(context.progress())?;
         let (mut imported, _) = read(params, inputs, context)?;
+        thon_compute::check(context.progress())?;
         particles_as_given(
             &mut imported.value,
             params.project.as_deref().unwrap_or(&params.file),

@@ -107,7 +107,7 @@ impl Job for ReconstructParticles {
             .collect();
         match load_particles(&inputs.tilt_series, &inputs.particles, context) {
             Ok((series, particles)) => {
-                findings.extend(set_findings(params, &series, &particles, context))
+                findings.extend(set_findings(params, &series, &particles, context));
             }
             Err(e) => findings.push(Finding::error("inputs", e.to_string())),
         }

@@ -173,12 +173,3 @@ impl Outcome {
         self.notes.iter().filter_map(text).collect()
     }
 }
-
-/// One item of a slot as a slot of its own, as the engine maps a job over a set.
-pub fn each(slot: &SlotRecord) -> Vec<SlotRecord> {
-    let one = |item: &thon_contract::ItemRecord| SlotRecord {
-        kind: slot.kind.clone(),
-        items: vec![item.clone()],
-    };
-    slot.items.iter().map(one).collect()
-}
