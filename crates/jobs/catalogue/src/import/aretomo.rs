@@ -31,8 +31,10 @@ pub(crate) struct ImportAretomo;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The `.aln` files: paths or patterns such as `aretomo/*.aln`.
+    #[schemars(extend("x-path" = true))]
     pub alignments: Vec<String>,
     /// Folder of the raw stacks; each is looked for beside its `.aln` when empty.
+    #[schemars(extend("x-path" = true))]
     pub stacks: Option<PathBuf>,
     /// Pixel size of the raw stack, instead of that of its header.
     pub pixel_size: Option<PixelSize>,

@@ -31,6 +31,7 @@ pub(crate) struct ImportEtomo;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The directories: paths or patterns such as `imod/TS_*`.
+    #[schemars(extend("x-path" = true))]
     pub directories: Vec<String>,
     /// Name of the data set (`TS_01a` of `TS_01a.tlt`), where one directory holds several.
     pub name: Option<String>,

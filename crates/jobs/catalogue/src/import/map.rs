@@ -25,6 +25,7 @@ pub(crate) struct ImportMap;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The volume.
+    #[schemars(extend("x-path" = true))]
     pub file: PathBuf,
     /// What it is.
     pub holds: Holds,

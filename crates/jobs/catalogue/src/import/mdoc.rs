@@ -31,10 +31,13 @@ pub(crate) struct ImportMdoc;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The mdoc files: paths or patterns such as `data/*.mdoc`; a folder of mdocs of single images is one series.
+    #[schemars(extend("x-path" = true))]
     pub mdocs: Vec<String>,
     /// Folder of the stacks; each is looked for beside its mdoc when empty.
+    #[schemars(extend("x-path" = true))]
     pub stacks: Option<PathBuf>,
     /// Folder of the movies that the mdocs name; no movies when empty.
+    #[schemars(extend("x-path" = true))]
     pub movies: Option<PathBuf>,
     /// Pixel size of the images, instead of that of the mdoc.
     pub pixel_size: Option<PixelSize>,

@@ -31,6 +31,7 @@ pub(crate) struct ImportRelion2016;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The tomograms: their `.mrc` files or directories, as paths or patterns such as `tomograms/*`.
+    #[schemars(extend("x-path" = true))]
     pub tomograms: Vec<String>,
     /// Pixel size of the tilt series, instead of that of its header.
     pub pixel_size: Option<PixelSize>,

@@ -31,8 +31,10 @@ pub(crate) struct ImportRelionParticles;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The table of particles (`particles.star`, `run_data.star`), or an optimisation set that names it.
+    #[schemars(extend("x-path" = true))]
     pub file: PathBuf,
     /// Directory of the RELION project, where its paths start; found from the paths themselves when empty.
+    #[schemars(extend("x-path" = true))]
     pub project: Option<PathBuf>,
     /// Take particles of tomograms of unknown size too; their positions are measured from the first voxel.
     pub allow_unknown_tomograms: bool,

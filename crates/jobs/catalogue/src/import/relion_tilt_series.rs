@@ -28,8 +28,10 @@ pub(crate) struct ImportRelionTiltSeries;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// The table of tilt series (`tilt_series.star`, `tomograms.star`), or an optimisation set that names it.
+    #[schemars(extend("x-path" = true))]
     pub file: PathBuf,
     /// Directory of the RELION project, where its paths start; found from the paths themselves when empty.
+    #[schemars(extend("x-path" = true))]
     pub project: Option<PathBuf>,
     /// Width and height of the tilt images in pixels, when the images are not there to say it.
     pub image_size: Option<[u32; 2]>,

@@ -66,6 +66,7 @@ impl Default for Automask {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Detector {
     /// STAR file with the modulation transfer function (`rlnResolutionInversePixel`, `rlnMtfValue`); empty for none.
+    #[schemars(extend("x-path" = true))]
     pub mtf: Option<PathBuf>,
     /// Pixel size of the detector in the specimen, to which the curve refers; that of the map when empty.
     pub pixel_size: Option<PixelSize>,

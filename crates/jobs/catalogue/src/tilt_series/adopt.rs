@@ -31,8 +31,10 @@ pub(crate) struct Params {
     /// The program whose files are read.
     pub format: Format,
     /// The file or directory; `{name}` stands for the name of the tilt series: `etomo/{name}`, `{name}.aln`.
+    #[schemars(extend("x-path" = true))]
     pub path: String,
     /// AreTomo's defocus table, with `{name}` likewise; `_CTF.txt` beside the `.aln` when empty, if there is one.
+    #[schemars(extend("x-path" = true))]
     pub ctf: Option<String>,
     /// How far the tilt angles of an image may differ between the two.
     #[schemars(range(min = 0.0, max = 10.0))]
