@@ -67,21 +67,28 @@ pub(crate) fn job_number(text: &str) -> Outcome<JobNumber> {
         })
 }
 
-/// A file as a project records it: relative to the project when inside, absolute otherwise.
+/// A file (or pattern) as a project records it: as typed in the project directory itself; elsewhere
+/// relative to the project when inside, absolute otherwise.
 pub(crate) fn recorded_path(root: &Path, path: &Path) -> Outcome<PathBuf> {
+    if path.as_os_str().is_empty() {
+        return Ok(path.into());
+    }
+    let real = |path: &Path| path.canonicalize();
+    let root = real(root).map_err(|e| Failure::disk("find", root, &e))?;
+    if path.is_relative() && real(&current_directory()?).is_ok_and(|here| here == root) {
+        return Ok(path.into());
+    }
     let absolute = std::path::absolute(path).map_err(|e| Failure::disk("find", path, &e))?;
-    let root = root
-        .canonicalize()
-        .map_err(|e| Failure::disk("find", root, &e))?;
-    // Only the directory is followed: the file itself may be a link with a better name.
-    let parent = absolute
-        .parent()
-        .and_then(|parent| parent.canonicalize().ok());
-    let (Some(parent), Some(name)) = (parent, absolute.file_name()) else {
-        return Ok(absolute);
-    };
-    let inside = parent.strip_prefix(&root).map(|inside| inside.join(name));
-    Ok(inside.unwrap_or(absolute))
+    // Only directories that exist are followed: the name itself may be a link or a pattern.
+    let above = absolute.ancestors().skip(1);
+    for directory in above {
+        let (Ok(found), Ok(rest)) = (real(directory), absolute.strip_prefix(directory)) else {
+            continue;
+        };
+        let inside = found.strip_prefix(&root).map(|inside| inside.join(rest));
+        return Ok(inside.unwrap_or_else(|_| found.join(rest)));
+    }
+    Ok(absolute)
 }
 
 #[cfg(test)]
@@ -103,6 +110,9 @@ mod tests {
         std::fs::create_dir(&inside).unwrap();
         let recorded = recorded_path(directory.path(), &inside.join("a.mrc")).unwrap();
         assert_eq!(recorded, Path::new("raw/a.mrc"));
+        let pattern = inside.join("none/{name}/*.mdoc");
+        let recorded = recorded_path(directory.path(), &pattern).unwrap();
+        assert_eq!(recorded, Path::new("raw/none/{name}/*.mdoc"));
         let outside = recorded_path(&inside, &directory.path().join("b.mrc")).unwrap();
         assert_eq!(outside, directory.path().join("b.mrc"));
     }
