@@ -16,7 +16,9 @@ mod randomise;
 pub use correlation::{ShellCorrelation, frc, fsc, fsc_of_spectra};
 pub use guinier::{GuinierCurve, LineFit, fit_line, guinier_curve};
 pub use layout::Shells;
-pub use postprocess::{CorrectedCorrelation, corrected_fsc, fsc_weight, joined_fsc};
+pub use postprocess::{
+    CorrectedCorrelation, correct_for_mask, corrected_fsc, fsc_weight, joined_fsc,
+};
 pub use power::{ShellPower, radial_average3, shell_power};
 pub use randomise::{randomise_phases, randomise_spectrum_phases};
 

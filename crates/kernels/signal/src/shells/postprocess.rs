@@ -49,7 +49,7 @@ pub fn corrected_fsc(
     };
     let randomised = fsc(&scrambled(half1, 0), &scrambled(half2, 1));
     let corrected = ShellCorrelation {
-        fsc: correct(&masked.fsc, &randomised.fsc, randomised_from),
+        fsc: correct_for_mask(&masked.fsc, &randomised.fsc, randomised_from),
         ..masked.clone()
     };
     CorrectedCorrelation {
@@ -61,7 +61,16 @@ pub fn corrected_fsc(
     }
 }
 
-fn correct(masked: &[f64], randomised: &[f64], randomised_from: usize) -> Vec<f64> {
+/// FSC_true from the masked curve and the masked curve of randomised phases, shell by shell.
+///
+/// ```
+/// use thon_signal::shells::correct_for_mask;
+/// // Shells 0 to 3 with phases randomised from shell 0 on: the correction starts two shells later.
+/// let corrected = correct_for_mask(&[1.0, 0.9, 0.8, 0.5], &[1.0, 0.9, 0.6, 0.3], 0);
+/// assert_eq!(corrected[..2], [1.0, 0.9]);
+/// assert!((corrected[2] - 0.5).abs() < 1e-12);
+/// ```
+pub fn correct_for_mask(masked: &[f64], randomised: &[f64], randomised_from: usize) -> Vec<f64> {
     let true_value = |(shell, (&m, &r)): (usize, (&f64, &f64))| {
         if shell < randomised_from + MARGIN || r >= 1.0 {
             m
