@@ -73,13 +73,11 @@ fn join(place: &str, name: &str) -> String {
 
 fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> Finding {
     let finding = Finding::error(place, "unknown parameter");
-    match nearest(name, properties.keys().map(String::as_str)) {
-        Some(known) => finding.with_hint(format!("did you mean `{known}`?")),
-        None => {
-            let names: Vec<&str> = properties.keys().map(String::as_str).collect();
-            finding.with_hint(format!("known parameters: {}", names.join(", ")))
-        }
+    if let Some(known) = nearest(name, properties.keys().map(String::as_str)) {
+        return finding.with_hint(format!("did you mean `{known}`?"));
     }
+    let names: Vec<&str> = properties.keys().map(String::as_str).collect();
+    finding.with_hint(format!("known parameters: {}", names.join(", ")))
 }
 
 /// What is wrong with a value, if anything.
