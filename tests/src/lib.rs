@@ -1,4 +1,5 @@
 //! End to end: simulate, run, compare with truth. The tests are in `tests/`; this is what they share.
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 pub mod documents;
 

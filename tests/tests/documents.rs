@@ -1,4 +1,6 @@
 //! The documents say what is: links lead somewhere, quotes are true, commands run, every crate and decision is listed.
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -62,7 +62,7 @@ fn a_map_of_simulated_particles_reaches_the_bound() {
         "fsc",
     )
     .facts;
-    println!("half maps: {:?}", post);
+    println!("half maps: {post:?}");
     // The mask takes the solvent's noise away, so the halves reach further than the bound for the whole box.
     assert!((0.6..1.1).contains(&(post["resolution (Å)"] / bound)));
 }

@@ -1,4 +1,5 @@
 //! The same particles through `relion_reconstruct` (Debian's RELION 3.1): the same map in the same hand.
+#![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 use std::process::Command;
 
