@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// Kills of one demo before it is left to end.
 const KILLS_PER_RUN: usize = 8;
 
-fn demo(directory: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_thon"))
+fn demo(thon: &Path, directory: &Path) -> Child {
+    Command::new(thon)
         .args(["demo", "--output"])
         .arg(directory)
         .stdout(Stdio::null())
@@ -67,10 +67,13 @@ fn killed_and_resumed_equals_uninterrupted() {
         .and_then(|n| n.parse().ok())
         .unwrap_or(1);
     let place = tempfile::tempdir().unwrap();
+    // A copy, so that building the program meanwhile does not change what is tested.
+    let thon = place.path().join("thon");
+    std::fs::copy(env!("CARGO_BIN_EXE_thon"), &thon).unwrap();
     // Plain files handed in are known by their absolute paths, so every run uses the same directory.
     let directory = place.path().join("demo");
     let began = Instant::now();
-    assert!(demo(&directory).wait().unwrap().success());
+    assert!(demo(&thon, &directory).wait().unwrap().success());
     let whole = began.elapsed();
     let expected = result_digests(&directory);
     assert!(expected.len() > 30);
@@ -80,7 +83,7 @@ fn killed_and_resumed_equals_uninterrupted() {
         std::fs::remove_dir_all(&directory).unwrap();
         runs += 1;
         for _ in 0..KILLS_PER_RUN.min(kills - done) {
-            let mut child = demo(&directory);
+            let mut child = demo(&thon, &directory);
             std::thread::sleep(Duration::from_secs_f64(
                 whole.as_secs_f64() * 0.6 * moments.next(),
             ));
@@ -89,7 +92,7 @@ fn killed_and_resumed_equals_uninterrupted() {
             child.wait().unwrap();
             done += 1;
         }
-        assert!(demo(&directory).wait().unwrap().success());
+        assert!(demo(&thon, &directory).wait().unwrap().success());
         let found = result_digests(&directory);
         let differing: Vec<&PathBuf> = expected
             .keys()
