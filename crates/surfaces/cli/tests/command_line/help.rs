@@ -94,6 +94,12 @@ fn topics_and_the_catalogue() {
     assert_eq!(codes.lines().count(), 6);
     assert!(codes.contains("\n4  cancelled"));
     assert_eq!(line("help exit-codes --json").json()[2]["code"], 2);
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    for exit in Exit::ALL {
+        let row = format!("\n| {} | {} |\n", exit.code(), exit.meaning());
+        assert!(readme.contains(&row), "{row}");
+    }
     assert!(line("help pipelines").ok().contains("[[step]]"));
     assert!(line("help show").ok().contains("Usage: thon show"));
     let jobs = line("jobs").ok();
