@@ -51,7 +51,10 @@ impl JobError {
     }
 
     /// A file error.
-    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over as they come")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors are handed over as they come"
+    )]
     pub fn file(path: impl Into<PathBuf>, message: impl ToString) -> Self {
         Self::File {
             path: path.into(),
