@@ -300,26 +300,6 @@ fn commands_of_documents_run() {
 }
 
 #[test]
-fn exit_codes_are_those_of_the_program() {
-    let Some(program) = program() else { return };
-    let out = Command::new(program)
-        .args(["help", "exit-codes"])
-        .output()
-        .unwrap()
-        .stdout;
-    let readme = text("README.md");
-    let told = String::from_utf8(out).unwrap();
-    assert!(told.lines().count() > 3, "{told}");
-    for line in told.lines() {
-        let (code, meaning) = line.split_once("  ").unwrap();
-        assert!(
-            readme.contains(&format!("| {code} | {meaning} |")),
-            "README does not say: {line}"
-        );
-    }
-}
-
-#[test]
 fn ci_runs_the_readme_test_command() {
     let (readme, ci) = (text("README.md"), text(".ci/run"));
     let command = "./.ci/test";
