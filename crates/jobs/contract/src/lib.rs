@@ -6,6 +6,7 @@
 
 mod any;
 mod artifact;
+pub mod compliance;
 mod context;
 mod error;
 mod finding;

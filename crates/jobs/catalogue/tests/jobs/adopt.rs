@@ -78,7 +78,7 @@ fn aretomo_gives_geometry_and_dark_frames() {
 #[test]
 fn imod_gives_geometry_defocus_hand_and_exclusions() {
     let (project, slot) = imported();
-    let lines = |values: &[f64]| values.iter().map(|v| format!("{v}\n")).collect::<String>();
+    let lines = crate::microscope_files::lines;
     project.write("etomo/TS_01/TS_01.rawtlt", &lines(&TILTS));
     project.write(
         "etomo/TS_01/TS_01.tlt",

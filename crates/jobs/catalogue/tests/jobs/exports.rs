@@ -198,9 +198,8 @@ fn curves(
     }
 }
 
-#[test]
-fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
-    let project = Project::new();
+/// A box of 40 Å with falling curves and a Guinier line that was fitted; the weighted one ends a shell early.
+fn post_processed(project: &Project) -> [SlotRecord; 2] {
     let frequency: Vec<f64> = (0..9).map(|shell| f64::from(shell) / 40.0).collect();
     let falling = |by: f64| {
         frequency
@@ -208,11 +207,6 @@ fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
             .map(|f| (-by * f * 40.0).exp())
             .collect::<Vec<f64>>()
     };
-    let mut facts = vec![
-        ("resolution (Å)", 7.5),
-        ("randomised from shell", 4.0),
-        ("box volume over mask volume", 5.0),
-    ];
     let columns = [
         ("frequency", frequency.clone()),
         ("corrected", falling(0.1)),
@@ -220,7 +214,11 @@ fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
         ("unmasked", falling(0.2)),
         ("phase randomised", falling(0.5)),
     ];
-    let fsc = curves(&project, "fsc", &columns, &facts);
+    let facts = [
+        ("resolution (Å)", 7.5),
+        ("randomised from shell", 4.0),
+        ("box volume over mask volume", 5.0),
+    ];
     let squared: Vec<f64> = frequency.iter().skip(1).map(|f| f * f).collect();
     let line = |by: f64| squared.iter().map(|f| -8.0 - by * f).collect::<Vec<f64>>();
     let mut weighted = line(20.0);
@@ -237,14 +235,24 @@ fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
         ("intercept", -8.0),
         ("correlation of the fit", 0.99),
     ];
-    let guinier = curves(&project, "guinier", &plot, &fitted);
+    [
+        curves(project, "fsc", &columns, &facts),
+        curves(project, "guinier", &plot, &fitted),
+    ]
+}
+
+#[test]
+fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
+    let project = Project::new();
+    let [fsc, guinier] = post_processed(&project);
+    let map = ItemRecord {
+        name: "m".into(),
+        files: vec!["jobs/7/m.mrc".into()],
+        digest: String::new(),
+    };
     let map = SlotRecord {
         kind: "map".into(),
-        items: vec![ItemRecord {
-            name: "m".into(),
-            files: vec!["jobs/7/m.mrc".into()],
-            digest: String::new(),
-        }],
+        items: vec![map],
     };
     let inputs = [("fsc", &fsc), ("guinier", &guinier), ("map", &map)];
     let out = project.run("export.post-process", json!({}), &inputs);
@@ -275,12 +283,8 @@ fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
     assert_eq!(shell("rlnAngstromResolution"), 10.0);
     assert!((shell("rlnFourierShellCorrelationCorrected") - (-0.4_f64).exp()).abs() < 1e-6);
     let unmasked = (-0.8_f64).exp();
-    assert!(
-        (shell("rlnFourierShellCorrelationParticleMaskFraction")
-            - 5.0 * unmasked / (1.0 + 4.0 * unmasked))
-            .abs()
-            < 1e-6
-    );
+    let particle = shell("rlnFourierShellCorrelationParticleMaskFraction");
+    assert!((particle - 5.0 * unmasked / (1.0 + 4.0 * unmasked)).abs() < 1e-6);
     let plotted = table.table("guinier").unwrap();
     assert_eq!(
         plotted.get(7, "rlnLogAmplitudesWeighted"),
@@ -289,15 +293,23 @@ fn curves_of_post_processing_become_a_star_table_and_an_emdb_document() {
     assert!(plotted.has("rlnLogAmplitudesSharpened") && plotted.has("rlnLogAmplitudesIntercept"));
     let document = read_fsc_xml(&folder.join("fsc.xml")).unwrap();
     assert_eq!((document.points.len(), document.points[4][0]), (9, 0.1));
-    facts.remove(0);
-    let incomplete = curves(&project, "incomplete", &columns[..4], &facts);
-    let findings = project.refusal(
-        "export.post-process",
-        json!({}),
-        &[("fsc", &incomplete), ("guinier", &guinier)],
-    );
+}
+
+#[test]
+fn other_curves_are_refused() {
+    let project = Project::new();
+    let [fsc, guinier] = post_processed(&project);
+    for inputs in [
+        [("fsc", &guinier), ("guinier", &guinier)],
+        [("fsc", &fsc), ("guinier", &fsc)],
+    ] {
+        let findings = project.refusal("export.post-process", json!({}), &inputs);
+        assert!(findings[0].message.contains("expected"), "{findings:?}");
+    }
+    let inputs = [("fsc", &guinier), ("guinier", &guinier)];
+    let findings = project.refusal("export.post-process", json!({}), &inputs);
     assert!(
-        findings[0].message.contains("phase randomised") && !findings[0].hint.is_empty(),
+        findings[0].message.contains("\"corrected\"") && !findings[0].hint.is_empty(),
         "{findings:?}"
     );
 }

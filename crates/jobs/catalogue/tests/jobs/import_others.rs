@@ -6,7 +6,7 @@ use serde_json::json;
 use thon_contract::kinds::{MapKind, MaskKind, ParticlesKind, TiltSeriesKind, TomogramKind};
 use thon_images::mrc::write_volume;
 
-use crate::microscope_files::{TILTS, write_stack};
+use crate::microscope_files::{TILTS, lines, write_stack};
 use crate::project::Project;
 
 /// A tomogram of 12 × 8 × 6 voxels with everything beside it.
@@ -22,13 +22,13 @@ fn layout_2016(project: &Project, name: &str) -> PathBuf {
         Some(1.7),
     )
     .unwrap();
-    let lines: String = TILTS.iter().map(|tilt| format!("{tilt}\n")).collect();
-    std::fs::write(full.join(format!("{name}.tlt")), lines).unwrap();
-    let order: String = [2, 3, 1, 4, 0]
+    std::fs::write(full.join(format!("{name}.tlt")), lines(&TILTS)).unwrap();
+    let order = [2, 3, 1, 4, 0]
         .iter()
         .enumerate()
-        .map(|(rank, &i)| format!("{}, {}\n", TILTS[i], rank * 3))
-        .collect();
+        .fold(String::new(), |text, (rank, &index)| {
+            format!("{text}{}, {}\n", TILTS[index], rank * 3)
+        });
     std::fs::write(full.join(format!("{name}.order")), order).unwrap();
     std::fs::write(full.join(format!("{name}.coords")), "6 4 3\n1 2 3\n").unwrap();
     folder

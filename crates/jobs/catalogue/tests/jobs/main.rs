@@ -15,3 +15,4 @@ mod microscope_files;
 mod project;
 mod promises;
 mod shared_data;
+mod simulated;

@@ -43,3 +43,10 @@ pub fn mdoc(name: &str, tilts: &[f64]) -> String {
     }
     text
 }
+
+/// One number per line.
+pub fn lines(values: &[f64]) -> String {
+    values.iter().fold(String::new(), |text, value| {
+        text + &value.to_string() + "\n"
+    })
+}

@@ -85,6 +85,10 @@ impl Project {
     }
 
     /// Runs a job: parameters completed, checked, run aside, published.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "written on the spot at every call"
+    )]
     pub fn try_run(
         &self,
         id: &str,
@@ -165,9 +169,9 @@ impl Outcome {
     }
 
     /// All warnings.
-    pub fn warnings(&self) -> Vec<&str> {
-        let text = |note| match note {
-            &Note::Warning { ref text } => Some(text.as_str()),
+    pub fn warnings<'a>(&'a self) -> Vec<&'a str> {
+        let text = |note: &'a Note| match note {
+            Note::Warning { text } => Some(text.as_str()),
             _ => None,
         };
         self.notes.iter().filter_map(text).collect()
