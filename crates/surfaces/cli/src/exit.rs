@@ -112,12 +112,14 @@ impl Failure {
             } else {
                 (Label::More, line)
             };
-            match bracketed_hint(rest) {
+            // What a job was refused for, told again by what came later.
+            let rest = rest.replace(": error: ", ": ");
+            match bracketed_hint(&rest) {
                 Some((before, hint)) if label != Label::Hint => {
                     lines.push((label, before.to_owned()));
                     lines.push((Label::Hint, hint.to_owned()));
                 }
-                _ => lines.push((label, rest.to_owned())),
+                _ => lines.push((label, rest)),
             }
         }
         lines

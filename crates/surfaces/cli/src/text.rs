@@ -147,6 +147,12 @@ pub(crate) fn value(value: &Value) -> String {
     }
 }
 
+/// The evidence of a job's state, line by line, without the labels of a message.
+pub(crate) fn evidence(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+}
+
 /// `1 item`, `3 items`.
 pub(crate) fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })

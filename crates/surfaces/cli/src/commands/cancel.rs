@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::text;
+use super::{ls, text};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::{Session, place};
 
@@ -11,7 +11,7 @@ pub(super) fn cancel(session: &Session, matches: &clap::ArgMatches) -> Outcome {
     let job = place::job_number(text(matches, "JOB"))?;
     if !project.request_cancel(job, "asked by `thon cancel`")? {
         let status = project.status(job)?;
-        let state = format!("{:?}", status.state).to_lowercase();
+        let (state, _) = ls::state(&status);
         return Err(Failure::usage(format!(
             "job {job} is not running, it is {state}"
         )));

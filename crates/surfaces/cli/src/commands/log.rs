@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::json;
 use thon_project::{JobNumber, JobState, Project, layout};
 
-use super::text;
+use super::{ls, text};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::terminal::Tone;
+use crate::text::evidence;
 use crate::{Session, place};
 
 /// How often `--follow` looks.
@@ -60,15 +61,11 @@ fn follow(
         let status = project.status(job)?;
         session.terminal.print(&new_text(file, &mut position)?);
         if !wait || status.state != JobState::Running {
-            let line = format!("{:?}: {}", status.state, status.evidence).to_lowercase();
-            let line = if status.state == JobState::Failed {
-                format!("failed: {}", status.evidence)
-            } else {
-                line
-            };
-            session
-                .terminal
-                .line(&session.terminal.paint().tone(Tone::Dim, &line));
+            let (word, _) = ls::state(&status);
+            let why: Vec<&str> = evidence(&status.evidence).collect();
+            let line = format!("{word}: {}", why.join("\n"));
+            let painted = session.terminal.paint().tone(Tone::Dim, &line);
+            session.terminal.line(&painted);
             return Ok(Exit::Ok);
         }
         std::thread::sleep(LOOK);

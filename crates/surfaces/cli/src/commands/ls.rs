@@ -28,6 +28,7 @@ pub(super) fn ls(session: &Session) -> Outcome {
             Some(manifest) => format!("{} of {}", manifest.items_out, manifest.items_in),
             None => facts.units.len().to_string(),
         };
+        let (word, tone) = state(&status);
         documents.push(json!({
             "job": number, "operation": request.operation, "title": request.title,
             "state": status.state, "evidence": status.evidence,
@@ -39,7 +40,7 @@ pub(super) fn ls(session: &Session) -> Outcome {
             number.to_string().into(),
             Cell::toned(&request.operation, Tone::Accent),
             request.title.as_str().into(),
-            state(&status),
+            Cell::toned(word, tone),
             items.into(),
             text::age(facts.record.created, now).into(),
         ]);
@@ -62,9 +63,9 @@ fn place_of(project: &Project, directory: &str) -> String {
     place.display().to_string()
 }
 
-/// A state as a word in its colour.
-pub(super) fn state(status: &JobStatus) -> Cell {
-    let (word, tone) = match status.state {
+/// A state as a word, and its colour.
+pub(super) fn state(status: &JobStatus) -> (&'static str, Tone) {
+    match status.state {
         JobState::Draft => ("draft", Tone::Dim),
         JobState::Running => ("running", Tone::Accent),
         JobState::Done => ("done", Tone::Good),
@@ -73,6 +74,5 @@ pub(super) fn state(status: &JobStatus) -> Cell {
         JobState::Interrupted => ("interrupted", Tone::Warn),
         JobState::Unknown => ("unknown", Tone::Warn),
         JobState::Damaged => ("damaged", Tone::Bad),
-    };
-    Cell::toned(word, tone)
+    }
 }

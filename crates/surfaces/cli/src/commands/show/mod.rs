@@ -15,7 +15,7 @@ use crate::exit::{Exit, Outcome};
 use crate::manual::cited;
 use crate::table::{Cell, Table};
 use crate::terminal::{Terminal, Tone};
-use crate::text::{age, duration, number, value, wrap};
+use crate::text::{age, duration, evidence, number, value, wrap};
 use crate::{Session, parameters, place};
 use gathered::{document, found_methods, rejections, seconds, warnings};
 
@@ -44,7 +44,10 @@ pub(super) fn show(session: &Session, matches: &clap::ArgMatches) -> Outcome {
         metrics(terminal, manifest);
     }
     remarks(terminal, &facts);
-    methods(terminal, &found_methods(&facts, declared));
+    // What was not done is not written up.
+    if facts.manifest.is_some() {
+        methods(terminal, &found_methods(&facts, declared));
+    }
     Ok(Exit::Ok)
 }
 
@@ -57,28 +60,29 @@ fn head(terminal: &Terminal, facts: &JobFacts) {
     let title = format!("{} {}", facts.record.job, request.operation);
     terminal.line(&terminal.paint().tone(Tone::Bold, &title));
     let mut table = Table::new(&["", ""]);
-    let mut line = |name: &str, text: String| {
-        table.row(vec![Cell::toned(name, Tone::Dim), text.into()]);
+    let mut line = |name: &str, cell: Cell| {
+        table.row(vec![Cell::toned(name, Tone::Dim), cell]);
     };
-    line("title", request.title.clone());
-    let mut word = Table::new(&[""]);
-    word.row(vec![ls::state(&status)]);
-    let word = word.render(0, 0, terminal.paint());
-    line("state", format!("{}: {}", word.trim_end(), status.evidence));
+    line("title", request.title.as_str().into());
+    let (word, tone) = ls::state(&status);
+    line("state", Cell::toned(word, tone));
+    for why in evidence(&status.evidence) {
+        line("", why.into());
+    }
     if let Some(manifest) = &facts.manifest {
         let rejected = manifest.rejected.len();
         let (items_in, items_out) = (manifest.items_in, manifest.items_out);
         line(
             "items",
-            format!("{items_in} in, {items_out} out, {rejected} rejected"),
+            format!("{items_in} in, {items_out} out, {rejected} rejected").into(),
         );
     } else {
-        line("items", format!("{} finished", facts.units.len()));
+        line("items", format!("{} finished", facts.units.len()).into());
     }
     let created = facts.record.created;
     line(
         "made",
-        format!("{created:.0} ({} ago)", age(created, Timestamp::now())),
+        format!("{created:.0} ({} ago)", age(created, Timestamp::now())).into(),
     );
     let attempts = facts.attempts.len();
     line(
@@ -87,16 +91,17 @@ fn head(terminal: &Terminal, facts: &JobFacts) {
             "{} in {attempts} attempt{}",
             duration(seconds(facts)),
             if attempts == 1 { "" } else { "s" }
-        ),
+        )
+        .into(),
     );
     line(
         "place",
-        format!("{}/{}", thon_project::layout::JOBS, facts.directory),
+        format!("{}/{}", thon_project::layout::JOBS, facts.directory).into(),
     );
     if let Some(origin) = &request.origin {
         line(
             "pipeline",
-            format!("{}, step {}", origin.pipeline, origin.step),
+            format!("{}, step {}", origin.pipeline, origin.step).into(),
         );
     }
     terminal.print(&table.render(2, 0, terminal.paint()));
