@@ -48,7 +48,7 @@ pub enum ImageError {
     /// The file ends before the data its header promises.
     #[error(
         "{format} file is too short: its header promises {promised_bytes} bytes, found {found_bytes}; \
-         {complete} of {promised} sections are complete (hint: open it in tolerant mode to use those)"
+         {complete} of {promised} sections are complete (hint: the file was cut short: copy it again, or keep its complete sections with a tolerant reader)"
     )]
     TooShort {
         /// The file format.
