@@ -1,7 +1,9 @@
 //! End to end: simulate, run, compare with truth. The tests are in `tests/`; this is what they share.
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
+pub mod atomic_maps;
 pub mod documents;
+pub mod hand;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

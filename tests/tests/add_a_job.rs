@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use thon_contract::compliance::check_declaration;
 use thon_contract::kinds::MapKind;
 use thon_contract::{AnyJob, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
 use thon_engine::{Catalogue, Engine, JobSpec, Settings, Silent, Source};
@@ -117,6 +118,11 @@ fn wave(period: f64) -> Map {
         ndarray::Array3::from_shape_fn((64, 64, 64), |(_, _, x)| value(x)),
         PixelSize(5.0),
     )
+}
+
+#[test]
+fn the_declaration_keeps_the_rules() {
+    assert_eq!(check_declaration(&LowPass, &["map"]), Vec::<String>::new());
 }
 
 #[test]

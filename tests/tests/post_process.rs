@@ -1,6 +1,6 @@
 //! Post-processing against RELION: the columns of a real project, and `relion_postprocess` on the same half maps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ndarray::Array3;
@@ -116,6 +116,37 @@ fn the_columns_of_a_real_project_give_its_corrected_fsc_and_resolution() {
     println!("largest difference of the corrected FSC over 6 tables: {worst:.1e}");
 }
 
+/// What `relion_postprocess` says of two half maps inside a mask.
+fn relion_table(directory: &Path, halves: &[PathBuf; 2], mask: &Path) -> Table {
+    let relion = Command::new("relion_postprocess")
+        .current_dir(directory)
+        .args([
+            "--auto_bfac",
+            "--autob_lowres",
+            "18",
+            "--angpix",
+            "4",
+            "--o",
+            "relion",
+            "--i",
+        ])
+        .arg(&halves[0])
+        .arg("--i2")
+        .arg(&halves[1])
+        .arg("--mask")
+        .arg(mask)
+        .output()
+        .unwrap();
+    // It ends with an error where ghostscript is missing, after its table is written.
+    let table = directory.join("relion.star");
+    assert!(
+        table.exists(),
+        "{}",
+        String::from_utf8_lossy(&relion.stderr)
+    );
+    read_table(&table)
+}
+
 #[test]
 fn relion_postprocess_finds_the_same() {
     if Command::new("relion_postprocess")
@@ -161,33 +192,7 @@ fn relion_postprocess_finds_the_same() {
             ("mask", Source::Files(vec![mask_file.clone()])),
         ],
     );
-    let relion = Command::new("relion_postprocess")
-        .current_dir(directory.path())
-        .args([
-            "--auto_bfac",
-            "--autob_lowres",
-            "18",
-            "--angpix",
-            "4",
-            "--o",
-            "relion",
-            "--i",
-        ])
-        .arg(&halves[0])
-        .arg("--i2")
-        .arg(&halves[1])
-        .arg("--mask")
-        .arg(&mask_file)
-        .output()
-        .unwrap();
-    // It ends with an error where ghostscript is missing, after its table is written.
-    let table = directory.path().join("relion.star");
-    assert!(
-        table.exists(),
-        "{}",
-        String::from_utf8_lossy(&relion.stderr)
-    );
-    let theirs = read_table(&table);
+    let theirs = relion_table(directory.path(), &halves, &mask_file);
     let ours = curves(&project, post, "fsc");
     let column = |label: &str| -> Vec<f64> {
         let column = ours.columns.iter().find(|c| c.label == label).unwrap();
