@@ -5,7 +5,6 @@
 
 mod acquire;
 mod export;
-mod given_files;
 mod import;
 mod maps;
 mod particles;

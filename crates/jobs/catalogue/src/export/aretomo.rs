@@ -11,7 +11,7 @@ use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Metho
 use thon_interop::aretomo::write_aretomo;
 
 use super::written::record;
-use crate::given_files::stopped;
+use crate::import::given_files::stopped;
 use crate::import::item_name;
 use crate::tilt_images::alignment_findings;
 

@@ -12,7 +12,7 @@ use thon_interop::imod::{EtomoExport, write_directory};
 
 use super::source_paths::make_absolute;
 use super::written::record;
-use crate::given_files::stopped;
+use crate::import::given_files::stopped;
 use crate::import::item_name;
 
 /// Export to IMOD.

@@ -18,7 +18,7 @@ use thon_interop::relion::{
 use thon_units::{Angstrom, SquareAngstrom};
 
 use super::written::record;
-use crate::given_files::{self, stopped};
+use crate::import::given_files::{self, stopped};
 
 /// Export of post-processing.
 pub(crate) struct ExportPostProcess;

@@ -17,7 +17,7 @@ use thon_model::{ParticleSet, TiltSeries};
 
 use super::source_paths::{particles_relative_to_relion, relative_to_relion};
 use super::written::record;
-use crate::given_files::stopped;
+use crate::import::given_files::stopped;
 
 /// Export to RELION.
 pub(crate) struct ExportRelion;

@@ -16,9 +16,9 @@ use thon_interop::aretomo::{AretomoImport, read_aretomo};
 use thon_model::TiltSeries;
 use thon_units::PixelSize;
 
+use super::given_files::{self, expand, images_as_given, positive, stopped};
 use super::microscope::Microscope;
 use super::tilt_series_set::{existing, findings, store};
-use crate::given_files::{self, expand, images_as_given, positive, stopped};
 
 /// Import of AreTomo's alignments.
 pub(crate) struct ImportAretomo;

@@ -16,10 +16,10 @@ use thon_interop::imod::{EtomoImport, read_directory};
 use thon_model::TiltSeries;
 use thon_units::PixelSize;
 
+use super::given_files::{self, expand, images_as_given, positive, stopped};
 use super::metadata_of;
 use super::microscope::Microscope;
 use super::tilt_series_set::{findings, store};
-use crate::given_files::{self, expand, images_as_given, positive, stopped};
 
 /// Import of eTomo directories.
 pub(crate) struct ImportEtomo;

@@ -14,8 +14,8 @@ use thon_images::mrc::{Mrc, MrcHeader};
 use thon_model::{Map, Mask};
 use thon_units::PixelSize;
 
+use super::given_files::{positive, required};
 use super::tilt_series_set::{existing, item_name};
-use crate::given_files::{positive, required};
 
 /// Import of a map.
 pub(crate) struct ImportMap;

@@ -16,9 +16,9 @@ use thon_interop::mdoc::{MdocImport, read_mdoc};
 use thon_model::TiltSeries;
 use thon_units::{Degrees, Dose, PixelSize};
 
+use super::given_files::{self, expand, images_as_given, movies_as_given, positive, stopped};
 use super::microscope::Microscope;
 use super::tilt_series_set::{existing, findings, store};
-use crate::given_files::{self, expand, images_as_given, movies_as_given, positive, stopped};
 
 /// Import of mdoc files.
 pub(crate) struct ImportMdoc;

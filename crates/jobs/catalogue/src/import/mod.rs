@@ -2,6 +2,8 @@
 
 mod aretomo;
 mod etomo;
+pub(crate) mod foreign_alignment;
+pub(crate) mod given_files;
 mod map;
 mod mdoc;
 mod microscope;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thon_contract::{Context, JobError};
 use thon_interop::relion::{OptimisationSet, read_optimisation_set};
 
-use crate::given_files::stopped;
+use super::given_files::stopped;
 
 /// As much of a file as tells an optimisation set from a large table.
 const BEGINNING: u64 = 1 << 16;

@@ -16,9 +16,9 @@ use thon_interop::relion::{DataSet2016, Layout2016Options, read_layout_2016};
 use thon_model::ParticleSet;
 use thon_units::PixelSize;
 
+use super::given_files::{self, as_given, expand, images_as_given, positive, stopped};
 use super::microscope::Microscope;
 use super::tilt_series_set::{existing, findings, item_name, store};
-use crate::given_files::{self, as_given, expand, images_as_given, positive, stopped};
 
 /// Import of the layout of 2016.
 pub(crate) struct ImportRelion2016;

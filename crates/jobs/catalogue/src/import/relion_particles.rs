@@ -16,9 +16,9 @@ use thon_interop::relion::{
 };
 use thon_model::ParticleSet;
 
+use super::given_files::{self, as_given, particles_as_given, required, stopped, told};
 use super::optimisation_set;
 use super::tilt_series_set::existing;
-use crate::given_files::{self, as_given, particles_as_given, required, stopped, told};
 
 /// Import of RELION's particles.
 pub(crate) struct ImportRelionParticles;

@@ -14,9 +14,9 @@ use thon_interop::relion::{TiltSeriesImport, read_tilt_series};
 use thon_interop::{Imported, Losses};
 use thon_model::TiltSeries;
 
+use super::given_files::{self, images_as_given, movies_as_given, required, stopped};
 use super::optimisation_set;
 use super::tilt_series_set::{existing, findings, store};
-use crate::given_files::{self, images_as_given, movies_as_given, required, stopped};
 
 /// Import of RELION's tilt series.
 pub(crate) struct ImportRelionTiltSeries;

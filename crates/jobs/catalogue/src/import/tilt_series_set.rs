@@ -8,7 +8,7 @@ use thon_contract::{Context, Finding, JobError, Output};
 use thon_interop::Imported;
 use thon_model::TiltSeries;
 
-use crate::given_files::told;
+use super::given_files::told;
 
 /// What is wrong with a set of imported series as a whole.
 pub(crate) fn findings<'a>(

@@ -8,15 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::TiltSeriesKind;
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
-use thon_interop::Imported;
-use thon_interop::aretomo::{AretomoImport, read_aretomo};
-use thon_interop::imod::{EtomoImport, read_directory};
-use thon_interop::relion::{TiltSeriesImport, read_tilt_series};
 use thon_model::TiltSeries;
 use thon_units::Degrees;
 
 use super::adopted::{Adopted, adopt};
-use crate::given_files::{self, expand, images_as_given, stopped, told};
+use crate::import::foreign_alignment::{Format, Source};
+use crate::import::given_files;
 
 /// Adoption of an alignment.
 pub(crate) struct Adopt;
@@ -39,18 +36,6 @@ pub(crate) struct Params {
     /// How far the tilt angles of an image may differ between the two.
     #[schemars(range(min = 0.0, max = 10.0))]
     pub tolerance: Degrees,
-}
-
-/// Files of a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Format {
-    /// A table of tilt series of RELION 4 or 5.
-    Relion,
-    /// An eTomo directory of IMOD.
-    Imod,
-    /// An `.aln` of AreTomo.
-    Aretomo,
 }
 
 impl Default for Params {
@@ -91,7 +76,7 @@ impl Job for Adopt {
             return vec![finding];
         }
         match adopted(params, inputs, context) {
-            Ok((_, _, adopted)) if adopted.geometries == 0 && adopted.ctfs == 0 => {
+            Ok((_, adopted, _)) if adopted.geometries == 0 && adopted.ctfs == 0 => {
                 vec![Finding::error(
                     "path",
                     "it holds neither an alignment nor a defocus",
@@ -112,8 +97,10 @@ impl Job for Adopt {
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         thon_compute::check(context.progress())?;
-        let (series, read, adopted) = adopted(params, inputs, context)?;
-        told(read, context);
+        let (series, adopted, remarks) = adopted(params, inputs, context)?;
+        for remark in remarks {
+            context.warn(remark);
+        }
         let used = series.used().count();
         let aligned = series
             .used()
@@ -163,122 +150,43 @@ impl Job for Adopt {
 
     /// The files of all series: the template with any name.
     fn external_files(params: &Params, context: &Context) -> Result<Vec<PathBuf>, JobError> {
-        let any = |template: &str| template.replace("{name}", "*");
-        let mut patterns = vec![any(&params.path)];
-        patterns.extend(params.ctf.as_deref().map(any));
-        if params.format == Format::Aretomo && params.ctf.is_none() {
-            patterns.push(any(params.path.trim_end_matches(".aln")) + "_CTF.txt");
-        }
-        let mut files = Vec::new();
-        for pattern in patterns.into_iter().filter(|pattern| !pattern.is_empty()) {
-            for path in expand(&[pattern], context).unwrap_or_default() {
-                files.extend(crate::import::metadata_of(&path, context));
-            }
-        }
-        files.sort();
-        files.dedup();
-        Ok(files)
+        Ok(params.source().files(context))
     }
 }
 
-type Read = (TiltSeries, Imported<()>, Adopted);
-
-fn adopted(params: &Params, inputs: &Inputs, context: &Context) -> Result<Read, JobError> {
-    let item = inputs.tilt_series.item();
-    let mut series = context.load(item)?;
-    let given = PathBuf::from(params.path.replace("{name}", &series.name));
-    let mut read = read(params, &given, &series, context)?;
-    // Only the evidence of the hand is kept of the source's paths.
-    images_as_given(&mut read.value, &given, context);
-    let offset = Degrees(number(&read.value, "AlphaOffset").unwrap_or(0.0));
-    let adopted = adopt(&mut series, &read.value, offset, params.tolerance).map_err(|message| {
-        JobError::Data {
-            message: format!("{} and {}: {message}", series.name, given.display()),
-            hint:
-                "do both belong to the same stack? `tolerance` allows for angles that were rounded"
-                    .into(),
+impl Params {
+    fn source(&self) -> Source<'_> {
+        Source {
+            format: self.format,
+            path: &self.path,
+            ctf: self.ctf.as_deref(),
         }
+    }
+}
+
+/// The series with what it adopts, what came over, and remarks.
+fn adopted(
+    params: &Params,
+    inputs: &Inputs,
+    context: &Context,
+) -> Result<(TiltSeries, Adopted, Vec<String>), JobError> {
+    let mut series = context.load(inputs.tilt_series.item())?;
+    let source = params.source();
+    let foreign = source.read(&series, context)?;
+    let adopted = adopt(
+        &mut series,
+        &foreign.series,
+        foreign.tilt_offset,
+        params.tolerance,
+    );
+    let adopted = adopted.map_err(|message| JobError::Data {
+        message: format!(
+            "{} and {}: {message}",
+            series.name,
+            source.of(&series.name).display()
+        ),
+        hint: "do both belong to the same stack? `tolerance` allows for angles that were rounded"
+            .into(),
     })?;
-    Ok((series, read.map(|_| ()), adopted))
-}
-
-/// AreTomo adds this angle to every tilt; a series of another program has none.
-fn number(source: &TiltSeries, label: &str) -> Option<f64> {
-    source.carried_global.value(label, 0)?.parse().ok()
-}
-
-fn read(
-    params: &Params,
-    given: &Path,
-    series: &TiltSeries,
-    context: &Context,
-) -> Result<Imported<TiltSeries>, JobError> {
-    let path = context.resolve(given);
-    let image_size = Some(series.image_size).filter(|size| *size != [0, 0]);
-    match params.format {
-        Format::Relion => {
-            let sets = read_tilt_series(
-                &path,
-                &TiltSeriesImport {
-                    root: None,
-                    image_size,
-                },
-            )
-            .map_err(stopped)?;
-            one_of(sets, &series.name, given)
-        }
-        Format::Imod => {
-            let own = [".tlt", ".rawtlt"]
-                .iter()
-                .any(|end| path.join(format!("{}{end}", series.name)).is_file());
-            let options = EtomoImport {
-                name: own.then(|| series.name.clone()),
-                pixel_size: Some(series.pixel_size),
-                image_size,
-                optics: Some(series.optics),
-            };
-            read_directory(&path, &options).map_err(stopped)
-        }
-        Format::Aretomo => {
-            let options = AretomoImport {
-                pixel_size: series.pixel_size,
-                stack: None,
-                ctf: ctf_beside(params, given, series, context),
-                volume_size: None,
-                optics: series.optics,
-            };
-            read_aretomo(&path, &options).map_err(stopped)
-        }
-    }
-}
-
-fn ctf_beside(
-    params: &Params,
-    given: &Path,
-    series: &TiltSeries,
-    context: &Context,
-) -> Option<PathBuf> {
-    if let Some(template) = &params.ctf {
-        return Some(context.resolve(Path::new(&template.replace("{name}", &series.name))));
-    }
-    let stem = given.file_stem()?.to_string_lossy().into_owned();
-    let beside = context.resolve(&given.with_file_name(format!("{stem}_CTF.txt")));
-    beside.is_file().then_some(beside)
-}
-
-/// The series of this name in a table of several.
-fn one_of(
-    sets: Imported<Vec<TiltSeries>>,
-    name: &str,
-    given: &Path,
-) -> Result<Imported<TiltSeries>, JobError> {
-    let names: Vec<&str> = sets.value.iter().map(|one| one.name.as_str()).collect();
-    let Some(index) = names.iter().position(|own| *own == name) else {
-        let found = names.join(", ");
-        return Err(JobError::data(format!(
-            "{}: expected a tilt series {name}, found {found}",
-            given.display()
-        )));
-    };
-    Ok(sets.map(|mut all| all.swap_remove(index)))
+    Ok((series, adopted, foreign.remarks))
 }

@@ -1,6 +1,7 @@
 //! The way of the demo: simulated microscope files, imported, aligned by adopting the truth, out to every program.
 
 use serde_json::json;
+use thon_contract::SlotRecord;
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
 
 use crate::project::Project;
@@ -38,20 +39,7 @@ fn the_truth_is_adopted_for_series_imported_from_the_microscope() {
         }
     }
     let particles = format!("{place}/truth_particles.star");
-    let mut aligned = raw.clone();
-    aligned.items.clear();
-    for item in &raw.items {
-        let one = thon_contract::SlotRecord {
-            kind: raw.kind.clone(),
-            items: vec![item.clone()],
-        };
-        let adopt =
-            json!({ "format": "relion", "path": format!("{place}/truth_tilt_series.star") });
-        let adopted = project.run("tilt_series.adopt", adopt, &[("tilt_series", &one)]);
-        aligned
-            .items
-            .extend(adopted.outputs["tilt_series"].items.iter().cloned());
-    }
+    let aligned = adopt_each(&project, raw, &format!("{place}/truth_tilt_series.star"));
     let mut largest = 0.0_f64;
     for (one, truth) in project
         .load::<TiltSeriesKind>(&aligned)
@@ -92,4 +80,24 @@ fn the_truth_is_adopted_for_series_imported_from_the_microscope() {
     for (a, b) in set.poses.iter().zip(&truth.poses) {
         assert!(a.position.distance(b.position) < 1e-6 && a.rotation.angle_to(b.rotation).0 < 1e-8);
     }
+}
+
+/// The job mapped over the set, as the engine does.
+fn adopt_each(project: &Project, raw: &SlotRecord, path: &str) -> SlotRecord {
+    let mut aligned = SlotRecord {
+        kind: raw.kind.clone(),
+        items: Vec::new(),
+    };
+    for item in &raw.items {
+        let one = SlotRecord {
+            kind: raw.kind.clone(),
+            items: vec![item.clone()],
+        };
+        let adopt = json!({ "format": "relion", "path": path });
+        let adopted = project.run("tilt_series.adopt", adopt, &[("tilt_series", &one)]);
+        aligned
+            .items
+            .extend(adopted.outputs["tilt_series"].items.iter().cloned());
+    }
+    aligned
 }

@@ -99,16 +99,21 @@ fn without_root(text: &str, context: &Context) -> String {
     }
 }
 
+/// What an import could not keep and what it decided, one sentence each.
+pub(crate) fn remarks<T>(imported: &Imported<T>, context: &Context) -> Vec<String> {
+    let decided = imported
+        .remarks
+        .iter()
+        .map(|remark| without_root(remark, context));
+    let lost = imported.losses.losses.iter();
+    let lost = lost.map(|loss| format!("not kept: {} ({}): {}", loss.kind, loss.count, loss.why));
+    decided.chain(lost).collect()
+}
+
 /// Passes on what an import could not keep and what it decided; gives what it read.
 pub(crate) fn told<T>(imported: Imported<T>, context: &Context) -> T {
-    for remark in &imported.remarks {
-        context.warn(without_root(remark, context));
-    }
-    for loss in &imported.losses.losses {
-        context.warn(format!(
-            "not kept: {} ({}): {}",
-            loss.kind, loss.count, loss.why
-        ));
+    for remark in remarks(&imported, context) {
+        context.warn(remark);
     }
     imported.value
 }
