@@ -17,7 +17,7 @@ fn demo(thon: &Path, directory: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("the program starts")
 }
 
 /// Digests of everything that must not depend on when or how often the work was interrupted: the data, the manifests,
@@ -26,17 +26,24 @@ fn result_digests(directory: &Path) -> BTreeMap<PathBuf, blake3::Hash> {
     let mut digests = BTreeMap::new();
     let mut open = vec![directory.join("data"), directory.join("project/jobs")];
     while let Some(folder) = open.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        for entry in std::fs::read_dir(&folder).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
             if name.starts_with("attempt-") || name == "job.json" {
                 continue;
             }
             if path.is_dir() {
                 open.push(path);
             } else {
-                let digest = blake3::hash(&std::fs::read(&path).unwrap());
-                digests.insert(path.strip_prefix(directory).unwrap().to_path_buf(), digest);
+                let digest = blake3::hash(&std::fs::read(&path).expect("a file"));
+                digests.insert(
+                    path.strip_prefix(directory).expect("below").to_path_buf(),
+                    digest,
+                );
             }
         }
     }

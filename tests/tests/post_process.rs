@@ -29,14 +29,14 @@ struct Table {
 }
 
 fn read_table(path: &Path) -> Table {
-    let file = star::read(path).unwrap();
+    let file = star::read(path).expect("a table of post-processing");
     let column = |block: &str, label: &str| {
         file.table(block)
-            .unwrap()
+            .expect("a table of post-processing")
             .column(label)
-            .unwrap()
+            .expect("a table of post-processing")
             .to_f64()
-            .unwrap()
+            .expect("a table of post-processing")
     };
     let general = |label: &str| column("general", label)[0];
     Table {
@@ -136,7 +136,7 @@ fn relion_table(directory: &Path, halves: &[PathBuf; 2], mask: &Path) -> Table {
         .arg("--mask")
         .arg(mask)
         .output()
-        .unwrap();
+        .expect("relion runs and writes its table");
     // It ends with an error where ghostscript is missing, after its table is written.
     let table = directory.join("relion.star");
     assert!(
