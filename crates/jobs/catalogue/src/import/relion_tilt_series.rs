@@ -2,28 +2,30 @@
 //!
 //! Reader: `thon_interop::relion`; every column is carried along, so that an export writes it again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_contract::kinds::TiltSeriesKind;
+use thon_contract::kinds::{TiltSeriesKind, TomogramKind};
 use thon_contract::{
     Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
 };
-use thon_interop::relion::{TiltSeriesImport, read_tilt_series};
+use thon_interop::relion::{TiltSeriesImport, read_tilt_series, tomograms_of};
 use thon_interop::{Imported, Losses};
-use thon_model::TiltSeries;
+use thon_model::{TiltSeries, Tomogram, Weighting};
 
 use super::given_files::{self, images_as_given, movies_as_given, required, stopped};
 use super::optimisation_set;
-use super::tilt_series_set::{existing, findings, store};
+use super::tilt_series_set::{existing, findings, item_name, store};
 
 /// Import of RELION's tilt series.
 pub(crate) struct ImportRelionTiltSeries;
 
 /// Import tilt series of a RELION 4 or 5 project.
 ///
-/// Alignment, defocus, exposure and every other column of the tables come in; images stay where they are.
+/// Alignment, defocus, exposure and every other column of the tables come in; images and tomograms stay where they
+/// are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
@@ -42,6 +44,8 @@ pub(crate) struct Params {
 pub(crate) struct Outputs {
     /// The tilt series, with their alignment and defocus where RELION has them.
     tilt_series: Output<TiltSeriesKind>,
+    /// The tomograms that the table names and that are there.
+    tomograms: Output<TomogramKind>,
 }
 
 impl Job for ImportRelionTiltSeries {
@@ -75,6 +79,11 @@ impl Job for ImportRelionTiltSeries {
         let mut imported = read(params, context)?;
         let series = std::mem::take(&mut imported.value);
         given_files::told(imported, context);
+        let mut records = Vec::new();
+        for tomogram in tomograms(&series, params, context)? {
+            records.push(context.store::<TomogramKind>(&item_name(&tomogram.name), &tomogram)?);
+        }
+        records.sort_by(|a: &thon_contract::ItemRecord, b| a.name.cmp(&b.name));
         let each = series.into_iter().map(|value| Imported {
             value,
             losses: Losses::default(),
@@ -82,6 +91,7 @@ impl Job for ImportRelionTiltSeries {
         });
         Ok(Outputs {
             tilt_series: store(each.collect(), context)?,
+            tomograms: Output::of(records),
         })
     }
 
@@ -144,4 +154,39 @@ fn read(params: &Params, context: &Context) -> Result<Imported<Vec<TiltSeries>>,
         movies_as_given(series, given, context);
     }
     Ok(imported)
+}
+
+/// The tomograms of a RELION 5 project; a denoised one beside the plain one has a name of its own.
+fn tomograms(
+    series: &[TiltSeries],
+    params: &Params,
+    context: &Context,
+) -> Result<Vec<Tomogram>, JobError> {
+    let given = params.project.as_deref().unwrap_or(&params.file);
+    let table = given_files::as_given(&table(params, context)?, &params.file, context);
+    let token = series
+        .iter()
+        .find_map(|one| one.carried_global.value("rlnTomoTiltSeriesStarFile", 0));
+    let found = token.and_then(|token| {
+        let file = optimisation_set::named(token, &table, params.project.as_deref(), context)?;
+        file.ancestors()
+            .nth(Path::new(token).components().count())
+            .map(Path::to_owned)
+    });
+    let Some(root) = params.project.clone().or(found) else {
+        return Ok(Vec::new());
+    };
+    let imported = tomograms_of(series, &context.resolve(&root)).map_err(stopped)?;
+    let mut tomograms = given_files::told(imported, context);
+    let mut seen = BTreeSet::new();
+    for tomogram in &mut tomograms {
+        let paths = std::iter::once(&mut tomogram.path).chain(tomogram.halves.iter_mut().flatten());
+        paths.for_each(|path| *path = given_files::as_given(path, given, context));
+        if let (false, Weighting::DisplayOnly(how)) =
+            (seen.insert(tomogram.name.clone()), &tomogram.weighting)
+        {
+            tomogram.name = format!("{}_{how}", tomogram.name);
+        }
+    }
+    Ok(tomograms)
 }

@@ -1,7 +1,7 @@
 //! `import.relion-tilt-series` and `import.relion-particles` on the project of EMPIAR-10164 and on Warp's export.
 
 use serde_json::json;
-use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
+use thon_contract::kinds::{ParticlesKind, TiltSeriesKind, TomogramKind};
 
 use crate::project::Project;
 use crate::shared_data::shared;
@@ -171,4 +171,53 @@ fn tables_that_are_not_there_or_not_of_this_kind_are_refused() {
             "{message}: {findings:?}"
         );
     }
+}
+
+#[test]
+fn the_tomograms_of_a_relion_5_project_come_with_their_series() {
+    let project = Project::new();
+    project.write(
+        "relion/tomograms.star",
+        "data_global\n\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesStarFile\n_rlnVoltage\n_rlnSphericalAberration\n\
+         _rlnAmplitudeContrast\n_rlnMicrographOriginalPixelSize\n_rlnTomoHand\n_rlnTomoSizeX\n_rlnTomoSizeY\n\
+         _rlnTomoSizeZ\n_rlnTomoTomogramBinning\n_rlnTomoReconstructedTomogram\n_rlnTomoDenoisedTomogram\n\
+         TS_1 ts/TS_1.star 300 2.7 0.1 1.5 -1 16 12 8 2 Tomograms/a.mrc Denoise/a.mrc\n\
+         TS_2 ts/TS_1.star 300 2.7 0.1 1.5 -1 16 12 8 2 Tomograms/b.mrc Denoise/b.mrc\n",
+    );
+    project.write(
+        "relion/ts/TS_1.star",
+        "data_TS_1\n\nloop_\n_rlnMicrographName\n_rlnTomoNominalStageTiltAngle\n_rlnMicrographPreExposure\n\
+         a.mrc -3 3\n",
+    );
+    for folder in ["Tomograms", "Denoise"] {
+        let path = project.path().join("relion").join(folder).join("a.mrc");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let voxels: Vec<f32> = (0..4 * 6 * 8).map(|i| i as f32).collect();
+        thon_images::mrc::write_volume(&path, &voxels, [4, 6, 8], Some(3.0)).unwrap();
+    }
+    let params = json!({ "file": "relion/tomograms.star", "image_size": [16, 12] });
+    let outcome = project.run("import.relion-tilt-series", params, &[]);
+    let tomograms = project.load::<TomogramKind>(&outcome.outputs["tomograms"]);
+    let told: Vec<(&str, &str)> = tomograms
+        .iter()
+        .map(|one| (one.name.as_str(), one.path.to_str().unwrap()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("TS_1", "relion/Tomograms/a.mrc"),
+            ("TS_1_denoised", "relion/Denoise/a.mrc")
+        ]
+    );
+    assert_eq!(
+        (tomograms[0].grid.dims, tomograms[0].grid.voxel_size.0),
+        ([4, 6, 8], 3.0)
+    );
+    assert_eq!(tomograms[1].tilt_series, "TS_1");
+    let absent = outcome
+        .warnings()
+        .iter()
+        .filter(|text| text.contains("b.mrc is not there"))
+        .count();
+    assert_eq!(absent, 2, "{:?}", outcome.warnings());
 }
