@@ -6,6 +6,7 @@
 mod acquire;
 mod export;
 mod import;
+mod kernel_errors;
 mod maps;
 mod particles;
 mod pictures;

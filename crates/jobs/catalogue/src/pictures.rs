@@ -1,9 +1,12 @@
 //! Pictures that several jobs make: an image, the slices and surface of a map, curves.
 
-use ndarray::{Array3, ArrayView2, s};
+use ndarray::{Array2, Array3, ArrayView2, s};
+use thon_contract::JobError;
 use thon_contract::kinds::Curves;
 use thon_geometry::glam::DQuat;
+use thon_images::mrc::Mrc;
 use thon_picture::{Contrast, Curve, Picture, Plot, Surface, gray, row_of, surface};
+use thon_units::{Angstrom, PixelSize};
 
 /// Largest edge of a picture of an image.
 const EDGE: usize = 640;
@@ -13,6 +16,28 @@ const WHITE: [u8; 3] = [255, 255, 255];
 pub(crate) fn image(data: &ArrayView2<'_, f32>) -> Picture {
     let factor = (EDGE / data.nrows().max(data.ncols()).max(1)).max(1);
     enlarged(&gray(data, Contrast::Percentile(0.005), EDGE), factor)
+}
+
+/// Mean of the sections in the middle of a volume, `thickness` deep or all of it, read one by one: noise averages out and
+/// particles are seen whole.
+pub(crate) fn middle_slab(
+    volume: &Mrc<'_>,
+    voxel_size: PixelSize,
+    thickness: Angstrom,
+) -> Result<Picture, JobError> {
+    let [nz, ny, nx] = volume.shape();
+    let deep = ((thickness / voxel_size).0.round() as usize).clamp(1, nz.max(1));
+    let first = (nz - deep.min(nz)) / 2;
+    let mut slab = Array2::<f32>::zeros((ny, nx));
+    for z in first..first + deep.min(nz) {
+        let section = volume
+            .read_section(z)
+            .map_err(|e| JobError::data(e.to_string()))?;
+        for (sum, value) in slab.iter_mut().zip(section) {
+            *sum += value / deep as f32;
+        }
+    }
+    Ok(image(&slab.view()))
 }
 
 /// Three central slices of a map, its projection, and its surface from two sides.
@@ -36,7 +61,7 @@ pub(crate) fn map(data: &Array3<f32>, threshold: f32) -> Picture {
             threshold,
             rotation,
             size: 320,
-            colour: [120, 170, 225],
+            colour: [150, 200, 250],
         };
         panels.push(surface(data, &view));
     }

@@ -8,8 +8,9 @@ use thon_images::mrc::Mrc;
 use thon_model::{ImageReference, TiltSeries};
 use thon_reconstruct::{ImageSource, SourceError};
 
-/// Open image files of one tilt series.
+/// Open image files of one tilt series, read by position: a map's pages would count as memory of the job.
 pub(crate) struct TiltImages {
+    name: String,
     size: [usize; 2],
     images: Vec<Option<ImageReference>>,
     files: BTreeMap<PathBuf, Mrc<'static>>,
@@ -24,7 +25,7 @@ impl TiltImages {
                 && !files.contains_key(&reference.path)
             {
                 let path = context.resolve(&reference.path);
-                let file = Mrc::open_mapped(&path).map_err(|e| JobError::file(&path, e))?;
+                let file = Mrc::open(&path).map_err(|e| JobError::file(&path, e))?;
                 files.insert(reference.path.clone(), file);
             }
         }
@@ -34,6 +35,7 @@ impl TiltImages {
             .map(|image| image.image.clone())
             .collect();
         Ok(Self {
+            name: series.name.clone(),
             size: series.image_size,
             images,
             files,
@@ -62,8 +64,28 @@ impl ImageSource for TiltImages {
             .files
             .get(&reference.path)
             .ok_or("an excluded image was asked for")?;
-        Ok(file.read_section_into(reference.section, pixels)?)
+        let place = || format!("{}, image {}", self.name, index + 1);
+        file.read_section_into(reference.section, pixels)
+            .map_err(|e| format!("{}: {}: {e}", place(), reference.path.display()))?;
+        match pixel_fault(pixels) {
+            None => Ok(()),
+            Some(fault) => {
+                let hint = "exclude it from the series";
+                Err(format!("{}: {fault}\nhint: {hint}", place()).into())
+            }
+        }
     }
+}
+
+/// What makes an image worthless: no contrast at all, or values that are no numbers.
+fn pixel_fault(pixels: &[f32]) -> Option<String> {
+    let bad = pixels.iter().filter(|v| !v.is_finite()).count();
+    if bad > 0 {
+        return Some(format!("{bad} pixels are infinite or not a number"));
+    }
+    let first = pixels.first()?;
+    let constant = pixels.iter().all(|v| v == first);
+    constant.then(|| format!("the image is constant, every pixel is {first}"))
 }
 
 /// What is wrong with the images of a series: files that are absent, too short or of another size.

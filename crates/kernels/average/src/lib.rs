@@ -3,6 +3,7 @@
 //! Kernels over arrays; maps are `[z, y, x]` with a voxel size in Å, frequencies are cycles per Å
 //! unless a name says otherwise.
 
+pub mod automask;
 mod half_sets;
 pub mod post_process;
 

@@ -9,11 +9,13 @@ mod error;
 mod explain;
 mod inputs;
 mod observer;
+mod outcome;
 mod pipeline;
 mod plan;
 mod run;
 mod standalone;
 mod submit;
+mod unit;
 mod variables;
 mod workspace;
 

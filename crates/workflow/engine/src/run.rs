@@ -3,19 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-use thon_contract::{
-    AnyJob, Context, Finding, ItemRecord, JobError, Note, Rejection, SlotRecord, UnitInputs,
-    UnitOutputs,
-};
-use thon_project::layout::unit_directory;
-use thon_project::{
-    Attempt, Digest, JobNumber, Manifest, ManifestDraft, Outcome, Project, UnitRecord,
-};
+use serde_json::Value;
+use thon_contract::{AnyJob, Context, Finding, UnitInputs};
+use thon_project::{Attempt, JobNumber, Manifest, Outcome, Project};
 
 use crate::inputs::resolve;
+use crate::outcome::draft;
 use crate::plan::{Plan, PlannedUnit, plan};
-use crate::workspace::{UnitProgress, UnitWorkspace};
+use crate::workspace::UnitWorkspace;
 use crate::{Catalogue, EngineError, Event, JobSpec, Observer, Source};
 
 /// How the engine runs things.
@@ -205,141 +200,6 @@ impl Engine<'_> {
         } else {
             Err(EngineError::Refused(errors))
         }
-    }
-
-    fn run_unit(
-        &self,
-        attempt: &Attempt,
-        job: &dyn AnyJob,
-        params: &Value,
-        unit: &PlannedUnit,
-    ) -> Result<UnitRecord, EngineError> {
-        self.observer.tell(Event::Running { item: &unit.item });
-        let asked = || attempt.cancel_requested().unwrap_or(false);
-        let work = attempt.begin_unit(unit.identity.clone(), &unit.item)?;
-        let directory = self.project.job_directory(attempt.job().job)?;
-        let name = unit_directory(&unit.item, &unit.identity.key());
-        let workspace = UnitWorkspace {
-            root: self.project.root().to_path_buf(),
-            scratch: work.path().to_path_buf(),
-            published: Path::new(directory.as_str()).join("units").join(name),
-        };
-        let progress = UnitProgress::new(&unit.item, self.observer, &asked);
-        let context = Context::new(&workspace, &progress, self.settings.memory);
-        let outputs = match job.run(params, &unit.inputs, &context) {
-            Ok(outputs) => outputs,
-            Err(JobError::Cancelled) => return Err(EngineError::Cancelled),
-            Err(source) => {
-                attempt.discard_unit(work)?;
-                return Err(EngineError::Unit {
-                    item: unit.item.clone(),
-                    source,
-                });
-            }
-        };
-        let notes = context.take_notes();
-        log_notes(attempt, &unit.item, &notes)?;
-        let metrics = metrics(&notes);
-        let record =
-            attempt.publish_unit(work, json!({ "outputs": outputs, "notes": notes }), metrics)?;
-        self.observer.tell(Event::Finished {
-            item: &unit.item,
-            notes: &notes,
-        });
-        Ok(record)
-    }
-}
-
-fn log_notes(attempt: &Attempt, item: &str, notes: &[Note]) -> Result<(), EngineError> {
-    for note in notes {
-        let text = match note {
-            Note::Warning { text } => format!("{item}: warning: {text}"),
-            Note::Rejected(Rejection { name, reason }) => {
-                format!("{item}: rejected {name}: {reason}")
-            }
-            Note::Metric { name, value } => format!("{item}: {name} = {value}"),
-        };
-        attempt.log(&text)?;
-    }
-    Ok(())
-}
-
-fn metrics(notes: &[Note]) -> Value {
-    let number = |note: &Note| match note {
-        Note::Metric { name, value } => Some((name.clone(), json!(value))),
-        _ => None,
-    };
-    Value::Object(notes.iter().filter_map(number).collect())
-}
-
-/// Puts the outputs of all units together, slot by slot, items sorted by name.
-fn draft(
-    job: &dyn AnyJob,
-    plan: &Plan,
-    done: Vec<(String, UnitRecord)>,
-    failures: Vec<(String, String)>,
-) -> ManifestDraft {
-    let mut outputs: BTreeMap<String, SlotRecord> = job
-        .outputs()
-        .into_iter()
-        .map(|slot| {
-            (
-                slot.name,
-                SlotRecord {
-                    kind: slot.kind,
-                    items: Vec::new(),
-                },
-            )
-        })
-        .collect();
-    for (_, record) in &done {
-        let written: UnitOutputs =
-            serde_json::from_value(record.result["outputs"].clone()).unwrap_or_default();
-        for (slot, items) in written {
-            let published = items
-                .items
-                .into_iter()
-                .map(|item| publish_item(item, record));
-            outputs.entry(slot).or_default().items.extend(published);
-        }
-    }
-    for slot in outputs.values_mut() {
-        slot.items.sort_by(|a, b| a.name.cmp(&b.name));
-    }
-    let unmatched = plan
-        .rejected
-        .iter()
-        .map(|r| (r.name.clone(), r.reason.clone()));
-    let rejected: Vec<thon_project::Rejection> = unmatched
-        .chain(failures)
-        .map(|(item, reason)| thon_project::Rejection { item, reason })
-        .collect();
-    ManifestDraft {
-        outputs: serde_json::to_value(outputs).expect("slots are plain data"),
-        items_in: (done.len() + rejected.len()) as u64,
-        items_out: done.len() as u64,
-        units: done,
-        rejected,
-        performance: Value::Null,
-    }
-}
-
-/// Paths relative to the project, and a digest over files and outside contents.
-fn publish_item(item: ItemRecord, record: &UnitRecord) -> ItemRecord {
-    let directory = Path::new(record.directory.as_str());
-    let digest_of = |file: &PathBuf| {
-        let found = record
-            .files
-            .iter()
-            .find(|f| Path::new(f.path.as_str()) == file);
-        json!([file, found.map(|f| f.digest.to_string())])
-    };
-    let files: Vec<Value> = item.files.iter().map(digest_of).collect();
-    let identity = json!({ "files": files, "external": record.identity.inputs["external"] });
-    ItemRecord {
-        files: item.files.iter().map(|file| directory.join(file)).collect(),
-        digest: Digest::of_value(&identity).to_string(),
-        name: item.name,
     }
 }
 

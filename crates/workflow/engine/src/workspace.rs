@@ -33,7 +33,7 @@ impl Workspace for UnitWorkspace {
     }
 }
 
-/// How often somebody is asked whether to stop.
+/// How often the cancel file is looked for.
 const POLL: Duration = Duration::from_millis(500);
 
 /// Progress of one unit, passed on to the observer; asks it, and a cancel file, whether to stop.
@@ -73,9 +73,10 @@ impl Progress for UnitProgress<'_> {
             .last
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let due = last.0.is_none_or(|when| when.elapsed() >= POLL);
-        if due && !last.1 {
-            *last = (Some(Instant::now()), self.observer.stop() || (self.asked)());
+        if last.1 || self.observer.stop() {
+            last.1 = true;
+        } else if last.0.is_none_or(|when| when.elapsed() >= POLL) {
+            *last = (Some(Instant::now()), (self.asked)());
         }
         last.1
     }

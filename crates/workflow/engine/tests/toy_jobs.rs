@@ -1,4 +1,5 @@
 //! The engine with three small jobs: mapping, cache, resume, failure, cancel, pipelines.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,8 +4,6 @@
 //! frames) and, apart from it, the truth: geometry, CTF, poses, the phantom as a map, and the FSC
 //! with it that an ideal average could reach. The truth is written for RELION too.
 
-use std::path::{Path, PathBuf};
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{
@@ -15,16 +13,12 @@ use thon_contract::kinds::{
 use thon_contract::{
     Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
 };
-use thon_images::mrc::{MrcMode, MrcSpec, MrcWriter};
-use thon_interop::relion::{
-    Generation, ParticleExport, TiltSeriesExport, write_particles, write_tilt_series,
-};
-use thon_model::{ImageReference, Movie, ParticleSet, TiltSeries};
+use thon_model::{ParticleSet, TiltSeries};
 use thon_simulate::{Phantom, ResolutionBound, SimulateError, Simulation, SimulationOptions};
 use thon_units::Angstrom;
 
-use super::mdoc_file::mdoc_text;
-use crate::pictures;
+use super::recorded_files::record;
+use super::truth_export::relion_files;
 
 /// The simulated microscope.
 pub(crate) struct SimulateTiltSeries;
@@ -177,101 +171,6 @@ fn failed(error: &SimulateError) -> JobError {
     }
 }
 
-/// Records one series: stack, mdoc, movies; gives the true series with its files.
-fn record(
-    simulation: &Simulation,
-    listing: &mut FileListing,
-    drawn: &mut Vec<thon_contract::ItemRecord>,
-    context: &Context,
-) -> Result<TiltSeries, JobError> {
-    let mut series = simulation.tilt_series.clone();
-    let stack = format!("{}.mrc", series.name);
-    let path = context.file(&stack)?;
-    let [ny, nx] = series.image_size;
-    let spec = MrcSpec::stack([series.images.len(), ny, nx], Some(series.pixel_size.0));
-    let mut writer = MrcWriter::create_file(&path, &spec).map_err(|e| JobError::file(&path, e))?;
-    let untilted = (0..series.images.len())
-        .min_by(|&a, &b| {
-            let tilt = |i: usize| series.images[i].nominal_tilt_angle.0.abs();
-            tilt(a).total_cmp(&tilt(b))
-        })
-        .unwrap_or(0);
-    let mut movies = Vec::new();
-    simulation.record_each(
-        context.progress(),
-        |tilt, recording| -> Result<(), JobError> {
-            if simulation.options.frames > 1 {
-                movies.push(write_movie(&series, tilt, &recording.frames, context)?);
-            }
-            let sum = recording.sum();
-            let data = sum
-                .as_slice()
-                .ok_or_else(|| JobError::data("an image is not contiguous"))?;
-            writer
-                .write_section(data)
-                .map_err(|e| JobError::file(&path, e))?;
-            if tilt == untilted {
-                drawn.push(
-                    context.store::<PictureKind>(
-                        &series.name,
-                        &pictures::image(&sum.view()).to_png(),
-                    )?,
-                );
-            }
-            Ok(())
-        },
-    )?;
-    writer.finish().map_err(|e| JobError::file(&path, e))?;
-    let mdoc = format!("{stack}.mdoc");
-    let mdoc_path = context.file(&mdoc)?;
-    std::fs::write(&mdoc_path, mdoc_text(simulation, &stack, &movies))
-        .map_err(|e| JobError::file(&mdoc_path, e))?;
-    for (section, image) in series.images.iter_mut().enumerate() {
-        image.image = Some(ImageReference {
-            path: context.published(&stack),
-            section,
-        });
-        image.movie = movies.get(section).map(|movie| Movie {
-            path: context.published(Path::new("frames").join(movie)),
-            frames: Some(simulation.options.frames),
-        });
-    }
-    listing
-        .files
-        .extend([PathBuf::from(&stack), PathBuf::from(&mdoc)]);
-    listing
-        .files
-        .extend(movies.iter().map(|movie| Path::new("frames").join(movie)));
-    Ok(series)
-}
-
-/// Writes the frames of one tilt as counts; returns the file's name in `frames/`.
-fn write_movie(
-    series: &TiltSeries,
-    tilt: usize,
-    frames: &[ndarray::Array2<f32>],
-    context: &Context,
-) -> Result<String, JobError> {
-    let angle = series.images[tilt].nominal_tilt_angle.degrees().0;
-    let rank = series.images[tilt].acquisition_index.unwrap_or(tilt);
-    let name = format!("{}_{rank:03}_{angle:.1}.mrc", series.name);
-    let path = context.file(Path::new("frames").join(&name))?;
-    let [ny, nx] = series.image_size;
-    let spec = MrcSpec::stack([frames.len(), ny, nx], Some(series.pixel_size.0))
-        .with_mode(MrcMode::Uint16);
-    let mut writer = MrcWriter::create_file(&path, &spec).map_err(|e| JobError::file(&path, e))?;
-    for frame in frames {
-        let data = frame
-            .as_slice()
-            .ok_or_else(|| JobError::data("a frame is not contiguous"))?;
-        writer
-            .write_section(data)
-            .map_err(|e| JobError::file(&path, e))?;
-    }
-    writer.finish().map_err(|e| JobError::file(&path, e))?;
-    Ok(name)
-}
-
 /// The particles of all series in one set.
 fn joined(sets: &[ParticleSet]) -> ParticleSet {
     let mut all = ParticleSet {
@@ -289,61 +188,6 @@ fn joined(sets: &[ParticleSet]) -> ParticleSet {
         all.optics = set.optics;
     }
     all
-}
-
-/// The truth as RELION 5 files, beside the stacks.
-fn relion_files(
-    series: &[TiltSeries],
-    particles: &ParticleSet,
-    context: &Context,
-) -> Result<FileListing, JobError> {
-    let root = context
-        .file("truth.star")?
-        .parent()
-        .map(Path::to_path_buf)
-        .unwrap_or_default();
-    // Beside the files themselves, images are known by their bare names.
-    let mut series = series.to_vec();
-    for image in series.iter_mut().flat_map(|s| &mut s.images) {
-        if let Some(reference) = &mut image.image {
-            reference.path = reference
-                .path
-                .file_name()
-                .map(PathBuf::from)
-                .unwrap_or_default();
-        }
-    }
-    let tilt_series = TiltSeriesExport {
-        root: root.clone(),
-        file: "truth_tilt_series.star".into(),
-        generation: Generation::Five,
-        source_root: None,
-    };
-    let mut losses =
-        write_tilt_series(&series, &tilt_series).map_err(|e| JobError::data(e.to_string()))?;
-    let export = ParticleExport {
-        root,
-        file: "truth_particles.star".into(),
-        source_root: None,
-    };
-    losses.extend(
-        write_particles(particles, &series, &export).map_err(|e| JobError::data(e.to_string()))?,
-    );
-    let per_series = series
-        .iter()
-        .map(|s| Path::new("tilt_series").join(format!("{}.star", s.name)));
-    Ok(FileListing {
-        format: "relion-5".into(),
-        files: [tilt_series.file, export.file]
-            .into_iter()
-            .chain(per_series)
-            .collect(),
-        losses: if losses.is_empty() {
-            vec![]
-        } else {
-            vec![losses.to_string()]
-        },
-    })
 }
 
 fn bound_curves(bound: &ResolutionBound) -> Curves {

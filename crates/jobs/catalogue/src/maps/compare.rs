@@ -12,6 +12,7 @@ use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, M
 use thon_model::Map;
 use thon_signal::shells::ShellCorrelation;
 
+use super::boxes::{box_findings, load_usable, records, voxels};
 use crate::pictures;
 
 /// Comparison of two maps.
@@ -58,31 +59,30 @@ impl Job for CompareMaps {
     type Inputs = Inputs;
     type Outputs = Outputs;
 
-    fn check(_: &Params, inputs: &Inputs, _: &Context) -> Vec<Finding> {
-        [("map", &inputs.map), ("reference", &inputs.reference)]
-            .into_iter()
-            .filter_map(|(slot, artifact)| {
-                Some(Finding::error(slot, artifact.single().err()?.to_string()))
-            })
-            .collect()
+    fn check(_: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+        let mut boxes = vec![
+            ("map", records(&inputs.map)),
+            ("reference", records(&inputs.reference)),
+        ];
+        if let Some(mask) = &inputs.mask {
+            boxes.push(("mask", records(mask)));
+        }
+        box_findings(&boxes, context)
     }
 
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let voxels = inputs
-            .map
-            .single()
-            .and_then(|item| context.load(item))
-            .map_or(0, |map| map.data.len());
+        let voxels = voxels(&inputs.map, context);
         Cost {
-            memory: 40 * voxels as u64,
-            disk: 1 << 20,
-            cpu_seconds: voxels as f64 * 2e-6,
+            memory: (16 << 20) + 40 * voxels,
+            disk: 1 << 18,
+            cpu_seconds: 0.02 + voxels as f64 * 2e-7,
         }
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let mut map = context.load(inputs.map.single()?)?;
-        let mut reference = context.load(inputs.reference.single()?)?;
+        let mut map = load_usable("map", inputs.map.single()?, context)?;
+        let mut reference = load_usable("reference", inputs.reference.single()?, context)?;
+        thon_compute::check(context.progress())?;
         let mut mirrored = Map::new(mirror(&map.data), map.voxel_size);
         if let Some(mask) = &inputs.mask {
             let mask = context.load(mask.single()?)?.0;
@@ -93,10 +93,14 @@ impl Job for CompareMaps {
                     map.dims()
                 )));
             }
+            if mask.data.iter().all(|v| *v == 0.0) {
+                return Err(JobError::data("the mask is black"));
+            }
             for masked in [&mut map, &mut reference, &mut mirrored] {
                 masked.data *= &mask.data;
             }
         }
+        thon_compute::check(context.progress())?;
         let fsc = fsc_of_maps(&map, &reference).map_err(|e| JobError::data(e.to_string()))?;
         let control =
             fsc_of_maps(&mirrored, &reference).map_err(|e| JobError::data(e.to_string()))?;

@@ -1,6 +1,9 @@
 //! Jobs on maps: comparison, post-processing.
 
+mod boxes;
 mod compare;
+mod curves;
+mod detector;
 mod post_process;
 
 pub(crate) use compare::CompareMaps;

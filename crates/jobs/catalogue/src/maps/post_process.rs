@@ -7,14 +7,16 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_average::post_process::{PostProcessOptions, PostProcessed, TransferCurve, post_process};
-use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, PictureKind};
+use thon_average::automask::{AutomaskOptions, automask, mask_doubts};
+use thon_average::post_process::{PostProcessOptions, PostProcessed, post_process};
+use thon_contract::kinds::{CurvesKind, MapKind, MaskKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
-use thon_formats::star;
 use thon_model::{Map, Mask};
-use thon_signal::mask::{largest_component, soften, threshold as threshold_map};
-use thon_units::{Angstrom, PixelSize};
+use thon_units::PixelSize;
 
+use super::boxes::{box_findings, load_usable, records, voxels};
+use super::curves::{fsc_curves, guinier_curves};
+use super::detector::{Detector, transfer_curve};
 use crate::pictures;
 
 /// Post-processing.
@@ -27,49 +29,9 @@ pub(crate) struct Params {
     /// FSC, sharpening and filtering.
     pub options: PostProcessOptions,
     /// How a mask is made when none is given.
-    pub automask: Automask,
+    pub automask: AutomaskOptions,
     /// The detector.
     pub detector: Detector,
-}
-
-/// A mask made from the map itself: low-pass, threshold, extension, soft edge.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Automask {
-    /// Low-pass before the threshold.
-    pub low_pass: Angstrom,
-    /// Density of the mask's border; empty for a density that encloses `volume`.
-    pub threshold: Option<f64>,
-    /// Volume to be enclosed when no threshold is given, as a fraction of the box.
-    #[schemars(range(min = 0.001, max = 0.9))]
-    pub volume: f64,
-    /// Extension of the mask in all directions.
-    pub extend: Angstrom,
-    /// Width of the soft edge.
-    pub soft_edge: Angstrom,
-}
-
-impl Default for Automask {
-    fn default() -> Self {
-        Self {
-            low_pass: Angstrom(30.0),
-            threshold: None,
-            volume: 0.05,
-            extend: Angstrom(20.0),
-            soft_edge: Angstrom(30.0),
-        }
-    }
-}
-
-/// What is known of the detector.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Detector {
-    /// STAR file with the modulation transfer function (`rlnResolutionInversePixel`, `rlnMtfValue`); empty for none.
-    #[schemars(extend("x-path" = true))]
-    pub mtf: Option<PathBuf>,
-    /// Pixel size of the detector in the specimen, to which the curve refers; that of the map when empty.
-    pub pixel_size: Option<PixelSize>,
 }
 
 /// Inputs of post-processing.
@@ -107,40 +69,53 @@ impl Job for PostProcess {
     type Outputs = Outputs;
 
     fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = [
-            ("half_map_1", &inputs.half_map_1),
-            ("half_map_2", &inputs.half_map_2),
-        ]
-        .into_iter()
-        .filter_map(|(slot, half)| Some(Finding::error(slot, half.single().err()?.to_string())))
-        .collect();
-        if let Err(e) = transfer_curve(params, PixelSize(1.0), context) {
+        let mut boxes = vec![
+            ("half_map_1", records(&inputs.half_map_1)),
+            ("half_map_2", records(&inputs.half_map_2)),
+        ];
+        if let Some(mask) = &inputs.mask {
+            boxes.push(("mask", records(mask)));
+        }
+        let mut findings = box_findings(&boxes, context);
+        if let Err(e) = transfer_curve(&params.detector, PixelSize(1.0), context) {
             findings.push(Finding::error("detector.mtf", e.to_string()));
+        }
+        let lengths = [
+            ("automask.low_pass", Some(params.automask.low_pass), 0.1),
+            ("automask.extend", params.automask.extend, 0.0),
+            ("automask.soft_edge", params.automask.soft_edge, 0.0),
+        ];
+        for (place, length, least) in lengths {
+            if length.is_some_and(|l| !(least..=1e5).contains(&l.0)) {
+                let message = format!("expected {least} to 100000 Å");
+                findings.push(Finding::error(place, message));
+            }
         }
         findings
     }
 
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let half = inputs
-            .half_map_1
-            .single()
-            .and_then(|item| context.load(item));
-        let voxels = half.map_or(0, |map| map.data.len()) as u64;
+        let voxels = voxels(&inputs.half_map_1, context);
         Cost {
-            memory: 60 * voxels,
-            disk: 12 * voxels,
-            cpu_seconds: voxels as f64 * 5e-6,
+            memory: (16 << 20) + 60 * voxels,
+            disk: (1 << 20) + 12 * voxels,
+            cpu_seconds: voxels as f64 * 3e-6,
         }
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let first = context.load(inputs.half_map_1.single()?)?;
-        let second = context.load(inputs.half_map_2.single()?)?;
+        let first = load_usable("half_map_1", inputs.half_map_1.single()?, context)?;
+        let second = load_usable("half_map_2", inputs.half_map_2.single()?, context)?;
+        thon_compute::check(context.progress())?;
         let mask = match &inputs.mask {
             Some(mask) => context.load(mask.single()?)?,
-            None => automask(&params.automask, &first, &second)?,
+            None => automask(&mean(&first, &second)?, &params.automask),
         };
-        let transfer = transfer_curve(params, first.voxel_size, context)?;
+        for doubt in mask_doubts(&mask) {
+            context.warn(doubt);
+        }
+        thon_compute::check(context.progress())?;
+        let transfer = transfer_curve(&params.detector, first.voxel_size, context)?;
         let result = post_process([&first, &second], &mask, transfer.as_ref(), &params.options)
             .map_err(|e| JobError::data(e.to_string()))?;
         if result.never_drops {
@@ -148,6 +123,7 @@ impl Job for PostProcess {
         }
         context.metric("resolution (Å)", result.resolution.0);
         context.metric("B factor (Å²)", result.b_factor.0);
+        thon_compute::check(context.progress())?;
         store(&result, &mask, context)
     }
 
@@ -178,61 +154,17 @@ impl Job for PostProcess {
     }
 }
 
-fn automask(options: &Automask, first: &Map, second: &Map) -> Result<Mask, JobError> {
+fn mean(first: &Map, second: &Map) -> Result<Map, JobError> {
     if first.dims() != second.dims() {
-        let message = format!(
-            "half maps of {:?} and {:?} voxels",
-            first.dims(),
-            second.dims()
-        );
-        return Err(JobError::data(message));
+        let (a, b) = (first.dims(), second.dims());
+        return Err(JobError::data(format!(
+            "half maps of {a:?} and {b:?} voxels"
+        )));
     }
-    let voxel_size = first.voxel_size.0;
-    let mean = (&first.data + &second.data) * 0.5;
-    let low_pass = thon_signal::filter::RadialFilter::LowPass {
-        cutoff: 1.0 / options.low_pass.0,
-        edge: thon_signal::filter::Edge::RaisedCosine(2.0 / (mean.dim().0 as f64 * voxel_size)),
-    };
-    let smooth = thon_signal::filter::apply_filters3(&mean, voxel_size, &[low_pass]);
-    let threshold = options.threshold.map_or_else(
-        || pictures::threshold_for_volume(&smooth, 1.0, options.volume * smooth.len() as f64),
-        |given| given as f32,
-    );
-    let particle = largest_component(&threshold_map(&smooth, threshold));
-    let mask = soften(
-        &particle,
-        options.extend.0 / voxel_size,
-        options.soft_edge.0 / voxel_size,
-    );
-    Ok(Mask(Map::new(mask, first.voxel_size)))
-}
-
-/// Reads the detector's modulation transfer function, if one is given.
-fn transfer_curve(
-    params: &Params,
-    voxel_size: PixelSize,
-    context: &Context,
-) -> Result<Option<TransferCurve>, JobError> {
-    let Some(file) = &params.detector.mtf else {
-        return Ok(None);
-    };
-    let path = context.resolve(file);
-    let document = star::read(&path).map_err(|e| JobError::file(&path, e))?;
-    let tables = || document.blocks.iter().flat_map(|block| &block.tables);
-    let column = |label: &str| tables().find_map(|table| table.find(label)?.to_f64().ok());
-    let (Some(frequency), Some(value)) =
-        (column("rlnResolutionInversePixel"), column("rlnMtfValue"))
-    else {
-        return Err(JobError::file(
-            &path,
-            "expected the columns rlnResolutionInversePixel and rlnMtfValue",
-        ));
-    };
-    let ratio = voxel_size.0 / params.detector.pixel_size.unwrap_or(voxel_size).0;
-    let curve = TransferCurve::new(frequency.into_iter().zip(value).collect(), ratio);
-    curve
-        .map(Some)
-        .ok_or_else(|| JobError::file(&path, "frequencies must rise and values be positive"))
+    Ok(Map::new(
+        (&first.data + &second.data) * 0.5,
+        first.voxel_size,
+    ))
 }
 
 fn store(result: &PostProcessed, mask: &Mask, context: &Context) -> Result<Outputs, JobError> {
@@ -262,59 +194,4 @@ fn store(result: &PostProcessed, mask: &Mask, context: &Context) -> Result<Outpu
         ]),
         pictures: Output::of(pictures),
     })
-}
-
-fn fsc_curves(result: &PostProcessed) -> Curves {
-    let c = &result.correlation;
-    let column = |label: &str, values: &[f64]| Column::new(label, "", values.iter().copied());
-    let voxel_size = result.map.voxel_size.0;
-    Curves {
-        title: format!("Fourier shell correlation: {:.1} Å", result.resolution.0),
-        columns: vec![
-            Column::new(
-                "frequency",
-                "1/Å",
-                c.corrected.frequency.iter().map(|f| f / voxel_size),
-            ),
-            column("corrected", &c.corrected.fsc),
-            column("masked", &c.masked.fsc),
-            column("unmasked", &c.unmasked.fsc),
-            column("phase randomised", &c.randomised.fsc),
-        ],
-        facts: [
-            ("resolution (Å)".to_owned(), result.resolution.0),
-            ("randomised from shell".to_owned(), c.randomised_from as f64),
-            (
-                "box volume over mask volume".to_owned(),
-                result.box_over_mask,
-            ),
-        ]
-        .into(),
-    }
-}
-
-fn guinier_curves(result: &PostProcessed) -> Curves {
-    let column = |label: &str, values: &[f64]| Column::new(label, "", values.iter().copied());
-    let [original, weighted, sharpened] = &result.guinier;
-    let mut facts =
-        std::collections::BTreeMap::from([("B factor (Å²)".to_owned(), result.b_factor.0)]);
-    if let Some(fit) = &result.fit {
-        facts.insert("slope (Å²)".into(), fit.slope);
-        facts.insert("intercept".into(), fit.intercept);
-        facts.insert("correlation of the fit".into(), fit.correlation);
-    }
-    Curves {
-        title: "Guinier plot".into(),
-        columns: vec![
-            Column::new(
-                "frequency squared",
-                "1/Å²",
-                original.frequency_squared.iter().copied(),
-            ),
-            column("original", &original.log_amplitude),
-            column("weighted", &weighted.log_amplitude),
-            column("sharpened", &sharpened.log_amplitude),
-        ],
-        facts,
-    }
 }

@@ -2,6 +2,7 @@
 
 mod particle_views;
 mod reconstruct;
+mod reconstruct_findings;
 
 pub(crate) use particle_views::{ViewSettings, each_view, load_particles};
 pub(crate) use reconstruct::ReconstructParticles;

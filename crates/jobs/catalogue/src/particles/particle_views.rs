@@ -112,7 +112,7 @@ fn from_series(
 fn normalise(pixels: &mut [f32], place: &str) -> Result<(), JobError> {
     let statistics = median_and_robust_deviation(pixels).filter(|(_, deviation)| *deviation > 0.0);
     let (median, deviation) = statistics.ok_or_else(|| JobError::Data {
-        message: format!("{place}: the image is constant"),
+        message: format!("{place}: more than half of the pixels have the same value"),
         hint: "exclude it from the series".into(),
     })?;
     for pixel in pixels {

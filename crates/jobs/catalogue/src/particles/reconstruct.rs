@@ -12,12 +12,13 @@ use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
 use thon_model::{Half, Map, ParticleSet};
-use thon_reconstruct::{Normalisation, PartialSums, ParticleView, ReconstructError, SolveOptions};
+use thon_reconstruct::{Normalisation, PartialSums, ParticleView, SolveOptions};
 use thon_units::{Dose, PixelSize};
 
 use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
+use super::reconstruct_findings::{set_findings, voxel_size};
+use crate::kernel_errors::stopped;
 use crate::pictures;
-use crate::tilt_images::{alignment_findings, image_findings};
 
 /// Reconstruction of a particle average.
 pub(crate) struct ReconstructParticles;
@@ -187,82 +188,12 @@ impl Job for ReconstructParticles {
     }
 }
 
-fn set_findings(
-    params: &Params,
-    series: &SeriesByName,
-    particles: &ParticleSet,
-    context: &Context,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if particles.len() < 2 {
-        let message = format!(
-            "expected at least two particles for two halves, found {}",
-            particles.len()
-        );
-        return vec![Finding::error("particles", message)];
-    }
-    if !particles.oriented {
-        findings.push(
-            Finding::error("particles", "the particles have no orientations")
-                .with_hint("refine them first, or import them with angles"),
-        );
-    }
-    for name in &particles.tilt_series_names {
-        let Some(one) = series.get(name) else {
-            let known: Vec<&str> = series.keys().map(String::as_str).collect();
-            let message = format!("particles of {name}, but no tilt series of this name");
-            findings.push(
-                Finding::error("tilt_series", message)
-                    .with_hint(format!("found: {}", known.join(", "))),
-            );
-            continue;
-        };
-        findings.extend(alignment_findings(one));
-        if particles.images.is_none() {
-            findings.extend(image_findings(one, context));
-        }
-        let without_ctf = one.used().filter(|&i| one.images[i].ctf.is_none()).count();
-        if params.ctf && without_ctf > 0 {
-            let message = format!("{without_ctf} used images have no CTF");
-            findings.push(
-                Finding::error(name, message)
-                    .with_hint("estimate the CTF first, or set `ctf` to false"),
-            );
-        }
-        if params.ctf && one.defocus_hand.is_none() {
-            let message =
-                "the defocus hand is not known: one defocus per image is used for all heights";
-            findings.push(Finding::warning(name, message));
-        }
-    }
-    findings
-}
-
-fn box_size(params: &Params, particles: &ParticleSet) -> usize {
+/// Edge of the box: that of the stacks when the particles have them.
+pub(super) fn box_size(params: &Params, particles: &ParticleSet) -> usize {
     particles
         .images
         .as_ref()
         .map_or(params.box_size, |images| images.box_size)
-}
-
-fn voxel_size(series: &SeriesByName, particles: &ParticleSet) -> Result<PixelSize, JobError> {
-    if let Some(images) = &particles.images {
-        return Ok(images.pixel_size);
-    }
-    let mut sizes = particles
-        .tilt_series_names
-        .iter()
-        .filter_map(|name| series.get(name))
-        .map(|s| s.pixel_size);
-    let first = sizes
-        .next()
-        .ok_or_else(|| JobError::data("no tilt series"))?;
-    match sizes.find(|size| (*size / first - 1.0).abs() > 1e-4) {
-        None => Ok(first),
-        Some(other) => Err(JobError::data(format!(
-            "tilt series of different pixel sizes: {first} and {other}"
-        ))),
-    }
 }
 
 fn empty(params: &Params, particles: &ParticleSet) -> Result<PartialSums, JobError> {
@@ -347,11 +278,4 @@ fn solve(
     let data = ndarray::Array3::from_shape_vec((n, n, n), data)
         .map_err(|e| JobError::data(e.to_string()))?;
     Ok(Map::new(data, voxel_size))
-}
-
-fn stopped(error: ReconstructError) -> JobError {
-    match error {
-        ReconstructError::Cancelled(_) => JobError::Cancelled,
-        other => JobError::data(other.to_string()),
-    }
 }

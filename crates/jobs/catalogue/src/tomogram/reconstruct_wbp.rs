@@ -12,13 +12,18 @@ use thon_geometry::Grid;
 use thon_images::mrc::{Mrc, MrcMode, MrcSlabWriter, MrcSpec};
 use thon_model::{TiltSeries, Tomogram, Weighting};
 use thon_reconstruct::{
-    RadialFilter, ReconstructError, Slab, SlabSink, SourceError, WbpOptions, reconstruct_wbp,
-    used_views,
+    RadialFilter, Slab, SlabSink, SourceError, WbpOptions, reconstruct_wbp, used_views,
 };
 use thon_units::{Angstrom, PixelSize};
 
+use crate::kernel_errors::stopped;
 use crate::pictures;
 use crate::tilt_images::{TiltImages, alignment_findings, image_findings};
+
+/// Depth of the slab that is drawn.
+const SLAB: Angstrom = Angstrom(100.0);
+/// No specimen that electrons pass is thicker.
+const THICKEST: Angstrom = Angstrom(100_000.0);
 
 /// Weighted back-projection.
 pub(crate) struct ReconstructWbp;
@@ -72,7 +77,7 @@ pub(crate) struct Inputs {
 pub(crate) struct Outputs {
     /// The tomograms.
     tomograms: Output<TomogramKind>,
-    /// Their central sections.
+    /// Their middles, 100 Å deep.
     pictures: Output<PictureKind>,
 }
 
@@ -99,6 +104,12 @@ impl Job for ReconstructWbp {
             );
             findings.push(Finding::error("voxel_size", message));
         }
+        if let Some(thickness) = params.thickness
+            && !(thickness > Angstrom(0.0) && thickness <= THICKEST)
+        {
+            let message = format!("expected more than 0 and at most {THICKEST}, found {thickness}");
+            findings.push(Finding::error("thickness", message));
+        }
         findings
     }
 
@@ -106,20 +117,20 @@ impl Job for ReconstructWbp {
         let Ok(series) = context.load(inputs.tilt_series.item()) else {
             return Cost::default();
         };
-        let grid = grid(params, &series);
-        let voxels = grid.len() as u64;
-        let pixels = (series.image_size[0] * series.image_size[1]) as u64;
+        let voxels = grid(params, &series).len() as f64;
+        let bytes = if params.storage == Storage::Float16 {
+            2.0
+        } else {
+            4.0
+        };
+        let pixels = (series.image_size[0] * series.image_size[1]) as f64;
+        let images = series.used().count() as f64;
+        let kernel = (kernel_memory(params, &series, context) as u64) << 20;
         Cost {
-            memory: (kernel_memory(context) << 20) as u64 + 16 * pixels,
-            disk: voxels
-                * if params.storage == Storage::Float16 {
-                    2
-                } else {
-                    4
-                },
-            // 3 G voxel·view/s, and four passes over each image at 0.1 G pixel/s.
-            cpu_seconds: voxels as f64 * series.images.len() as f64 / 3e9
-                + pixels as f64 * series.images.len() as f64 / 2.5e7,
+            memory: kernel + (32 << 20) + 16 * pixels as u64,
+            disk: (voxels * bytes) as u64 + (1 << 19),
+            // 3 G voxel·view/s, and preparing images at 25 M pixel/s.
+            cpu_seconds: 0.05 + voxels * images / 3e9 + pixels * images / 2.5e7,
         }
     }
 
@@ -143,7 +154,7 @@ impl Job for ReconstructWbp {
         };
         let options = WbpOptions {
             filter: params.filter,
-            memory: kernel_memory(context),
+            memory: kernel_memory(params, &series, context),
             ..WbpOptions::default()
         };
         reconstruct_wbp(
@@ -174,12 +185,9 @@ impl Job for ReconstructWbp {
         };
         let mut record = context.store::<TomogramKind>(&series.name, &tomogram)?;
         record.files.push(file.into());
-        let middle = Mrc::open(&path).and_then(|f| f.read_section(grid.dims[0] / 2));
-        let middle = middle.map_err(|e| JobError::file(&path, e))?;
-        let section = ndarray::ArrayView2::from_shape((grid.dims[1], grid.dims[2]), &middle)
-            .map_err(|e| JobError::data(e.to_string()))?;
-        let picture =
-            context.store::<PictureKind>(&series.name, &pictures::image(&section).to_png())?;
+        let volume = Mrc::open(&path).map_err(|e| JobError::file(&path, e))?;
+        let slab = pictures::middle_slab(&volume, grid.voxel_size, SLAB)?;
+        let picture = context.store::<PictureKind>(&series.name, &slab.to_png())?;
         Ok(Outputs {
             tomograms: Output::of(vec![record]),
             pictures: Output::of(vec![picture]),
@@ -214,16 +222,15 @@ impl SlabSink for FileSink {
     }
 }
 
-fn stopped(error: ReconstructError) -> JobError {
-    match error {
-        ReconstructError::Cancelled(_) => JobError::Cancelled,
-        other => JobError::data(other.to_string()),
-    }
-}
-
-/// Buffers of the kernel in MiB: what the unit may use, but no more than keeps everything in memory.
-fn kernel_memory(context: &Context) -> usize {
-    ((context.memory >> 20) as usize / 2).clamp(64, 2048)
+/// Buffers of the kernel in MiB: what holds every prepared image, so that each is read once, and some rows; at most half of
+/// what the unit may use.
+fn kernel_memory(params: &Params, series: &TiltSeries, context: &Context) -> usize {
+    let pixels = (series.image_size[0] * series.image_size[1]) as f64;
+    let crop = (series.pixel_size / voxel_size(params, series)).min(1.0);
+    let prepared = 4.0 * pixels * crop * crop * series.used().count() as f64;
+    let wanted = ((1.5 * prepared + 16.0 * pixels) / f64::from(1 << 20)) as usize;
+    let allowed = (context.memory >> 21) as usize;
+    wanted.min(allowed).max(64)
 }
 
 fn voxel_size(params: &Params, series: &TiltSeries) -> PixelSize {

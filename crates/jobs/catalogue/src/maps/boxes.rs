@@ -1,0 +1,105 @@
+//! Do maps belong together? Looked at in their headers before, and in their voxels when they are read.
+
+use thon_contract::kinds::MapKind;
+use thon_contract::{Artifact, Context, Finding, Item, ItemRecord, JobError, Kind};
+use thon_images::mrc::{Mrc, MrcHeader};
+use thon_model::Map;
+
+/// Headers hold the voxel size as f32 cell edges: 0.1 % covers their rounding.
+const SAME_VOXEL_SIZE: f64 = 1e-3;
+
+/// What an input slot refers to.
+pub(super) fn records<K: Kind>(artifact: &Artifact<K>) -> Vec<ItemRecord> {
+    let items = artifact.items().iter();
+    items.map(|item| item.record.clone()).collect()
+}
+
+/// Number of voxels of an input's first map, from its header; 0 when it cannot be read.
+pub(super) fn voxels<K: Kind>(artifact: &Artifact<K>, context: &Context) -> u64 {
+    let header = records(artifact)
+        .first()
+        .and_then(|record| header(record, context).ok());
+    header.map_or(0, |header| {
+        header.shape().iter().map(|&n| n as u64).product()
+    })
+}
+
+/// What is wrong with maps that must share box and voxel size: the first is the measure of the others.
+pub(super) fn box_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut measure: Option<(&str, [usize; 3], f64)> = None;
+    for (slot, items) in slots {
+        let [item] = items.as_slice() else {
+            let message = format!("expected one map, found {}", items.len());
+            findings.push(Finding::error(*slot, message));
+            continue;
+        };
+        match box_of(item, context) {
+            Err(e) => findings.push(Finding::error(*slot, e.to_string())),
+            Ok((shape, voxel_size)) => match measure {
+                None => measure = Some((slot, shape, voxel_size)),
+                Some(first) => findings.extend(difference(first, slot, shape, voxel_size)),
+            },
+        }
+    }
+    findings
+}
+
+fn difference(
+    (first, measure, voxel): (&str, [usize; 3], f64),
+    slot: &str,
+    shape: [usize; 3],
+    voxel_size: f64,
+) -> Option<Finding> {
+    let voxels = |[z, y, x]: [usize; 3]| format!("{x} × {y} × {z} voxels");
+    let message = if shape != measure {
+        format!(
+            "expected {} as in {first}, found {}",
+            voxels(measure),
+            voxels(shape)
+        )
+    } else if (voxel_size / voxel - 1.0).abs() > SAME_VOXEL_SIZE {
+        format!("expected voxels of {voxel:.4} Å as in {first}, found {voxel_size:.4} Å")
+    } else {
+        return None;
+    };
+    Some(Finding::error(slot, message).with_hint("all must come from the same box"))
+}
+
+fn box_of(item: &ItemRecord, context: &Context) -> Result<([usize; 3], f64), JobError> {
+    let header = header(item, context)?;
+    let voxel_size = header.pixel_size().filter(|size| *size > 0.0);
+    let voxel_size = voxel_size.ok_or_else(|| JobError::Data {
+        message: format!("{}: the header states no voxel size", item.name),
+        hint: "set it in the header (cell dimensions divided by the grid)".into(),
+    })?;
+    Ok((header.shape(), voxel_size))
+}
+
+fn header(item: &ItemRecord, context: &Context) -> Result<MrcHeader, JobError> {
+    let file = item
+        .files
+        .first()
+        .ok_or_else(|| JobError::data(format!("{} has no file", item.name)))?;
+    let path = context.resolve(file);
+    Mrc::read_header(&path).map_err(|e| JobError::file(&path, e))
+}
+
+/// Loads a map whose voxels can be worked with: finite, and not all the same.
+pub(super) fn load_usable(
+    slot: &str,
+    item: &Item<MapKind>,
+    context: &Context,
+) -> Result<Map, JobError> {
+    let map = context.load(item)?;
+    let bad = map.data.iter().filter(|v| !v.is_finite()).count();
+    if bad > 0 {
+        let message = format!("{slot}: {bad} voxels are infinite or not a number");
+        return Err(JobError::data(message));
+    }
+    let first = map.data.iter().next().copied();
+    if map.data.iter().all(|v| Some(*v) == first) {
+        return Err(JobError::data(format!("{slot}: the map is constant")));
+    }
+    Ok(map)
+}

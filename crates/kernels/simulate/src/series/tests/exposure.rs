@@ -1,0 +1,82 @@
+//! What electrons and detector do: damage, drift, gain.
+
+use super::*;
+
+#[test]
+fn exposure_takes_the_fine_detail() {
+    let options = SimulationOptions {
+        tilt_min: Degrees(0.0),
+        tilt_max: Degrees(3.0),
+        tilt_step: Degrees(3.0),
+        dose_per_tilt: Dose(30.0),
+        defocus_sigma: Angstrom(0.0),
+        dose_damage: true,
+        ..clean()
+    };
+    let mut simulation = Simulation::prepare("TS", &options, &blob(2.0, 5000.0), 1).unwrap();
+    let pose = Pose::new(Rotation::identity(), Point::new(0.0, 0.0, 0.0));
+    simulation.particles.poses[0] = pose;
+    let [fresh, damaged] = [0, 1].map(|tilt| spectrum(&contrast(&simulation, tilt), 40));
+    let weight = |k: f64, before: f64| {
+        thon_ctf::ExposureModel::GrantGrigorieff.attenuation(
+            SpatialFrequency(k),
+            Dose(before),
+            Dose(30.0),
+            options.voltage,
+        )
+    };
+    for bin in [8, 16, 24, 32] {
+        let k = f64::from(bin) / (80.0 * 4.0);
+        let expected = (weight(k, 30.0) / weight(k, 0.0)).powi(2);
+        let found = damaged[bin as usize] / fresh[bin as usize];
+        assert!(
+            (found / expected - 1.0).abs() < 0.03,
+            "{k}: {found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn frames_drift_and_add_up() {
+    let options = SimulationOptions {
+        frames: 4,
+        drift: Angstrom(24.0),
+        defocus: Angstrom(2000.0),
+        astigmatism: Angstrom(0.0),
+        tilt_min: Degrees(0.0),
+        tilt_max: Degrees(0.0),
+        ..clean()
+    };
+    let mut simulation = Simulation::prepare("TS", &options, &blob(8.0, 3000.0), 1).unwrap();
+    let pose = Pose::new(Rotation::identity(), Point::new(0.0, 0.0, 0.0));
+    simulation.particles.poses[0] = pose;
+    let recording = simulation.record(0);
+    assert_eq!(recording.frames.len(), 4);
+    let geometry = simulation.tilt_series.images[0].geometry.unwrap();
+    let electrons = simulation.expected_electrons(0) / 4.0;
+    for (frame, shift) in recording.frames.iter().zip(&simulation.frame_shifts[0]) {
+        let at = (geometry.shift + *shift) / 4.0 + DVec2::new(80.0, 64.0);
+        let image = frame.mapv(|v| f64::from(v) / electrons - 1.0);
+        assert!(centroid(&image, at).distance(at) < 0.05);
+    }
+    let drift = simulation.frame_shifts[0][3] - simulation.frame_shifts[0][0];
+    assert!((drift.length() - 18.0).abs() < 1e-9);
+    let mean = f64::from(recording.sum().mean().unwrap());
+    assert!((mean / simulation.expected_electrons(0) - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn the_gain_corrects_the_counts() {
+    let options = SimulationOptions {
+        gain_sigma: 0.1,
+        particles: 0,
+        tilt_min: Degrees(0.0),
+        tilt_max: Degrees(0.0),
+        ..clean()
+    };
+    let simulation = Simulation::prepare("TS", &options, &blob(8.0, 1.0), 1).unwrap();
+    let raw = simulation.record(0).sum();
+    let gain = simulation.gain.as_ref().unwrap();
+    let spread = |image: &Array2<f32>| image.std(0.0) / image.mean().unwrap();
+    assert!(spread(&raw) > 0.08 && spread(&(&raw * gain)) < 1e-4);
+}
