@@ -231,6 +231,7 @@ fn coordinates(
             "columns _rlnCenteredCoordinateXAngst, Y, Z or _rlnCoordinateX, Y, Z",
             "neither",
         )
+        .with_hint("particles of tomograms have three coordinates; tables of tilt series or of micrographs have none")
     })
 }
 
