@@ -1,5 +1,4 @@
 //! Post-processing against RELION: the columns of a real project, and `relion_postprocess` on the same half maps.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
