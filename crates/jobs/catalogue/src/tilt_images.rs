@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thon_contract::{Context, Finding, JobError};
+use thon_images::ImageError;
 use thon_images::mrc::Mrc;
 use thon_model::{ImageReference, TiltSeries};
 use thon_reconstruct::{ImageSource, SourceError};
@@ -103,10 +104,15 @@ pub(crate) fn image_findings(series: &TiltSeries, context: &Context) -> Vec<Find
         };
         let shape = match checked.get(reference.path.as_path()) {
             Some(shape) => *shape,
-            None => match Mrc::read_header(context.resolve(&reference.path)) {
-                Ok(header) => header.shape(),
+            None => match complete_shape(&context.resolve(&reference.path)) {
+                Ok(shape) => shape,
                 Err(e) => {
-                    findings.push(Finding::error(&series.name, e.to_string()));
+                    let path = reference.path.display().to_string();
+                    let mut message = e.to_string();
+                    if !message.contains(&path) {
+                        message = format!("{path}: {message}");
+                    }
+                    findings.push(Finding::error(&series.name, message));
                     return findings;
                 }
             },
@@ -117,6 +123,18 @@ pub(crate) fn image_findings(series: &TiltSeries, context: &Context) -> Vec<Find
         );
     }
     findings
+}
+
+/// Shape of a stack that is as long as its header promises; how long a compressed one is, only reading it tells.
+fn complete_shape(path: &Path) -> Result<[usize; 3], ImageError> {
+    let compressed = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("bz2"));
+    if compressed {
+        Ok(Mrc::read_header(path)?.shape())
+    } else {
+        Ok(Mrc::open(path)?.shape())
+    }
 }
 
 fn image_fault(

@@ -1,9 +1,9 @@
 //! Do maps belong together? Looked at in their headers before, and in their voxels when they are read.
 
-use thon_contract::kinds::MapKind;
+use thon_contract::kinds::{MapKind, MaskKind};
 use thon_contract::{Artifact, Context, Finding, Item, ItemRecord, JobError, Kind};
 use thon_images::mrc::{Mrc, MrcHeader};
-use thon_model::Map;
+use thon_model::{Map, Mask};
 
 /// Headers hold the voxel size as f32 cell edges: 0.1 % covers their rounding.
 const SAME_VOXEL_SIZE: f64 = 1e-3;
@@ -102,4 +102,22 @@ pub(super) fn load_usable(
         return Err(JobError::data(format!("{slot}: the map is constant")));
     }
     Ok(map)
+}
+
+/// Loads a mask that tells an inside from an outside.
+pub(super) fn load_mask(mask: &Artifact<MaskKind>, context: &Context) -> Result<Mask, JobError> {
+    let mask = context.load(mask.single()?)?;
+    let first = mask.0.data.iter().next().copied().unwrap_or(0.0);
+    if mask.0.data.iter().any(|v| *v != first) {
+        return Ok(mask);
+    }
+    let message = if first == 0.0 {
+        "the mask is black".to_owned()
+    } else {
+        format!("the mask is {first} everywhere: nothing lies outside")
+    };
+    Err(JobError::Data {
+        message,
+        hint: "leave the mask empty, or take one that is 1 on the particle and 0 around it".into(),
+    })
 }

@@ -12,7 +12,7 @@ use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, M
 use thon_model::Map;
 use thon_signal::shells::ShellCorrelation;
 
-use super::boxes::{box_findings, load_usable, records, voxels};
+use super::boxes::{box_findings, load_mask, load_usable, records, voxels};
 use crate::pictures;
 
 /// Comparison of two maps.
@@ -74,7 +74,7 @@ impl Job for CompareMaps {
         let voxels = voxels(&inputs.map, context);
         Cost {
             memory: (16 << 20) + 40 * voxels,
-            disk: 1 << 18,
+            disk: 1 << 15,
             cpu_seconds: 0.02 + voxels as f64 * 2e-7,
         }
     }
@@ -85,16 +85,13 @@ impl Job for CompareMaps {
         thon_compute::check(context.progress())?;
         let mut mirrored = Map::new(mirror(&map.data), map.voxel_size);
         if let Some(mask) = &inputs.mask {
-            let mask = context.load(mask.single()?)?.0;
+            let mask = load_mask(mask, context)?.0;
             if mask.dims() != map.dims() {
                 return Err(JobError::data(format!(
                     "the mask has {:?} voxels, the map {:?}",
                     mask.dims(),
                     map.dims()
                 )));
-            }
-            if mask.data.iter().all(|v| *v == 0.0) {
-                return Err(JobError::data("the mask is black"));
             }
             for masked in [&mut map, &mut reference, &mut mirrored] {
                 masked.data *= &mask.data;

@@ -14,7 +14,7 @@ use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, M
 use thon_model::{Map, Mask};
 use thon_units::PixelSize;
 
-use super::boxes::{box_findings, load_usable, records, voxels};
+use super::boxes::{box_findings, load_mask, load_usable, records, voxels};
 use super::curves::{fsc_curves, guinier_curves};
 use super::detector::{Detector, transfer_curve};
 use crate::pictures;
@@ -98,8 +98,8 @@ impl Job for PostProcess {
         let voxels = voxels(&inputs.half_map_1, context);
         Cost {
             memory: (16 << 20) + 60 * voxels,
-            disk: (1 << 20) + 12 * voxels,
-            cpu_seconds: voxels as f64 * 3e-6,
+            disk: (1 << 17) + 12 * voxels,
+            cpu_seconds: 0.3 + voxels as f64 * 3e-6,
         }
     }
 
@@ -108,7 +108,7 @@ impl Job for PostProcess {
         let second = load_usable("half_map_2", inputs.half_map_2.single()?, context)?;
         thon_compute::check(context.progress())?;
         let mask = match &inputs.mask {
-            Some(mask) => context.load(mask.single()?)?,
+            Some(mask) => load_mask(mask, context)?,
             None => automask(&mean(&first, &second)?, &params.automask),
         };
         for doubt in mask_doubts(&mask) {

@@ -123,15 +123,18 @@ impl Job for ReconstructParticles {
         };
         let n = box_size(params, &particles) as u64;
         let padded = (params.padding as u64 * n).pow(3);
-        let tilts: usize = series.values().map(|s| s.images.len()).max().unwrap_or(0);
+        let large = if params.recover_delocalised { 4 } else { 1 } * n * n;
+        let tilts = series.values().map(|s| s.images.len()).max().unwrap_or(0);
+        let pixels = series.values().map(|s| s.image_size[0] * s.image_size[1]);
         let views = (tilts * particles.len()) as f64;
         Cost {
-            memory: 2 * 6 * padded + 24 * padded,
-            disk: 4 * 4 * n.pow(3),
-            cpu_seconds: views
-                * (n * n) as f64
-                * 5e-8
-                * if params.recover_delocalised { 5.0 } else { 1.0 },
+            // Two sums and one solution; the boxes of one tilt; the image and its sorted copies.
+            memory: (16 << 20)
+                + 36 * padded
+                + 12 * large * particles.len() as u64
+                + 16 * pixels.max().unwrap_or(0) as u64,
+            disk: (1 << 17) + 12 * n.pow(3),
+            cpu_seconds: 0.4 + views * large as f64 * 6e-8 + padded as f64 * 2e-7,
         }
     }
 

@@ -1,0 +1,290 @@
+//! One small simulated tilt series, and every job that can run on what comes of it, in the order of the work.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use thon_catalogue::ALL;
+use thon_compute::{Progress, Quiet};
+use thon_contract::{
+    AnyJob, Context, Finding, Item, ItemRecord, JobError, Kind, Note, SlotRecord, UnitInputs,
+    UnitOutputs, Workspace,
+};
+
+/// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
+const FROM_ELSEWHERE: [&str; 4] = [
+    "import.aretomo",
+    "import.etomo",
+    "import.map",
+    "import.relion-2016",
+];
+
+/// A run of a job: parameters, and for each input the job and slot that fill it.
+pub struct Case {
+    pub id: &'static str,
+    pub params: Value,
+    inputs: Vec<(&'static str, &'static str, &'static str)>,
+}
+
+const SIMULATE: &str = "acquire.simulate-tilt-series";
+const AVERAGE: &str = "particles.reconstruct";
+const POST: &str = "maps.post-process";
+
+/// All cases in the order of the work.
+pub fn cases() -> Vec<Case> {
+    let case = |id, params, inputs: &[_]| Case {
+        id,
+        params,
+        inputs: inputs.to_vec(),
+    };
+    let series = ("tilt_series", SIMULATE, "tilt_series");
+    let particles = ("particles", SIMULATE, "particles");
+    let imported = ("tilt_series", "import.mdoc", "tilt_series");
+    let data = format!("jobs/{SIMULATE}");
+    let options = json!({
+        "image_width": 256, "image_height": 256, "pixel_size": 10.0, "tilt_step": 10.0, "particles": 3,
+        "frames": 2, "dose_per_tilt": 10.0, "ice_noise": 0.0, "dose_damage": false
+    });
+    vec![
+        case(
+            SIMULATE,
+            json!({ "seed": 3, "box_size": 32, "options": options }),
+            &[],
+        ),
+        case(
+            "import.mdoc",
+            json!({ "mdocs": [format!("{data}/*.mdoc")] }),
+            &[],
+        ),
+        case(
+            "import.relion-tilt-series",
+            json!({ "file": format!("{data}/truth_tilt_series.star") }),
+            &[],
+        ),
+        case(
+            "import.relion-particles",
+            json!({ "file": format!("{data}/truth_particles.star") }),
+            &[series],
+        ),
+        case(
+            "tilt_series.adopt",
+            json!({ "format": "relion", "path": format!("{data}/truth_tilt_series.star") }),
+            &[imported],
+        ),
+        case(
+            "tomogram.reconstruct-wbp",
+            json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
+            &[series],
+        ),
+        case(AVERAGE, json!({ "box_size": 32 }), &[series, particles]),
+        case(
+            "maps.compare",
+            json!({}),
+            &[("map", AVERAGE, "map"), ("reference", SIMULATE, "phantom")],
+        ),
+        case(
+            POST,
+            json!({}),
+            &[
+                ("half_map_1", AVERAGE, "half_map_1"),
+                ("half_map_2", AVERAGE, "half_map_2"),
+            ],
+        ),
+        case("export.relion", json!({}), &[series, particles]),
+        case(
+            "export.relion-projections",
+            json!({ "box_size": 32 }),
+            &[series, particles],
+        ),
+        case("export.imod", json!({}), &[series]),
+        case("export.aretomo", json!({}), &[series]),
+        case(
+            "export.post-process",
+            json!({}),
+            &[("fsc", POST, "fsc"), ("guinier", POST, "guinier")],
+        ),
+    ]
+}
+
+/// The job of this name.
+pub fn job(id: &str) -> &'static dyn AnyJob {
+    *ALL.iter().find(|job| job.id() == id).unwrap()
+}
+
+/// What every case left, each in `jobs/ID` of one directory.
+pub struct Fixture {
+    directory: tempfile::TempDir,
+    outputs: BTreeMap<&'static str, UnitOutputs>,
+}
+
+/// The workspace of a unit that works in `aside` and is published to `jobs/ID`.
+pub struct Unit {
+    pub root: PathBuf,
+    pub aside: PathBuf,
+    pub id: String,
+}
+
+impl Workspace for Unit {
+    fn resolve(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+    fn scratch(&self) -> PathBuf {
+        self.aside.clone()
+    }
+    fn published(&self, file: &Path) -> PathBuf {
+        Path::new("jobs").join(&self.id).join(file)
+    }
+}
+
+/// Memory that jobs are told they may use.
+pub const MEMORY: u64 = 1 << 30;
+
+/// The fixture, made once for all tests.
+pub fn fixture() -> &'static Fixture {
+    static MADE: OnceLock<Fixture> = OnceLock::new();
+    MADE.get_or_init(Fixture::make)
+}
+
+impl Fixture {
+    fn make() -> Self {
+        let mut made = Self {
+            directory: tempfile::tempdir().unwrap(),
+            outputs: BTreeMap::new(),
+        };
+        for case in cases() {
+            let aside = made.root().join("jobs").join(case.id);
+            let (outputs, _) = made
+                .run(&case, &Quiet, &aside)
+                .unwrap_or_else(|e| panic!("{}: {e}", case.id));
+            made.outputs.insert(case.id, outputs);
+        }
+        made
+    }
+
+    /// Directory that relative paths start from.
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// An output slot of a case, files relative to the root.
+    pub fn slot(&self, id: &str, slot: &str) -> SlotRecord {
+        let mut record = self.outputs[id][slot].clone();
+        for file in record.items.iter_mut().flat_map(|item| &mut item.files) {
+            *file = Path::new("jobs").join(id).join(&file);
+        }
+        record
+    }
+
+    /// Reads the only item of an output slot.
+    pub fn value<K: Kind>(&self, id: &str, slot: &str) -> K::Value {
+        let unit = self.unit("", &self.root().join("aside"));
+        let context = Context::new(&unit, &Quiet, MEMORY);
+        let item = self.slot(id, slot).items.remove(0);
+        context.load(&Item::<K>::new(item)).unwrap()
+    }
+
+    /// Writes an item into a directory of its own; gives a slot that holds it.
+    pub fn stored<K: Kind>(&self, place: &str, name: &str, value: &K::Value) -> SlotRecord {
+        let aside = self.root().join(place);
+        let unit = self.unit("", &aside);
+        let context = Context::new(&unit, &Quiet, MEMORY);
+        let mut item = context.store::<K>(name, value).unwrap();
+        for file in &mut item.files {
+            *file = aside.join(&file);
+        }
+        slot_of::<K>(item)
+    }
+
+    pub fn inputs(&self, case: &Case) -> UnitInputs {
+        let filled = case.inputs.iter();
+        filled
+            .map(|(slot, id, output)| ((*slot).to_owned(), self.slot(id, output)))
+            .collect()
+    }
+
+    /// Runs a case as it stands, writing into `aside`.
+    pub fn run(
+        &self,
+        case: &Case,
+        progress: &dyn Progress,
+        aside: &Path,
+    ) -> Result<(UnitOutputs, Vec<Note>), JobError> {
+        self.run_with(case.id, &case.params, &self.inputs(case), progress, aside)
+    }
+
+    /// Completes, checks and runs, writing into `aside`.
+    pub fn run_with(
+        &self,
+        id: &str,
+        params: &Value,
+        inputs: &UnitInputs,
+        progress: &dyn Progress,
+        aside: &Path,
+    ) -> Result<(UnitOutputs, Vec<Note>), JobError> {
+        std::fs::create_dir_all(aside).unwrap();
+        let job = job(id);
+        let params = job.complete_params(params).map_err(JobError::Refused)?;
+        let unit = self.unit(id, aside);
+        let context = Context::new(&unit, progress, MEMORY);
+        let mut findings = job.check(&params, inputs, &context);
+        findings.retain(Finding::is_error);
+        if !findings.is_empty() {
+            return Err(JobError::Refused(findings));
+        }
+        let outputs = job.run(&params, inputs, &context)?;
+        Ok((outputs, context.take_notes()))
+    }
+
+    /// A directory that no other run writes into.
+    pub fn aside(&self) -> PathBuf {
+        tempfile::tempdir_in(self.root()).unwrap().keep()
+    }
+
+    fn unit(&self, id: &str, aside: &Path) -> Unit {
+        Unit {
+            root: self.root().to_owned(),
+            aside: aside.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+}
+
+/// A slot of one item.
+pub fn slot_of<K: Kind>(item: ItemRecord) -> SlotRecord {
+    SlotRecord {
+        kind: K::NAME.into(),
+        items: vec![item],
+    }
+}
+
+/// All files below a directory with their bytes.
+pub fn files_below(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(place) = open.pop() {
+        for entry in std::fs::read_dir(&place).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(directory).unwrap().to_owned();
+                found.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_job_has_a_case() {
+    let cases = cases();
+    for job in ALL {
+        let has = cases.iter().any(|case| case.id == job.id());
+        assert!(
+            has != FROM_ELSEWHERE.contains(&job.id()),
+            "{} needs a case, or a reason to have none",
+            job.id()
+        );
+    }
+}
