@@ -11,6 +11,7 @@ use thon_engine::{
     run_standalone,
 };
 use thon_project::{Durable, JobState, Project};
+use thon_tests::{files, simulate};
 
 /// Stops at the n-th report of progress.
 struct StopAt {
@@ -184,4 +185,36 @@ fn a_stopped_stand_alone_run_leaves_no_result() {
     }
     attempt(&StopAt::new(u64::MAX)).unwrap();
     assert!(output.join("thon.json").is_file());
+}
+
+#[test]
+fn a_refused_stand_alone_run_writes_nothing_although_other_items_are_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let truth = simulate(&data, &simulation());
+    std::fs::remove_file(data.join("TS_02.mrc")).unwrap();
+    let spec = JobSpec {
+        operation: "tomogram.reconstruct-wbp".into(),
+        parameters: json!({ "voxel_size": 20.0, "thickness": 800.0 }),
+        inputs: [(
+            "tilt_series".to_owned(),
+            files(&data, &truth, "tilt_series"),
+        )]
+        .into(),
+        ..JobSpec::default()
+    };
+    let output = directory.path().join("tomograms");
+    let watched = StopAt::new(u64::MAX);
+    let result = run_standalone(
+        &Catalogue(ALL),
+        &spec,
+        &output,
+        &watched,
+        Settings::default(),
+    );
+    let error = result.unwrap_err();
+    assert!(matches!(error, EngineError::Refused(_)), "{error}");
+    assert!(error.to_string().contains("TS_02.mrc"), "{error}");
+    assert!(!output.exists());
+    assert_eq!(watched.reports.into_inner(), 0);
 }

@@ -71,11 +71,16 @@ fn shade(map: &Array3<f32>, view: &Surface, back: DQuat, hit: DVec3, nearness: f
     };
     let normal =
         DVec3::new(slope(DVec3::X), slope(DVec3::Y), slope(DVec3::Z)).normalize_or(DVec3::Z);
+    // A lamp at the upper left, light from the sky, a little gloss; what lies deeper is dimmer.
     let light = DVec3::new(-0.45, 0.55, 0.7).normalize();
-    let brightness =
-        (0.25 + 0.75 * normal.dot(light).max(0.0)) * (0.45 + 0.55 * nearness.clamp(0.0, 1.0));
+    let lamp = normal.dot(light).max(0.0);
+    let sky = 0.5 + 0.5 * normal.y;
+    let depth = 0.7 + 0.3 * nearness.clamp(0.0, 1.0);
+    let brightness = (0.3 + 0.15 * sky + 0.6 * lamp) * depth;
+    let halfway = (light + DVec3::Z).normalize();
+    let gloss = 40.0 * normal.dot(halfway).max(0.0).powi(30);
     view.colour
-        .map(|channel| (f64::from(channel) * brightness).clamp(0.0, 255.0) as u8)
+        .map(|channel| (f64::from(channel) * brightness + gloss).clamp(0.0, 255.0) as u8)
 }
 
 /// Trilinear density at a position in voxels (x, y, z) from the centre voxel; 0 outside.

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use thon_contract::{Context, JobError, UnitOutputs};
+use thon_contract::{AnyJob, Context, Finding, JobError, UnitOutputs};
 
 use crate::inputs::resolve;
+use crate::plan::Plan;
 use crate::run::{Settings, plan_standalone};
 use crate::workspace::{UnitProgress, UnitWorkspace};
 use crate::{Catalogue, EngineError, Event, JobSpec, Observer};
@@ -35,21 +36,16 @@ pub fn run_standalone(
     let here = std::env::current_dir().map_err(|e| file_error(Path::new("."), e))?;
     let inputs = resolve(job, &spec.inputs, None, &here)?;
     let plan = plan_standalone(job, &params, &inputs, &here)?;
+    check(job, &params, &plan, &here, observer, settings)?;
+    let output = here.join(output);
+    let record = output.join(RECORD);
+    refuse_overwriting(&output, &plan)?;
     observer.tell(Event::Started {
         job: None,
         operation: job.id(),
         units: plan.units.len(),
     });
-    let output = here.join(output);
     std::fs::create_dir_all(&output).map_err(|e| file_error(&output, e))?;
-    let record = output.join(RECORD);
-    if record.exists() {
-        let exists = std::io::Error::new(
-            std::io::ErrorKind::AlreadyExists,
-            "the directory already holds a result\nhint: choose another, or remove it first",
-        );
-        return Err(file_error(&output, exists));
-    }
     let several = plan.units.len() > 1;
     let mut results = BTreeMap::new();
     for unit in &plan.units {
@@ -57,11 +53,7 @@ pub fn run_standalone(
         let aside = output.join(format!(".{}.partial", unit.item));
         let _ = std::fs::remove_dir_all(&aside);
         std::fs::create_dir_all(&aside).map_err(|e| file_error(&aside, e))?;
-        let place = if several {
-            output.join(&unit.item)
-        } else {
-            output.clone()
-        };
+        let place = place(&output, &unit.item, several);
         let workspace = UnitWorkspace {
             root: here.clone(),
             scratch: aside.clone(),
@@ -70,27 +62,18 @@ pub fn run_standalone(
         let never = || false;
         let progress = UnitProgress::new(&unit.item, observer, &never);
         let context = Context::new(&workspace, &progress, settings.memory);
-        let outcome = checked_run(job, &params, &unit.inputs, &context, observer);
-        let notes = context.take_notes();
-        match outcome {
+        match job.run(&params, &unit.inputs, &context) {
             Ok(outputs) => {
                 publish(&aside, &place, several)?;
                 observer.tell(Event::Finished {
                     item: &unit.item,
-                    notes: &notes,
+                    notes: &context.take_notes(),
                 });
                 results.insert(unit.item.clone(), outputs);
             }
             Err(source) => {
                 let _ = std::fs::remove_dir_all(&aside);
-                return Err(match source {
-                    JobError::Cancelled => EngineError::Cancelled,
-                    JobError::Refused(findings) => EngineError::Refused(findings),
-                    source => EngineError::Unit {
-                        item: unit.item.clone(),
-                        source,
-                    },
-                });
+                return Err(stopped(&unit.item, source));
             }
         }
     }
@@ -108,24 +91,74 @@ pub fn run_standalone(
     Ok(results)
 }
 
-fn checked_run(
-    job: &dyn thon_contract::AnyJob,
+/// Asks the job about every unit; errors refuse them all before anything is written.
+fn check(
+    job: &dyn AnyJob,
     params: &Value,
-    inputs: &thon_contract::UnitInputs,
-    context: &Context,
+    plan: &Plan,
+    here: &Path,
     observer: &dyn Observer,
-) -> Result<UnitOutputs, JobError> {
-    let (errors, warnings): (Vec<_>, Vec<_>) = job
-        .check(params, inputs, context)
-        .into_iter()
-        .partition(thon_contract::Finding::is_error);
-    for finding in &warnings {
-        observer.tell(Event::Warning { finding });
+    settings: Settings,
+) -> Result<(), EngineError> {
+    let workspace = UnitWorkspace {
+        root: here.to_owned(),
+        scratch: PathBuf::new(),
+        published: PathBuf::new(),
+    };
+    let context = Context::new(&workspace, &thon_compute::Quiet, settings.memory);
+    let mut errors: Vec<Finding> = Vec::new();
+    for unit in &plan.units {
+        for finding in job.check(params, &unit.inputs, &context) {
+            if !finding.is_error() {
+                observer.tell(Event::Warning { finding: &finding });
+            } else if !errors.contains(&finding) {
+                errors.push(finding);
+            }
+        }
     }
-    if !errors.is_empty() {
-        return Err(JobError::Refused(errors));
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(EngineError::Refused(errors))
     }
-    job.run(params, inputs, context)
+}
+
+/// Where a unit's outputs go: a directory of its own when there are several.
+fn place(output: &Path, item: &str, several: bool) -> PathBuf {
+    if several {
+        output.join(item)
+    } else {
+        output.to_owned()
+    }
+}
+
+/// A directory with a result, or with a finished part of one, is left alone.
+fn refuse_overwriting(output: &Path, plan: &Plan) -> Result<(), EngineError> {
+    let parts = plan.units.iter().map(|unit| output.join(&unit.item));
+    let parts = parts.filter(|_| plan.units.len() > 1);
+    let Some(found) = std::iter::once(output.join(RECORD))
+        .chain(parts)
+        .find(|path| path.exists())
+    else {
+        return Ok(());
+    };
+    let message = format!(
+        "the directory already holds a result, {}\nhint: choose another, or remove it first",
+        found.file_name().unwrap_or_default().display()
+    );
+    let exists = std::io::Error::new(std::io::ErrorKind::AlreadyExists, message);
+    Err(file_error(output, exists))
+}
+
+fn stopped(item: &str, source: JobError) -> EngineError {
+    match source {
+        JobError::Cancelled => EngineError::Cancelled,
+        JobError::Refused(findings) => EngineError::Refused(findings),
+        source => EngineError::Unit {
+            item: item.to_owned(),
+            source,
+        },
+    }
 }
 
 /// Moves what a unit wrote to where it belongs.
