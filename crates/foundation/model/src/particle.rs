@@ -46,7 +46,8 @@ pub struct ParticleImages {
     pub paths: Vec<PathBuf>,
     /// The 3D CTF or weight volume of each particle; empty when there are none.
     pub ctf_paths: Vec<PathBuf>,
-    /// For each particle, which tilts of its series the stack holds, in series order; empty when all.
+    /// For each particle, which tilts of its series are to be used, in series order; empty when all. A stack has a
+    /// section for each of these, or for every tilt.
     pub visible: Vec<Vec<bool>>,
 }
 

@@ -1,7 +1,7 @@
 //! Single tilt images of particles as RELION 3.1 knows images of single particles: one stack, one row per image.
 //!
 //! RELION's image is white protein under a CTF that is positive at low frequencies; the model's CTF is −sin χ, so
-//! whoever writes the stack inverts its contrast. `rlnOrigin…Angst` moves the particle to the centre: minus its offset.
+//! whoever writes the stack inverts its contrast, except of images that were multiplied by their CTF. `rlnOrigin…Angst` moves the particle to the centre: minus its offset.
 
 use std::path::Path;
 
@@ -40,6 +40,8 @@ pub struct ProjectionOptics {
     pub pixel_size: PixelSize,
     /// Edge of the boxes, pixels.
     pub box_size: usize,
+    /// True when the images were already multiplied by their CTF.
+    pub ctf_premultiplied: bool,
 }
 
 const LABELS: [&str; 15] = [
@@ -131,6 +133,10 @@ fn optics_table(shared: &ProjectionOptics) -> Result<Table, InteropError> {
         ("rlnImagePixelSize", number(shared.pixel_size.0)),
         ("rlnImageSize", shared.box_size.to_string()),
         ("rlnImageDimensionality", "2".into()),
+        (
+            "rlnCtfDataAreCtfPremultiplied",
+            i32::from(shared.ctf_premultiplied).to_string(),
+        ),
     ];
     let mut table = Table::new_loop(pairs.iter().map(|(label, _)| *label));
     let row: Vec<&str> = pairs.iter().map(|(_, value)| value.as_str()).collect();

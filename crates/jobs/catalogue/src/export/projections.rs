@@ -1,7 +1,8 @@
 //! Every tilt image of every particle as one stack with a RELION 3.1 table.
 //!
 //! For programs that know single-particle images (`relion_reconstruct`, RELION 3.1, cryoDRGN). The
-//! contrast is inverted: protein is white. Exposure becomes a B factor per image, as in RELION's
+//! contrast is inverted: protein is white. Stacks that the particles bring already multiplied by their CTF are
+//! white as they are. Exposure becomes a B factor per image, as in RELION's
 //! 2016 protocol.
 
 use schemars::JsonSchema;
@@ -24,7 +25,7 @@ pub(crate) struct ExportProjections;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
-    /// Edge of the box, pixels of the tilt images.
+    /// Edge of the box, pixels of the tilt images; that of the stacks when the particles have them.
     #[schemars(range(min = 8, max = 1024))]
     pub box_size: usize,
     /// B factor for each e⁻/Å² of exposure before an image, in Å² per e⁻/Å².
@@ -106,11 +107,8 @@ impl Job for ExportProjections {
             let one = series
                 .get(name)
                 .ok_or_else(|| JobError::data(format!("no tilt series {name}")))?;
-            shared.get_or_insert(ProjectionOptics {
-                optics: one.optics,
-                pixel_size: one.pixel_size,
-                box_size: params.box_size,
-            });
+            let shared = *shared.get_or_insert_with(|| optics(params, one, &particles));
+            let contrast = if shared.ctf_premultiplied { 1.0 } else { -1.0 };
             each_view(
                 one,
                 &particles,
@@ -127,14 +125,14 @@ impl Job for ExportProjections {
                             row,
                             view.offset,
                         )?);
-                        boxes.extend(view.image.iter().map(|v| -v));
+                        boxes.extend(view.image.iter().map(|v| contrast * v));
                     }
                     Ok(())
                 },
             )?;
         }
         let shared = shared.ok_or_else(|| JobError::data("there are no tilt series"))?;
-        write_stack(params, rows.len(), &boxes, &shared, context)?;
+        write_stack(rows.len(), &boxes, &shared, context)?;
         let table = context.file(TABLE)?;
         write_projections(&rows, &shared, STACK.as_ref(), &table)
             .map_err(|e| JobError::data(e.to_string()))?;
@@ -191,14 +189,24 @@ fn projection_row(
     })
 }
 
+/// What all images share: the pixels of the particles' own stacks, or of the tilt images they are cut from.
+fn optics(params: &Params, series: &TiltSeries, particles: &ParticleSet) -> ProjectionOptics {
+    let own = particles.images.as_ref();
+    ProjectionOptics {
+        optics: series.optics,
+        pixel_size: own.map_or(series.pixel_size, |images| images.pixel_size),
+        box_size: own.map_or(params.box_size, |images| images.box_size),
+        ctf_premultiplied: own.is_some_and(|images| images.ctf_premultiplied),
+    }
+}
+
 fn write_stack(
-    params: &Params,
     count: usize,
     boxes: &[f32],
     shared: &ProjectionOptics,
     context: &Context,
 ) -> Result<(), JobError> {
-    let n = params.box_size;
+    let n = shared.box_size;
     let path = context.file(STACK)?;
     let failed = |e: thon_images::ImageError| JobError::file(&path, e);
     let spec = MrcSpec::stack([count, n, n], Some(shared.pixel_size.0));
