@@ -2,8 +2,10 @@
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 pub mod atomic_maps;
+pub mod defocus_hand;
 pub mod documents;
 pub mod hand;
+pub mod pictures;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,130 @@
+//! What is validated: the commands of every section and which of the lines they print are figures.
+
+/// One command.
+pub struct Command {
+    /// Environment variables, name and value.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// Program and arguments, separated by blanks.
+    pub line: &'static str,
+}
+
+/// One section of the document.
+pub struct Section {
+    /// Its name in the markers and on the command line.
+    pub name: &'static str,
+    /// The commands, run one after the other.
+    pub commands: &'static [Command],
+    /// A line is a figure when it contains one of these.
+    pub figures: &'static [&'static str],
+    /// Pictures that the commands leave in the target folder.
+    pub pictures: &'static [&'static str],
+}
+
+const fn cargo(line: &'static str) -> Command {
+    Command {
+        environment: &[],
+        line,
+    }
+}
+
+const fn with(environment: &'static [(&'static str, &'static str)], line: &'static str) -> Command {
+    Command { environment, line }
+}
+
+const fn section(
+    name: &'static str,
+    commands: &'static [Command],
+    figures: &'static [&'static str],
+) -> Section {
+    Section {
+        name,
+        commands,
+        figures,
+        pictures: &[],
+    }
+}
+
+/// All sections, the quick ones first.
+pub const SECTIONS: &[Section] = &[
+    section(
+        "files",
+        &[cargo(
+            "cargo test -p thon-inspect --test shared_manifest -- --nocapture --test-threads 1",
+        )],
+        &[" files, kinds", "facts", "slowest", "cut files"],
+    ),
+    section(
+        "relion-project",
+        &[cargo(
+            "cargo test -p thon-interop --test interop relion_project -- --nocapture --test-threads 1",
+        )],
+        &["values equal", "files equal", "mean cosine"],
+    ),
+    section(
+        "projected-points",
+        &[cargo(
+            "cargo test -p thon-interop --test interop projected_points -- --nocapture --test-threads 1",
+        )],
+        &[" px", "series checked"],
+    ),
+    Section {
+        name: "ribosome",
+        commands: &[cargo(
+            "cargo test -p thon-tests --test real_ribosome -- --nocapture --test-threads 1",
+        )],
+        figures: &[
+            "mirrored",
+            "resolution",
+            "half maps FSC",
+            "lowest FSC",
+            "amino acids",
+            "defocus hand",
+        ],
+        pictures: &["ribosome_empiar10499.png", "ribosome_empiar10499_fsc.png"],
+    },
+    section(
+        "simulated",
+        &[cargo(
+            "cargo test -p thon-tests --test first_light --test relion -- --nocapture --test-threads 1",
+        )],
+        &["bound", "lowest FSC", "half maps"],
+    ),
+    section(
+        "post-processing",
+        &[cargo(
+            "cargo test -p thon-tests --test post_process -- --nocapture --test-threads 1",
+        )],
+        &["corrected FSC", "relion_postprocess"],
+    ),
+    section(
+        "demo",
+        &[cargo(
+            "cargo run --release -p thon -- demo --output target/tmp/demo",
+        )],
+        &[" Å", " s", "MiB", "GiB", "FSC"],
+    ),
+    section(
+        "speed",
+        &[
+            cargo("cargo bench -p thon-benches --bench wbp"),
+            cargo("cargo bench -p thon-benches --bench particle"),
+        ],
+        &["per core", "floor", "GFLOP", "per second", "CPU s"],
+    ),
+    section(
+        "fuzz",
+        &[with(
+            &[("THON_FUZZ_EXECUTIONS", "10000000")],
+            "cargo test -p thon-inspect --test hostile -- --ignored long_campaign --nocapture",
+        )],
+        &["executions"],
+    ),
+    section(
+        "interruption",
+        &[with(
+            &[("THON_KILLS", "200")],
+            "cargo test -p thon --test kill -- --nocapture",
+        )],
+        &[" kills in "],
+    ),
+];
