@@ -50,8 +50,8 @@ pub fn format(numbers: &[i64]) -> String {
     while let Some((&first, _)) = rest.split_first() {
         let run = rest
             .iter()
-            .zip(first..)
-            .take_while(|(number, expected)| *number == expected)
+            .zip(0..)
+            .take_while(|&(number, step)| first.checked_add(step) == Some(*number))
             .count();
         let last = rest[run - 1];
         parts.push(if run > 1 {
@@ -74,6 +74,10 @@ mod tests {
         assert_eq!(expand("-2-1", "f", 1).unwrap(), [-2, -1, 0, 1]);
         assert_eq!(expand("", "f", 1).unwrap(), [0_i64; 0]);
         assert_eq!(format(&[1, 2, 3, 8, 5, 4]), "1-3,8,5,4");
+        assert_eq!(
+            format(&[i64::MAX - 1, i64::MAX, 1]),
+            format!("{}-{},1", i64::MAX - 1, i64::MAX)
+        );
         for bad in ["a", "1-", "1-99999999999", "1--", "9223372036854775807-1"] {
             assert!(expand(bad, "f", 7).unwrap_err().line() == Some(7), "{bad}");
         }

@@ -2,10 +2,16 @@
 //!
 //! The ordinary test runs a bounded number; `THON_FUZZ_EXECUTIONS=10000000 cargo test -p thon-inspect
 //! --test hostile -- --ignored --nocapture` runs as many as asked and prints the totals per
-//! parser; `THON_FUZZ_FIRST` starts at another execution number, for other files.
+//! parser; `THON_FUZZ_FIRST` starts at another execution number, for other files, and `THON_FUZZ_PARSERS`
+//! takes only the parsers named.
 #![expect(clippy::print_stdout, reason = "the totals are the point")]
 
+mod corpus;
+mod corpus_bytes;
+mod corpus_text;
+mod direct;
 mod mutate;
+mod parsers;
 mod seeds;
 mod text_seeds;
 
@@ -14,6 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use mutate::Mutator;
+use parsers::Parser;
 use thon_inspect::{Kind, inspect_as, inspect_bytes};
 
 fn environment(name: &str) -> Option<u64> {
@@ -40,96 +47,77 @@ impl Totals {
     }
 }
 
-/// A name that files of this kind may have.
-fn extension(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Mrc => "a.mrc",
-        Kind::Tiff => "a.tif",
-        Kind::Eer => "a.eer",
-        Kind::Em => "a.em",
-        Kind::DigitalMicrograph => "a.dm3",
-        Kind::CryosparcTable => "a.cs",
-        Kind::ImodModel => "a.mod",
-        Kind::AtomicModel => "a.pdb",
-        Kind::Star => "a.star",
-        Kind::Mdoc => "a.mdoc",
-        Kind::AretomoAlignment => "a.aln",
-        Kind::NumberTable => "a.tlt",
-        Kind::Transforms => "a.xf",
-        Kind::Defocus => "a.defocus",
-        Kind::Residuals => "a.resid",
-        Kind::Fiducials => "fid.xyz",
-        Kind::LocalAlignment => "local.xf",
-        Kind::DynamoTable => "a.tbl",
-        Kind::CommandFile => "a.com",
-        Kind::KeyValueFile => "a.prm",
-        Kind::Csv => "a.csv",
-        Kind::Json => "a.json",
-        Kind::Xml => "a.xml",
-        Kind::Compressed => "a.mrc.gz",
-        Kind::ZipArchive => "a.npz",
-        _ => "a.txt",
-    }
-}
-
 /// Runs the executions of one thread: every `step`-th number from `first`.
-fn run(kind: Kind, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Totals {
+fn run(parser: &Parser, seeds: &[Vec<u8>], first: u64, step: u64, count: u64) -> Totals {
     let shift = environment("THON_FUZZ_FIRST").unwrap_or(0);
     let mut totals = Totals::default();
     for execution in (first..count).step_by(step as usize) {
-        let bytes = Mutator::new(seeds, kind as u64, shift + execution).next();
+        let bytes = Mutator::new(seeds, parser.stream, shift + execution).next();
         let start = Instant::now();
         // Every eighth file is recognised first, half of these under no name that helps.
         let outcome = catch_unwind(AssertUnwindSafe(|| match execution % 16 {
-            0 => inspect_bytes(&bytes, "hostile"),
-            8 => inspect_bytes(&bytes, extension(kind)),
-            _ => inspect_as(kind, &bytes, "hostile"),
+            0 if parser.kind().is_some() => inspect_bytes(&bytes, "hostile")
+                .map(|_| ())
+                .map_err(|error| error.to_string()),
+            8 if parser.kind().is_some() => parser.recognise(&bytes),
+            _ => parser.read(&bytes),
         }));
         totals.executions += 1;
         totals.slowest = totals.slowest.max(start.elapsed());
         match outcome {
-            Ok(Ok(_)) => totals.answered += 1,
+            Ok(Ok(())) => totals.answered += 1,
             Ok(Err(_)) => totals.refused += 1,
-            Err(_) => totals.failures.push(reproducer(kind, execution, &bytes)),
+            Err(_) => totals
+                .failures
+                .push(reproducer(&parser.name, execution, &bytes)),
         }
     }
     totals
 }
 
-fn reproducer(kind: Kind, execution: u64, bytes: &[u8]) -> String {
-    let path = format!("{}/{kind:?}-{execution}.bin", env!("CARGO_TARGET_TMPDIR"));
+fn reproducer(parser: &str, execution: u64, bytes: &[u8]) -> String {
+    let path = format!("{}/{parser}-{execution}.bin", env!("CARGO_TARGET_TMPDIR"));
     let _ = std::fs::write(&path, bytes);
     format!(
-        "{kind:?}, execution {execution}, {} bytes, kept as {path}",
+        "{parser}, execution {execution}, {} bytes, kept as {path}",
         bytes.len()
     )
 }
 
-/// All parsers, `per_parser` executions each, on two threads.
-fn campaign(per_parser: u64) -> BTreeMap<Kind, Totals> {
-    let seeds = seeds::all();
+/// The parsers asked for, `per_parser` executions each, on two threads.
+fn campaign(parsers: &[(Parser, Vec<Vec<u8>>)], per_parser: u64) -> BTreeMap<String, Totals> {
     let mut all = BTreeMap::new();
-    for (kind, seeds) in &seeds {
+    for (parser, seeds) in parsers {
         let mut totals = Totals::default();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..2)
-                .map(|first| scope.spawn(move || run(*kind, seeds, first, 2, per_parser)))
+                .map(|first| scope.spawn(move || run(parser, seeds, first, 2, per_parser)))
                 .collect();
             for thread in threads {
                 totals.add(thread.join().expect("a panic of a parser is caught inside"));
             }
         });
-        all.insert(*kind, totals);
+        all.insert(parser.name.clone(), totals);
     }
     all
 }
 
-fn report(all: &BTreeMap<Kind, Totals>, seconds: f64) {
+/// Every parser with its seeds; `THON_FUZZ_PARSERS=star,settings` takes only these.
+fn parsers() -> Vec<(Parser, Vec<Vec<u8>>)> {
+    let wanted = std::env::var("THON_FUZZ_PARSERS").unwrap_or_default();
+    let mut list = seeds::of_parsers();
+    if !wanted.is_empty() {
+        list.retain(|(parser, _)| wanted.split(',').any(|name| name == parser.name));
+    }
+    list
+}
+
+fn report(all: &BTreeMap<String, Totals>, seconds: f64) {
     let executions: u64 = all.values().map(|totals| totals.executions).sum();
-    for (kind, totals) in all {
+    for (parser, totals) in all {
         println!(
             "{:18} {:>9} executions, {:>9} answered, {:>9} refused, slowest {:.1} ms",
-            format!("{kind:?}"),
+            parser,
             totals.executions,
             totals.answered,
             totals.refused,
@@ -143,7 +131,7 @@ fn report(all: &BTreeMap<Kind, Totals>, seconds: f64) {
     );
 }
 
-fn hold(all: &BTreeMap<Kind, Totals>) {
+fn hold(all: &BTreeMap<String, Totals>) {
     let failures: Vec<&String> = all.values().flat_map(|totals| &totals.failures).collect();
     assert!(
         failures.is_empty(),
@@ -151,15 +139,15 @@ fn hold(all: &BTreeMap<Kind, Totals>) {
         failures.len(),
         &failures[..failures.len().min(20)]
     );
-    for (kind, totals) in all {
+    for (parser, totals) in all {
         assert!(
             totals.slowest < Duration::from_secs(2),
-            "{kind:?} took {:?} on one small file",
+            "{parser} took {:?} on one small file",
             totals.slowest
         );
         assert!(
             totals.answered > 0,
-            "{kind:?}: no mutated file could be read, so the mutator does not reach inside"
+            "{parser}: no mutated file could be read, so the mutator does not reach inside"
         );
     }
 }
@@ -167,7 +155,7 @@ fn hold(all: &BTreeMap<Kind, Totals>) {
 #[test]
 fn no_parser_panics_on_mutated_files() {
     let start = Instant::now();
-    let all = campaign(800);
+    let all = campaign(&seeds::of_parsers(), 800);
     report(&all, start.elapsed().as_secs_f64());
     hold(&all);
 }
@@ -177,19 +165,19 @@ fn no_parser_panics_on_mutated_files() {
 fn long_campaign() {
     let wanted = environment("THON_FUZZ_EXECUTIONS").unwrap_or(1_000_000);
     let start = Instant::now();
-    let all = campaign(wanted.div_ceil(seeds::all().len() as u64));
+    let parsers = parsers();
+    let all = campaign(&parsers, wanted.div_ceil(parsers.len() as u64));
     report(&all, start.elapsed().as_secs_f64());
     hold(&all);
 }
 
 #[test]
 fn the_same_execution_gives_the_same_bytes() {
-    let seeds = seeds::all();
-    for (kind, seeds) in &seeds {
+    for (parser, seeds) in &seeds::of_parsers() {
         for execution in 0..20 {
-            let one = Mutator::new(seeds, *kind as u64, execution).next();
-            let two = Mutator::new(seeds, *kind as u64, execution).next();
-            assert_eq!(one, two, "{kind:?} {execution}");
+            let one = Mutator::new(seeds, parser.stream, execution).next();
+            let two = Mutator::new(seeds, parser.stream, execution).next();
+            assert_eq!(one, two, "{} {execution}", parser.name);
         }
     }
 }

@@ -9,6 +9,8 @@ use thon_images::mrc::MrcHeader;
 use thon_images::npy;
 use thon_inspect::{Kind, inspect};
 
+use crate::corpus;
+use crate::parsers::Parser;
 use crate::text_seeds::TEXTS;
 
 /// Largest real file taken as a seed.
@@ -39,6 +41,25 @@ pub(crate) fn all() -> BTreeMap<Kind, Vec<Vec<u8>>> {
         }
     }
     seeds
+}
+
+/// Every parser with its seeds; the stored hostile files among them.
+pub(crate) fn of_parsers() -> Vec<(Parser, Vec<Vec<u8>>)> {
+    let kinds = all()
+        .into_iter()
+        .map(|(kind, seeds)| (Parser::of(kind), seeds));
+    let mut list: Vec<(Parser, Vec<Vec<u8>>)> = kinds
+        .chain(Parser::direct().map(|parser| (parser, Vec::new())))
+        .collect();
+    for case in corpus::cases() {
+        if let Some((_, seeds)) = list
+            .iter_mut()
+            .find(|(parser, _)| parser.name == case.parser)
+        {
+            seeds.push(case.bytes);
+        }
+    }
+    list
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -79,7 +100,7 @@ pub(crate) fn made() -> Vec<(Kind, Vec<u8>)> {
 }
 
 /// A header whose fields are right for the data that follow.
-fn mrc(mode: i32) -> Vec<u8> {
+pub(crate) fn mrc(mode: i32) -> Vec<u8> {
     let mut bytes = vec![0; 1024];
     let mut put = |at: usize, value: i32| bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
     for (index, value) in [6, 4, 3, mode, 0, 0, 0, 6, 4, 3].into_iter().enumerate() {
@@ -119,21 +140,21 @@ fn mrc(mode: i32) -> Vec<u8> {
     bytes
 }
 
-fn em() -> Vec<u8> {
+pub(crate) fn em() -> Vec<u8> {
     let mut bytes = Vec::new();
     let samples = Samples::F32((0..60).map(|index| index as f32).collect());
     em::write(&mut bytes, &EmSpec::new([1, 3, 20]), &samples).expect("a vector takes it");
     bytes
 }
 
-fn plain_npy() -> Vec<u8> {
+pub(crate) fn plain_npy() -> Vec<u8> {
     let mut bytes = Vec::new();
     npy::write_npy(&mut bytes, &[2, 3, 4], &Samples::F32(vec![1.5; 24]))
         .expect("a vector takes it");
     bytes
 }
 
-fn npz() -> Vec<u8> {
+pub(crate) fn npz() -> Vec<u8> {
     let arrays = [
         ("pose", &[2_usize, 3][..], &Samples::F32(vec![1.0; 6])),
         ("uid", &[2][..], &Samples::U64(vec![1, 2])),
@@ -143,7 +164,7 @@ fn npz() -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn table_npy() -> Vec<u8> {
+pub(crate) fn table_npy() -> Vec<u8> {
     let header = "{'descr': [('uid', '<u8'), ('blob/psize_A', '<f4'), ('blob/path', '|S8'), ('pose', '<f4', (3,))], \
                   'fortran_order': False, 'shape': (4,), }\n";
     let mut bytes = b"\x93NUMPY\x01\0".to_vec();
@@ -154,7 +175,7 @@ fn table_npy() -> Vec<u8> {
 }
 
 /// A grey image of 8 × 4 bytes and a second page; classic or BigTIFF, little-endian.
-fn tiff(big: bool) -> Vec<u8> {
+pub(crate) fn tiff(big: bool) -> Vec<u8> {
     let spec = thon_images::tiff::TiffSpec {
         width: 8,
         height: 4,
@@ -172,19 +193,30 @@ fn tiff(big: bool) -> Vec<u8> {
     writer.finish().expect("a vector takes it").0.into_inner()
 }
 
-/// One BigTIFF-like directory of an EER frame by hand: 16 × 16 pixels, compression 65001.
-fn eer() -> Vec<u8> {
-    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
+/// One frame of an EER movie by hand: 16 × 16 pixels, compression 65001.
+pub(crate) fn eer() -> Vec<u8> {
     let data: Vec<u8> = (0..24).map(|index| (index * 37 % 251) as u8).collect();
-    let entries: [(u16, u16, u32, u32); 7] = [
-        (256, 4, 1, 16),
-        (257, 4, 1, 16),
+    eer_frame(16, 16, 24, &data)
+}
+
+/// An EER frame of this size whose strip says it has `strip` bytes.
+pub(crate) fn eer_frame(columns: u32, rows: u32, strip: u32, data: &[u8]) -> Vec<u8> {
+    let entries = [
+        (256, 4, 1, columns),
+        (257, 4, 1, rows),
         (258, 3, 1, 1),
         (259, 3, 1, 65001),
         (273, 4, 1, 8 + 2 + 12 * 7 + 4),
-        (278, 4, 1, 16),
-        (279, 4, 1, 24),
+        (278, 4, 1, rows),
+        (279, 4, 1, strip),
     ];
+    directory(&entries, 0, data)
+}
+
+/// A classic little-endian TIFF with one directory (tag, type, count, value), a pointer to the next one, and
+/// data behind it.
+pub(crate) fn directory(entries: &[(u16, u16, u32, u32)], next: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"II*\0\x08\0\0\0".to_vec();
     bytes.extend((entries.len() as u16).to_le_bytes());
     for (tag, kind, count, value) in entries {
         bytes.extend(tag.to_le_bytes());
@@ -192,13 +224,13 @@ fn eer() -> Vec<u8> {
         bytes.extend(count.to_le_bytes());
         bytes.extend(value.to_le_bytes());
     }
-    bytes.extend([0; 4]);
+    bytes.extend(next.to_le_bytes());
     bytes.extend(data);
     bytes
 }
 
 /// A DM3 file by hand: ImageList with one image of 4 × 4 floats.
-fn dm3() -> Vec<u8> {
+pub(crate) fn dm3() -> Vec<u8> {
     let name = |kind: u8, name: &str| {
         let mut bytes = vec![kind];
         bytes.extend((name.len() as u16).to_be_bytes());
@@ -241,7 +273,7 @@ fn dm3() -> Vec<u8> {
     bytes
 }
 
-fn spider() -> Vec<u8> {
+pub(crate) fn spider() -> Vec<u8> {
     let mut bytes = vec![0; 1024];
     for (word, value) in [
         (1, 1.0_f32),
@@ -258,7 +290,7 @@ fn spider() -> Vec<u8> {
     bytes
 }
 
-fn imod() -> Vec<u8> {
+pub(crate) fn imod() -> Vec<u8> {
     use thon_formats::imod::model::{Contour, Model, Object, write};
     let mut model = Model::new([64, 64, 16]);
     let mut object = Object::new("gold");
@@ -269,7 +301,7 @@ fn imod() -> Vec<u8> {
     write(&model)
 }
 
-fn tar() -> Vec<u8> {
+pub(crate) fn tar() -> Vec<u8> {
     let mut bytes = vec![0; 512];
     bytes[..5].copy_from_slice(b"a.txt");
     bytes[124..136].copy_from_slice(b"00000000010\0");
@@ -280,7 +312,7 @@ fn tar() -> Vec<u8> {
     bytes
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder

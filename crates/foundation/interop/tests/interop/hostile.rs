@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use thon_interop::aretomo::{AretomoImport, read_aretomo, write_aretomo};
+use thon_interop::emdb::{read_fsc_xml, write_fsc_xml};
 use thon_interop::imod::{EtomoExport, EtomoImport, read_directory, write_directory};
 use thon_interop::mdoc::{MdocImport, read_mdoc};
 use thon_interop::relion::{
@@ -263,5 +264,27 @@ fn the_layout_of_2016() {
     println!(
         "layout of 2016: {} of 900 mutants were good files",
         corpus.run(900, 14, read)
+    );
+}
+
+#[test]
+fn curves_of_the_data_bank() {
+    let curve = "<fsc title=\"FSC\" xaxis=\"Resolution (A-1)\" yaxis=\"Correlation Coefficient\">\n\
+        <coordinate><x>0.01</x><y>1.0</y></coordinate>\n<coordinate>\n<x>0.02</x><y>0.5</y>\n</coordinate>\n</fsc>\n";
+    let corpus = Corpus::new(vec![("fsc.xml", curve.to_owned())]);
+    let out = tempfile::tempdir().unwrap();
+    let read = |dir: &Path| {
+        let written = out.path().join("o.xml");
+        read_fsc_xml(&dir.join("fsc.xml")).is_ok_and(|fsc| {
+            write_fsc_xml(&fsc, &written).unwrap();
+            let again = read_fsc_xml(&written).map(|again| again.points.len());
+            // Numbers too large for six decimals stay numbers; the shells stay as many.
+            assert_eq!(again.ok(), Some(fsc.points.len()));
+            true
+        })
+    };
+    println!(
+        "EMDB: {} of 900 mutants were good files",
+        corpus.run(900, 15, read)
     );
 }
