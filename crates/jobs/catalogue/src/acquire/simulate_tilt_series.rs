@@ -100,7 +100,7 @@ impl Job for SimulateTiltSeries {
         Cost {
             memory: (60.0 * pixels) as u64 + (64 << 20),
             disk: (images * pixels * (4.0 + 2.0 * options.frames as f64)) as u64,
-            cpu_seconds: images * (pixels * 4e-7 + params.options.particles as f64 * 4e-3),
+            cpu_seconds: 0.1 + images * (pixels * 2e-7 + params.options.particles as f64 * 1e-3),
         }
     }
 

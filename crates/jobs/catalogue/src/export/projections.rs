@@ -16,7 +16,7 @@ use thon_interop::relion::{ProjectionOptics, ProjectionRow, write_projections};
 use thon_model::{Ctf, ParticleSet, TiltSeries};
 use thon_units::{Angstrom, SquareAngstrom};
 
-use crate::particles::{ViewSettings, each_view, load_particles};
+use crate::particles::{ViewSettings, each_view, load_particles, view_findings};
 
 /// Export of single tilt images.
 pub(crate) struct ExportProjections;
@@ -66,12 +66,14 @@ impl Job for ExportProjections {
     type Inputs = Inputs;
     type Outputs = Outputs;
 
-    fn check(_: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+    fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
         match load_particles(&inputs.tilt_series, &inputs.particles, context) {
             Ok((_, particles)) if particles.is_empty() => {
                 vec![Finding::error("particles", "there are none")]
             }
-            Ok(_) => Vec::new(),
+            Ok((series, particles)) => {
+                view_findings(params.box_size, true, &series, &particles, context)
+            }
             Err(e) => vec![Finding::error("inputs", e.to_string())],
         }
     }
@@ -84,11 +86,13 @@ impl Job for ExportProjections {
         };
         let tilts = series.values().map(|s| s.images.len()).max().unwrap_or(0);
         let images = (tilts * particles.len()) as u64;
-        let pixels = (params.box_size * params.box_size) as u64;
+        let own = particles.images.as_ref();
+        let edge = own.map_or(params.box_size, |images| images.box_size) as u64;
+        let pixels = edge * edge;
         Cost {
-            memory: 256 << 20,
+            memory: (32 << 20) + 8 * images * pixels,
             disk: images * pixels * 4,
-            cpu_seconds: (images * pixels) as f64 * 4e-9,
+            cpu_seconds: (images * pixels) as f64 * 2e-8,
         }
     }
 

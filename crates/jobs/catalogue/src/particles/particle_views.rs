@@ -13,7 +13,7 @@ use thon_geometry::glam::{DMat3, DVec2};
 use thon_images::mrc::Mrc;
 use thon_model::{ParticleImages, ParticleSet, RepresentationKind, TiltImage, TiltSeries};
 use thon_reconstruct::{ParticleBox, ParticleView, Transfer, cut_box};
-use thon_signal::statistics::median_and_robust_deviation;
+use thon_signal::statistics::{median_and_robust_deviation, summarise};
 use thon_units::{Angstrom, Dose};
 
 use crate::tilt_images::TiltImages;
@@ -108,15 +108,22 @@ fn from_series(
     Ok(())
 }
 
-/// Median 0, robust standard deviation 1: particles and beads do not count.
+/// Median 0, robust standard deviation 1: particles and beads do not count. Where most pixels hold the same count, as in
+/// images of few electrons, the mean and standard deviation of all serve.
 fn normalise(pixels: &mut [f32], place: &str) -> Result<(), JobError> {
-    let statistics = median_and_robust_deviation(pixels).filter(|(_, deviation)| *deviation > 0.0);
-    let (median, deviation) = statistics.ok_or_else(|| JobError::Data {
-        message: format!("{place}: more than half of the pixels have the same value"),
-        hint: "exclude it from the series".into(),
-    })?;
+    let robust = median_and_robust_deviation(pixels).filter(|(_, deviation)| *deviation > 0.0);
+    let (centre, deviation) = robust.unwrap_or_else(|| {
+        let all = summarise(pixels);
+        (all.mean as f32, all.standard_deviation as f32)
+    });
+    if !(deviation.is_finite() && deviation > 0.0) {
+        return Err(JobError::Data {
+            message: format!("{place}: the image is constant"),
+            hint: "exclude it from the series".into(),
+        });
+    }
     for pixel in pixels {
-        *pixel = (*pixel - median) / deviation;
+        *pixel = (*pixel - centre) / deviation;
     }
     Ok(())
 }
@@ -269,6 +276,20 @@ fn stored_view(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_of_few_electrons_are_normalised() {
+        let mut pixels = vec![0.0; 90];
+        pixels.extend([1.0; 10]);
+        normalise(&mut pixels, "a").unwrap();
+        assert!((pixels[0] + 1.0 / 3.0).abs() < 0.01 && (pixels[95] - 3.0).abs() < 0.02);
+        let error = normalise(&mut [2.0; 9], "TS, image 1").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("TS, image 1: the image is constant")
+        );
+    }
 
     #[test]
     fn a_stack_has_a_section_per_tilt_or_per_visible_tilt() {

@@ -16,7 +16,7 @@ use thon_reconstruct::{Normalisation, PartialSums, ParticleView, SolveOptions};
 use thon_units::{Dose, PixelSize};
 
 use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
-use super::reconstruct_findings::{set_findings, voxel_size};
+use super::set_findings::{half_findings, view_findings, voxel_size};
 use crate::kernel_errors::stopped;
 use crate::pictures;
 
@@ -108,7 +108,9 @@ impl Job for ReconstructParticles {
             .collect();
         match load_particles(&inputs.tilt_series, &inputs.particles, context) {
             Ok((series, particles)) => {
-                findings.extend(set_findings(params, &series, &particles, context));
+                findings.extend(half_findings(&particles));
+                let n = box_size(params, &particles);
+                findings.extend(view_findings(n, params.ctf, &series, &particles, context));
             }
             Err(e) => findings.push(Finding::error("inputs", e.to_string())),
         }
@@ -192,7 +194,7 @@ impl Job for ReconstructParticles {
 }
 
 /// Edge of the box: that of the stacks when the particles have them.
-pub(super) fn box_size(params: &Params, particles: &ParticleSet) -> usize {
+fn box_size(params: &Params, particles: &ParticleSet) -> usize {
     particles
         .images
         .as_ref()

@@ -40,7 +40,7 @@ fn with_stack(
 
 fn refer(series: &mut TiltSeries, path: &Path) {
     for image in &mut series.images {
-        image.image.as_mut().unwrap().path = path.to_owned();
+        path.clone_into(&mut image.image.as_mut().unwrap().path);
     }
 }
 
@@ -153,7 +153,7 @@ fn worthless_pixels_are_named_with_their_image() {
         );
     }
     let slot = with_stack(fixture, "spot", |pixels, _| {
-        pixels[5 * 65536 + 7] = f32::NAN
+        pixels[5 * 65536 + 7] = f32::NAN;
     });
     let error = attempt(fixture, slot, &json!({ "voxel_size": 20.0 })).to_string();
     assert!(error.contains("TS_01, image 6: 1 pixels are"), "{error}");

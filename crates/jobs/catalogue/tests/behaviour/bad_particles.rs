@@ -66,7 +66,7 @@ fn sets_that_cannot_be_averaged_are_refused() {
         "the particles have no orientations",
     );
     let strange = particles(fixture, "strange", |set| {
-        set.tilt_series_names[0] = "TS_99".into()
+        set.tilt_series_names[0] = "TS_99".into();
     });
     refused(
         fixture,
@@ -149,5 +149,39 @@ fn particles_outside_all_images_are_listed() {
             .run_with(AVERAGE, &params, &none, &Quiet, &fixture.aside())
             .unwrap_err();
         assert!(error.to_string().contains("no view"), "{error}");
+    }
+}
+
+#[test]
+fn an_export_of_views_looks_at_the_same_things() {
+    let fixture = fixture();
+    let id = "export.relion-projections";
+    let bare = series(fixture, "bare_export", |one| one.images[0].ctf = None);
+    let strange = particles(fixture, "strange_export", |set| {
+        set.tilt_series_names[0] = "TS_99".into();
+    });
+    let good = particles(fixture, "good_export", |_| {});
+    for (inputs, size, wanted) in [
+        (&bare, 32, "1 used images have no CTF"),
+        (
+            &strange,
+            32,
+            "particles of TS_99, but no tilt series of this name",
+        ),
+        (
+            &good,
+            512,
+            "box_size: expected at most the images' 256 × 256 pixels",
+        ),
+    ] {
+        let params = json!({ "box_size": size });
+        let error = fixture
+            .run_with(id, &params, inputs, &Quiet, &fixture.aside())
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(error, JobError::Refused(_)) && text.contains(wanted),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What keeps particles from being averaged, seen in tables and headers before anything runs.
+//! What keeps the views of particles from being made, seen in tables and headers before anything runs.
 
 use thon_contract::{Context, Finding, JobError};
 use thon_images::mrc::Mrc;
@@ -6,27 +6,26 @@ use thon_model::{Half, ParticleImages, ParticleSet, RepresentationKind, TiltSeri
 use thon_units::PixelSize;
 
 use super::particle_views::SeriesByName;
-use super::reconstruct::{Params, box_size};
 use crate::tilt_images::{alignment_findings, image_findings};
 
-/// Findings on the whole set.
-pub(super) fn set_findings(
-    params: &Params,
+/// Findings on the views of a whole set: `box_size` pixels are to be cut where there are no stacks, `ctf` is to be known.
+pub(crate) fn view_findings(
+    box_size: usize,
+    ctf: bool,
     series: &SeriesByName,
     particles: &ParticleSet,
     context: &Context,
 ) -> Vec<Finding> {
-    if particles.len() < 2 {
-        let message = format!(
-            "expected at least two particles for two halves, found {}",
-            particles.len()
+    let mut findings = Vec::new();
+    if !particles.oriented {
+        findings.push(
+            Finding::error("particles", "the particles have no orientations")
+                .with_hint("refine them first, or import them with angles"),
         );
-        return vec![Finding::error("particles", message)];
     }
-    let mut findings = particle_findings(particles);
     for name in &particles.tilt_series_names {
         if let Some(one) = series.get(name) {
-            findings.extend(series_findings(params, one, particles, context));
+            findings.extend(series_findings(box_size, ctf, one, particles, context));
         } else {
             let known: Vec<&str> = series.keys().map(String::as_str).collect();
             let message = format!("particles of {name}, but no tilt series of this name");
@@ -45,25 +44,27 @@ pub(super) fn set_findings(
     findings
 }
 
-fn particle_findings(particles: &ParticleSet) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if !particles.oriented {
-        findings.push(
-            Finding::error("particles", "the particles have no orientations")
-                .with_hint("refine them first, or import them with angles"),
+/// Both halves need particles.
+pub(super) fn half_findings(particles: &ParticleSet) -> Vec<Finding> {
+    if particles.len() < 2 {
+        let message = format!(
+            "expected at least two particles for two halves, found {}",
+            particles.len()
         );
+        return vec![Finding::error("particles", message)];
     }
-    for (number, half) in [(1, Half::One), (2, Half::Two)] {
-        if !particles.halves.is_empty() && !particles.halves.contains(&half) {
-            let message = format!("no particle belongs to half {number}");
-            findings.push(Finding::error("particles", message));
-        }
-    }
-    findings
+    [(1, Half::One), (2, Half::Two)]
+        .into_iter()
+        .filter(|(_, half)| !particles.halves.is_empty() && !particles.halves.contains(half))
+        .map(|(number, _)| {
+            Finding::error("particles", format!("no particle belongs to half {number}"))
+        })
+        .collect()
 }
 
 fn series_findings(
-    params: &Params,
+    n: usize,
+    ctf: bool,
     series: &TiltSeries,
     particles: &ParticleSet,
     context: &Context,
@@ -73,7 +74,6 @@ fn series_findings(
     if particles.images.is_none() {
         findings.extend(image_findings(series, context));
         let [ny, nx] = series.image_size;
-        let n = box_size(params, particles);
         if n > ny.min(nx) {
             let message =
                 format!("expected at most the images' {nx} × {ny} pixels ({name}), found {n}");
@@ -82,14 +82,14 @@ fn series_findings(
     }
     let used = series.used();
     let without_ctf = used.filter(|&i| series.images[i].ctf.is_none()).count();
-    if params.ctf && without_ctf > 0 {
+    if ctf && without_ctf > 0 {
         let message = format!("{without_ctf} used images have no CTF");
         findings.push(
             Finding::error(name, message)
                 .with_hint("estimate the CTF first, or set `ctf` to false"),
         );
     }
-    if params.ctf && series.defocus_hand.is_none() {
+    if ctf && series.defocus_hand.is_none() {
         let message =
             "the defocus hand is not known: one defocus per image is used for all heights";
         findings.push(Finding::warning(name, message));
