@@ -5,7 +5,17 @@ use std::path::Path;
 
 /// Text of a file: UTF-8, or UTF-16 when a byte-order mark says so (the mark is dropped); bytes that are
 /// neither are taken as Latin-1, which never fails (old microscope computers write `µ` in Windows code pages).
+/// Where carriage returns are the only line ends (old Macintosh programs) they become line feeds: readers would
+/// see one line, and a comment in it would hide all that follows.
 pub fn decode(bytes: Vec<u8>) -> String {
+    let text = characters(bytes);
+    if text.contains('\r') && !text.contains('\n') {
+        return text.replace('\r', "\n");
+    }
+    text
+}
+
+fn characters(bytes: Vec<u8>) -> String {
     let wide = match bytes.first_chunk() {
         Some([0xff, 0xfe]) => Some(u16::from_le_bytes as fn([u8; 2]) -> u16),
         Some([0xfe, 0xff]) => Some(u16::from_be_bytes as fn([u8; 2]) -> u16),
@@ -185,6 +195,13 @@ pub fn push_aligned(out: &mut String, number: &str, width: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lone_carriage_returns_end_lines() {
+        assert_eq!(decode(b"a # b\r1 2\r".to_vec()), "a # b\n1 2\n");
+        assert_eq!(decode(b"\xff\xfea\0\r\0".to_vec()), "a\n");
+        assert_eq!(decode(b"a\r\nb\rc\n".to_vec()), "a\r\nb\rc\n");
+    }
 
     #[test]
     fn numbers_keep_every_digit() {
