@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_correction_starts_two_shells_late() {
-        let corrected = correct(&[1.0, 0.9, 0.8, 0.7, 0.6], &[1.0, 1.0, 0.5, 0.4, 0.2], 1);
+        let corrected = correct_for_mask(&[1.0, 0.9, 0.8, 0.7, 0.6], &[1.0, 1.0, 0.5, 0.4, 0.2], 1);
         let expected = [1.0, 0.9, 0.8, 0.5, 0.5];
         assert!(
             corrected
