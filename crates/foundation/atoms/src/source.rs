@@ -18,8 +18,17 @@ const RECORD_NAMES: [&str; 24] = [
     "CRYST1", "MODEL", "ATOM", "HETATM", "USER", "ORIGX1",
 ];
 
-/// The text of the file; bytes that are not UTF-8 (old author names) become replacement characters.
+/// The text of the file; bytes that are not UTF-8 (old author names) become replacement characters. Carriage
+/// returns that are the only line ends become line feeds: one long line would count as one atom.
 pub(crate) fn plain_text<'a>(bytes: &'a [u8], name: &str) -> Result<Cow<'a, str>, AtomsError> {
+    let text = expanded(bytes, name)?;
+    if text.contains('\r') && !text.contains('\n') {
+        return Ok(Cow::Owned(text.replace('\r', "\n")));
+    }
+    Ok(text)
+}
+
+fn expanded<'a>(bytes: &'a [u8], name: &str) -> Result<Cow<'a, str>, AtomsError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(String::from_utf8_lossy(bytes));
     }

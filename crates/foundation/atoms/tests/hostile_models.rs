@@ -50,6 +50,14 @@ fn whole_files_are_read() {
 }
 
 #[test]
+fn carriage_returns_alone_end_lines() {
+    let whole = parse(pdb().as_bytes(), "whole").unwrap();
+    let old = parse(pdb().replace('\n', "\r").as_bytes(), "old").unwrap();
+    assert!(whole.atoms.len() > 1);
+    assert_eq!(old.atoms.len(), whole.atoms.len());
+}
+
+#[test]
 fn every_truncation_and_every_byte_flip_is_survived() {
     let mut read = 0;
     for text in [pdb().as_str(), CIF] {
