@@ -59,3 +59,21 @@ pub(super) fn centroid(image: &Array2<f64>, near: DVec2) -> DVec2 {
     }
     at / sum
 }
+
+/// Rotationally averaged |F|² over the index radius, N bins.
+fn spectrum(image: &Array2<f64>, bins: usize) -> Vec<f64> {
+    let (ny, nx) = image.dim();
+    let transform = Fft2::plan([ny, nx]).forward(&image.mapv(|v| v as f32));
+    let mut sums = vec![(0.0, 0.0); bins + 2];
+    for ((y, x), value) in transform.indexed_iter() {
+        let radius = frequency(y, ny).hypot(x as f64 / nx as f64);
+        let bin = (radius * 2.0 * bins as f64).round() as usize;
+        if bin < sums.len() && (x, y) != (0, 0) {
+            sums[bin].0 += f64::from(value.norm_sqr());
+            sums[bin].1 += 1.0;
+        }
+    }
+    sums.into_iter()
+        .map(|(s, n)| s / f64::max(n, 1.0))
+        .collect()
+}
