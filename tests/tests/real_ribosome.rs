@@ -5,6 +5,7 @@
 //! sign is turned on the way in, since nothing in the files says that one is wrong. The measurement itself is tested
 //! on maps of known hand, in both hands.
 #![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
+#![expect(clippy::unwrap_used, reason = "what the tests share is in functions")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,7 +57,12 @@ fn average(data: &Path, directory: &Path) -> Averaged {
     let file = json!({ "file": series_of(data) });
     let series = run(&engine, "import.relion-tilt-series", file.clone(), &[]);
     let series = ("tilt_series", output(series, "tilt_series"));
-    let particles = run(&engine, "import.relion-particles", file, &[series.clone()]);
+    let particles = run(
+        &engine,
+        "import.relion-particles",
+        file,
+        std::slice::from_ref(&series),
+    );
     let inputs = [series, ("particles", output(particles, "particles"))];
     let average = run(
         &engine,

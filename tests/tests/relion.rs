@@ -75,7 +75,7 @@ fn the_average_equals_that_of_relion_reconstruct() {
         let fsc = fsc_of_maps(&ours, &in_sphere(read_map(&map))).unwrap().fsc;
         let lowest = fsc[1..=12].iter().copied().fold(1.0, f64::min);
         println!(
-            "relion_reconstruct {gridding:?}: lowest FSC to Nyquist/2 {lowest:.5}, {:?}",
+            "relion_reconstruct {gridding:?}: lowest FSC to Nyquist/2 {lowest:.5}, {:.4?}",
             &fsc[1..=24]
         );
         assert!(lowest > needed);

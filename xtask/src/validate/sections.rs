@@ -94,7 +94,7 @@ pub const SECTIONS: &[Section] = &[
         &[cargo(
             "cargo test -p thon-tests --test post_process -- --nocapture --test-threads 1",
         )],
-        &["corrected FSC", "relion_postprocess"],
+        &["corrected FSC", " against "],
     ),
     section(
         "demo",

@@ -3,6 +3,7 @@
 mod particle_views;
 mod reconstruct;
 mod set_findings;
+mod stored_views;
 
 pub(crate) use particle_views::{ViewSettings, each_view, load_particles};
 pub(crate) use reconstruct::ReconstructParticles;

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
 use thon_contract::{Artifact, Context, JobError};
 use thon_ctf::{CtfModel, ExposureModel};
-use thon_geometry::glam::{DMat3, DVec2};
-use thon_images::mrc::Mrc;
-use thon_model::{ParticleImages, ParticleSet, RepresentationKind, TiltImage, TiltSeries};
+use thon_geometry::glam::DMat3;
+use thon_model::{ParticleSet, RepresentationKind, TiltImage, TiltSeries};
 use thon_reconstruct::{ParticleBox, ParticleView, Transfer, cut_box};
 use thon_signal::statistics::{median_and_robust_deviation, summarise};
 use thon_units::{Angstrom, Dose};
 
+use super::stored_views::from_stacks;
 use crate::tilt_images::TiltImages;
 
 /// Tilt series by name.
@@ -73,7 +73,7 @@ pub(crate) fn each_view(
 }
 
 /// The used tilts of a series within the allowed exposure.
-fn tilts<'a>(
+pub(super) fn tilts<'a>(
     series: &'a TiltSeries,
     settings: &'a ViewSettings,
 ) -> impl Iterator<Item = usize> + 'a {
@@ -168,7 +168,11 @@ fn mostly_inside(cut: &ParticleBox) -> bool {
     cut.inside > 0.5
 }
 
-fn projection(image: &TiltImage, particles: &ParticleSet, row: usize) -> Result<DMat3, JobError> {
+pub(super) fn projection(
+    image: &TiltImage,
+    particles: &ParticleSet,
+    row: usize,
+) -> Result<DMat3, JobError> {
     let geometry = image
         .geometry
         .ok_or_else(|| JobError::data("a tilt image without geometry"))?;
@@ -176,7 +180,7 @@ fn projection(image: &TiltImage, particles: &ParticleSet, row: usize) -> Result<
 }
 
 /// What the lens and the exposure did to a particle at `depth`.
-fn transfer(
+pub(super) fn transfer(
     series: &TiltSeries,
     image: &TiltImage,
     depth: Angstrom,
@@ -195,84 +199,6 @@ fn transfer(
     }
 }
 
-/// Stacks of cut-out tilt images: one section per visible tilt, as RELION writes them, or per tilt, as Warp does, the
-/// invisible ones blank.
-fn from_stacks(
-    series: &TiltSeries,
-    particles: &ParticleSet,
-    images: &ParticleImages,
-    rows: &[usize],
-    settings: &ViewSettings,
-    context: &Context,
-    take: &mut dyn FnMut(usize, Vec<(usize, ParticleView)>) -> Result<(), JobError>,
-) -> Result<(), JobError> {
-    for &row in rows {
-        thon_compute::check(context.progress())?;
-        let path = context.resolve(&images.paths[row]);
-        let stack = Mrc::open(&path).map_err(|e| JobError::file(&path, e))?;
-        let visible = images.visible.get(row).map(Vec::as_slice);
-        let sections = sections(stack.shape()[0], series.images.len(), visible)
-            .map_err(|expected| JobError::data(format!("{}: {expected}", path.display())))?;
-        for (tilt, section) in sections {
-            if !tilts(series, settings).any(|t| t == tilt) {
-                continue;
-            }
-            let pixels = stack
-                .read_section(section)
-                .map_err(|e| JobError::file(&path, e))?;
-            let stored = stored_view(series, tilt, particles, row, images, pixels, settings)?;
-            take(tilt, vec![(row, stored)])?;
-        }
-    }
-    Ok(())
-}
-
-/// Which section of a stack shows which tilt: pairs (tilt, section) of the visible tilts.
-fn sections(
-    count: usize,
-    tilts: usize,
-    visible: Option<&[bool]>,
-) -> Result<Vec<(usize, usize)>, String> {
-    let is_visible = |&tilt: &usize| visible.is_none_or(|v| v.get(tilt).copied().unwrap_or(false));
-    let seen: Vec<usize> = (0..tilts).filter(is_visible).collect();
-    if count == tilts {
-        Ok(seen.into_iter().map(|tilt| (tilt, tilt)).collect())
-    } else if count == seen.len() {
-        Ok(seen.into_iter().zip(0..).collect())
-    } else {
-        Err(format!(
-            "{count} sections, expected one per tilt ({tilts}) or per visible tilt ({})",
-            seen.len()
-        ))
-    }
-}
-
-fn stored_view(
-    series: &TiltSeries,
-    tilt: usize,
-    particles: &ParticleSet,
-    row: usize,
-    images: &ParticleImages,
-    pixels: Vec<f32>,
-    settings: &ViewSettings,
-) -> Result<ParticleView, JobError> {
-    let image = &series.images[tilt];
-    let geometry = image
-        .geometry
-        .ok_or_else(|| JobError::data("a tilt image without geometry"))?;
-    let depth = Angstrom(geometry.project(particles.poses[row].position).depth);
-    let transfer = transfer(series, image, depth, settings);
-    Ok(ParticleView {
-        image: pixels,
-        size: images.box_size,
-        projection: projection(image, particles, row)?,
-        offset: DVec2::ZERO,
-        transfer: Some(transfer.half_spectrum(images.box_size, images.pixel_size)),
-        premultiplied: images.ctf_premultiplied,
-        weight: 1.0,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,15 +215,5 @@ mod tests {
                 .to_string()
                 .starts_with("TS, image 1: the image is constant")
         );
-    }
-
-    #[test]
-    fn a_stack_has_a_section_per_tilt_or_per_visible_tilt() {
-        let visible = [false, true, true, false];
-        let of = |count| sections(count, 4, Some(&visible));
-        assert_eq!(of(4).unwrap(), [(1, 1), (2, 2)]);
-        assert_eq!(of(2).unwrap(), [(1, 0), (2, 1)]);
-        assert!(of(3).unwrap_err().contains("3 sections"));
-        assert_eq!(sections(2, 2, None).unwrap(), [(0, 0), (1, 1)]);
     }
 }
