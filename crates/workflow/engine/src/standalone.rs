@@ -143,7 +143,7 @@ fn refuse_overwriting(output: &Path, plan: &Plan) -> Result<(), EngineError> {
         return Ok(());
     };
     let message = format!(
-        "the directory already holds a result, {}\nhint: choose another, or remove it first",
+        "the directory already holds a result\nhint: choose another, or remove {} first",
         found.file_name().unwrap_or_default().display()
     );
     let exists = std::io::Error::new(std::io::ErrorKind::AlreadyExists, message);
