@@ -100,6 +100,25 @@ impl TiltGeometry {
         self.project(point).position / pixel_size.0 + centre
     }
 
+    /// The same image of the mirrored specimen, z → −z: tilts change sign, and so does every depth.
+    ///
+    /// ```
+    /// use thon_geometry::{Point, TiltGeometry};
+    /// use thon_units::Degrees;
+    /// let view = TiltGeometry::tilted(Degrees(40.0).radians());
+    /// let (before, after) = (view.project(Point::new(1.0, 2.0, 3.0)), view.mirrored().project(Point::new(1.0, 2.0, -3.0)));
+    /// assert!((before.position - after.position).length() < 1e-12);
+    /// assert!((before.depth + after.depth).abs() < 1e-12);
+    /// ```
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        Self {
+            x_tilt: -self.x_tilt,
+            tilt_angle: -self.tilt_angle,
+            ..self
+        }
+    }
+
     /// True when the in-plane deformation is the identity to 1e-12.
     pub fn is_rigid(&self) -> bool {
         self.affine.abs_diff_eq(DMat2::IDENTITY, 1e-12)
@@ -128,6 +147,14 @@ mod tests {
         let by_matrix = view().matrix() * point.xyz + DVec3::new(12.0, -7.0, 0.0);
         let projected = view().project(point);
         assert!((by_matrix - projected.position.extend(projected.depth)).length() < 1e-9);
+    }
+
+    #[test]
+    fn the_mirrored_specimen_gives_the_same_image() {
+        let point = Point::new(120.0, -310.0, 75.0);
+        let mirrored = Point::new(120.0, -310.0, -75.0);
+        let (a, b) = (view().project(point), view().mirrored().project(mirrored));
+        assert!((a.position - b.position).length() < 1e-9 && (a.depth + b.depth).abs() < 1e-9);
     }
 
     #[test]

@@ -22,6 +22,17 @@ impl HandSign {
     }
 }
 
+impl HandSign {
+    /// The other sign.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Plus => Self::Minus,
+            Self::Minus => Self::Plus,
+        }
+    }
+}
+
 /// Defocus hand of a tilt series: defocus(p) = defocus(origin) + sign · depth(p).
 ///
 /// The depth is the third coordinate of [`thon_geometry::TiltGeometry::project`].

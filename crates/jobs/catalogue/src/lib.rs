@@ -27,6 +27,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &import::ImportAretomo,
     &import::ImportMap,
     &tilt_series::Adopt,
+    &tilt_series::Mirror,
     &tomogram::ReconstructWbp,
     &particles::ReconstructParticles,
     &maps::CompareMaps,

@@ -2,5 +2,7 @@
 
 mod adopt;
 mod adopted;
+mod mirror;
 
 pub(crate) use adopt::Adopt;
+pub(crate) use mirror::Mirror;
