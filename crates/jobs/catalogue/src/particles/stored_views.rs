@@ -77,7 +77,7 @@ fn stored_view(
     let depth = Angstrom(geometry.project(particles.poses[row].position).depth);
     let transfer = transfer(series, image, depth, settings);
     Ok(ParticleView {
-        image: pixels,
+        image: dark_protein(pixels, images.ctf_premultiplied),
         size: images.box_size,
         projection: projection(image, particles, row)?,
         offset: DVec2::ZERO,
@@ -87,9 +87,24 @@ fn stored_view(
     })
 }
 
+/// Boxes on disk hold white protein under a CTF that is positive at low frequencies, as RELION and Warp extract them; ours is
+/// −sin χ with dark protein. Multiplied by its CTF an image is the same in both.
+fn dark_protein(mut pixels: Vec<f32>, premultiplied: bool) -> Vec<f32> {
+    if !premultiplied {
+        pixels.iter_mut().for_each(|pixel| *pixel = -*pixel);
+    }
+    pixels
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_images_without_their_ctf_change_contrast() {
+        assert_eq!(dark_protein(vec![1.0, -2.0], false), [-1.0, 2.0]);
+        assert_eq!(dark_protein(vec![1.0, -2.0], true), [1.0, -2.0]);
+    }
 
     #[test]
     fn a_stack_has_a_section_per_tilt_or_per_visible_tilt() {

@@ -73,6 +73,11 @@ pub fn cases() -> Vec<Case> {
             &[imported],
         ),
         case(
+            "tilt_series.mirror",
+            json!({ "evidence": "a test" }),
+            &[series, particles],
+        ),
+        case(
             "tomogram.reconstruct-wbp",
             json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
             &[series],
