@@ -67,6 +67,13 @@ pub const SECTIONS: &[Section] = &[
         )],
         &[" px", "series checked"],
     ),
+    section(
+        "mirrored",
+        &[cargo(
+            "cargo test -p thon-tests --test mirrored_ribosome -- --nocapture --test-threads 1",
+        )],
+        &["mirrored"],
+    ),
     Section {
         name: "ribosome",
         commands: &[cargo(
