@@ -91,7 +91,9 @@ fn stored_view(
 /// −sin χ with dark protein. Multiplied by its CTF an image is the same in both.
 fn dark_protein(mut pixels: Vec<f32>, premultiplied: bool) -> Vec<f32> {
     if !premultiplied {
-        pixels.iter_mut().for_each(|pixel| *pixel = -*pixel);
+        for pixel in &mut pixels {
+            *pixel = -*pixel;
+        }
     }
     pixels
 }
