@@ -1,6 +1,5 @@
 //! The real particles whose volume hand was measured to be wrong (`real_ribosome.rs`), mirrored by `tilt_series.mirror`:
 //! the map is a ribosome in its own hand, and at least as good.
-#![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
 #![expect(clippy::unwrap_used, reason = "what the tests share is in functions")]
 
 use ndarray::Array3;
