@@ -53,11 +53,26 @@ pub(crate) struct Prepared {
 }
 
 impl Engine<'_> {
-    /// Records a job; when this returns, the request survives a power cut.
+    /// Records a job; when this returns, the request survives a power cut. What the job refuses is not recorded.
     pub fn submit(&self, spec: &JobSpec) -> Result<JobNumber, EngineError> {
         let request = spec.request(&self.catalogue)?;
         let job = self.catalogue.find(&spec.operation)?;
-        resolve(job, &spec.inputs, Some(self.project), self.project.root())?;
+        let inputs = resolve(job, &spec.inputs, Some(self.project), self.project.root())?;
+        let plan = self.plan(job, &request.parameters, &inputs)?;
+        let mut unknown = Vec::new();
+        for unit in &plan.units {
+            let key = unit.identity.key();
+            let known = self
+                .project
+                .index()
+                .find_units(&key, JobNumber(0), &unit.item)?;
+            unknown.extend(known.is_empty().then_some(unit));
+        }
+        let errors: Vec<Finding> = self.findings(job, &request.parameters, &unknown);
+        let errors: Vec<Finding> = errors.into_iter().filter(Finding::is_error).collect();
+        if !errors.is_empty() {
+            return Err(EngineError::Refused(errors));
+        }
         Ok(self.project.create_job(request)?.job)
     }
 
@@ -95,15 +110,24 @@ impl Engine<'_> {
                 EngineError::Refused(vec![finding])
             })?;
         let inputs = resolve(job, &sources, Some(self.project), self.project.root())?;
-        let workspace = self.looking();
-        let progress = thon_compute::Quiet;
-        let context = Context::new(&workspace, &progress, self.settings.memory);
-        let plan = plan(job, &request.parameters, &inputs, &context)?;
+        let plan = self.plan(job, &request.parameters, &inputs)?;
         Ok(Prepared {
             job,
             params: request.parameters,
             plan,
         })
+    }
+
+    fn plan(
+        &self,
+        job: &dyn AnyJob,
+        params: &Value,
+        inputs: &UnitInputs,
+    ) -> Result<Plan, EngineError> {
+        let workspace = self.looking();
+        let progress = thon_compute::Quiet;
+        let context = Context::new(&workspace, &progress, self.settings.memory);
+        plan(job, params, inputs, &context)
     }
 
     fn looking(&self) -> UnitWorkspace {
@@ -181,25 +205,34 @@ impl Engine<'_> {
         params: &Value,
         units: &[&PlannedUnit],
     ) -> Result<(), EngineError> {
-        let workspace = self.looking();
-        let progress = thon_compute::Quiet;
-        let context = Context::new(&workspace, &progress, self.settings.memory);
-        let mut errors: Vec<Finding> = Vec::new();
-        for unit in units {
-            let findings = job.check(params, &unit.inputs, &context);
-            for finding in findings {
-                if !finding.is_error() {
-                    self.observer.tell(Event::Warning { finding: &finding });
-                } else if !errors.contains(&finding) {
-                    errors.push(finding);
-                }
-            }
+        let findings = self.findings(job, params, units);
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(Finding::is_error);
+        for finding in &warnings {
+            self.observer.tell(Event::Warning { finding });
         }
         if errors.is_empty() {
             Ok(())
         } else {
             Err(EngineError::Refused(errors))
         }
+    }
+
+    /// What the job says of the units, each thing once.
+    fn findings(&self, job: &dyn AnyJob, params: &Value, units: &[&PlannedUnit]) -> Vec<Finding> {
+        let workspace = self.looking();
+        let progress = thon_compute::Quiet;
+        let context = Context::new(&workspace, &progress, self.settings.memory);
+        let mut findings: Vec<Finding> = Vec::new();
+        for finding in units
+            .iter()
+            .flat_map(|unit| job.check(params, &unit.inputs, &context))
+        {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+        findings
     }
 }
 

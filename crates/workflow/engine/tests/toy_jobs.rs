@@ -482,3 +482,25 @@ fn a_job_runs_on_plain_files_without_a_project() {
             .contains("already holds a result")
     );
 }
+
+#[test]
+fn what_a_job_refuses_is_not_recorded() {
+    let _guard = ONE_AT_A_TIME.lock().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let project = Project::create(&Durable::default(), directory.path()).unwrap();
+    let made = run(&project, &[]).unwrap();
+    let known = project.jobs().unwrap();
+    let source = Source::Job {
+        job: made[0].job,
+        slot: "curves".into(),
+    };
+    let spec = JobSpec {
+        operation: "toy.double".into(),
+        parameters: json!({ "factor": 200.0 }),
+        inputs: [("curve".to_owned(), source)].into(),
+        ..JobSpec::default()
+    };
+    let error = engine(&project, &Silent).submit(&spec).unwrap_err();
+    assert!(error.to_string().contains("factor: too much"), "{error}");
+    assert_eq!(project.jobs().unwrap(), known);
+}

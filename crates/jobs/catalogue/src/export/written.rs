@@ -32,7 +32,7 @@ pub(crate) fn record(
         })
         .collect();
     for loss in &told {
-        context.warn(format!("{name}: {loss}"));
+        context.warn(loss.as_str());
     }
     context.metric("files", files.len() as f64);
     let listing = FileListing {
