@@ -15,7 +15,7 @@ use thon_signal::correlate::{Correlation, correlate3, highest_peak3};
 use thon_signal::fft::Origin;
 use thon_signal::filter::{Edge, RadialFilter, apply_filters3};
 use thon_signal::mask::{box_centre, sphere};
-use thon_signal::resample::{Interpolation, fourier_resample3, rotate3};
+use thon_signal::resample::{Interpolation, fourier_resample3, mirror3, rotate3};
 
 /// What is compared.
 #[derive(Clone, Copy, Debug)]
@@ -67,15 +67,8 @@ pub fn measure_hand(map: &Map, reference: &Map, comparison: Comparison) -> HandT
     };
     HandTest {
         as_is: fitted(&map.data),
-        mirrored: fitted(&mirror(&map.data)),
+        mirrored: fitted(&mirror3(&map.data)),
     }
-}
-
-/// x → −x about voxel floor(n/2).
-pub fn mirror(data: &Array3<f32>) -> Array3<f32> {
-    let nx = data.dim().2;
-    let centre = 2 * (nx / 2);
-    Array3::from_shape_fn(data.dim(), |(z, y, x)| data[[z, y, (centre + nx - x) % nx]])
 }
 
 const STARTS: usize = 12;

@@ -21,10 +21,10 @@ use thon_model::{HandSign, Map};
 use thon_project::{Durable, JobNumber, Project};
 use thon_signal::filter::{Edge, RadialFilter, apply_filters3};
 use thon_signal::mask::{box_centre, sphere};
-use thon_signal::resample::rescale3;
+use thon_signal::resample::{mirror3, rescale3};
 use thon_tests::atomic_maps::{chirality, map_of_model};
 use thon_tests::defocus_hand::measure_defocus_hand;
-use thon_tests::hand::{Comparison, HandTest, measure_hand, mirror};
+use thon_tests::hand::{Comparison, HandTest, measure_hand};
 use thon_tests::pictures::{column_of, fsc_plot, slices_and_surface};
 use thon_tests::{curves, engine, output, output_file, read_map, run, shared_data};
 use thon_units::PixelSize;
@@ -186,7 +186,7 @@ fn relion_reconstruct_gives_the_same_map_of_the_real_particles() {
         String::from_utf8_lossy(&relion.stderr)
     );
     let (ours, theirs) = (averaged.map("map").data, read_map(&theirs).data);
-    let mirrored = fsc_of_maps(&inside(mirror(&ours)), &inside(theirs.clone()))
+    let mirrored = fsc_of_maps(&inside(mirror3(&ours)), &inside(theirs.clone()))
         .unwrap()
         .fsc;
     let fsc = fsc_of_maps(&inside(ours), &inside(theirs)).unwrap().fsc;
@@ -230,7 +230,7 @@ fn maps_of_known_hand_are_told_in_both_hands() {
     let measure = |data| measure_hand(&Map::new(data, PixelSize(12.0)), &reference, COMPARISON);
     let right = measure(known.clone());
     report("map of the atomic model 4v4r", &right, 384.0);
-    let wrong = measure(mirror(&known));
+    let wrong = measure(mirror3(&known));
     report("the same, mirrored on purpose", &wrong, 384.0);
     assert!(right.as_is.correlation - right.mirrored.correlation > 0.2);
     assert!(wrong.mirrored.correlation - wrong.as_is.correlation > 0.2);
@@ -248,7 +248,7 @@ fn write_pictures(map: &Map, model: &Map, measured: &HandTest, halves: &[f64]) {
         cutoff: 1.0 / 36.0,
         edge: Edge::RaisedCosine(0.005),
     };
-    let rows = [mirror(&map.data), measured.mirrored.reference.clone()].map(|data| {
+    let rows = [mirror3(&map.data), measured.mirrored.reference.clone()].map(|data| {
         let seen = apply_filters3(&inside(data).data, 12.0, std::slice::from_ref(&smooth));
         slices_and_surface(&seen)
     });

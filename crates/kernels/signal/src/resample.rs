@@ -6,6 +6,7 @@
 mod crop;
 mod fourier;
 mod interpolate;
+mod mirror;
 mod rescale;
 mod rotate;
 
@@ -15,6 +16,7 @@ pub use fourier::{
     fourier_resample2, fourier_resample3, fourier_shift2, fourier_shift3, resample_spectrum3,
 };
 pub use interpolate::{Interpolation, sample2, sample3};
+pub use mirror::mirror3;
 pub use rescale::rescale3;
 pub use rotate::{rotate3, translate3};
 

@@ -124,6 +124,26 @@ pub fn normalise(values: &mut [f32]) -> Summary {
     summary
 }
 
+/// Brings the background of an image to mean 0 and standard deviation 1; false, and nothing done, when all values are equal
+/// or none is finite.
+///
+/// Background is what the median and the median absolute deviation say, so that particles and beads do not count. Where most
+/// values are the same count, as in images of few electrons, the mean and standard deviation of all serve.
+pub fn standardise_background(values: &mut [f32]) -> bool {
+    let robust = median_and_robust_deviation(values).filter(|(_, deviation)| *deviation > 0.0);
+    let (centre, deviation) = robust.unwrap_or_else(|| {
+        let all = summarise(values);
+        (all.mean as f32, all.standard_deviation as f32)
+    });
+    if !(deviation.is_finite() && deviation > 0.0) {
+        return false;
+    }
+    for value in values {
+        *value = (*value - centre) / deviation;
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,5 +215,22 @@ mod tests {
         let values = noise3([60, 60, 60], 2).into_raw_vec_and_offset().0;
         let results = [1, 2, 4].map(|threads| in_pool(threads, || summarise(&values)));
         assert!(results.iter().all(|r| *r == results[0]));
+    }
+
+    #[test]
+    fn the_background_is_standardised_whatever_stands_out_of_it() {
+        let wave = |i: i32| ((i * 37 % 101) - 50) as f32;
+        let mut values: Vec<f32> = (0..1010).map(wave).collect();
+        values[7] = 1e6;
+        assert!(standardise_background(&mut values));
+        let (centre, deviation) = median_and_robust_deviation(&values).unwrap();
+        assert!(centre.abs() < 1e-6 && (deviation - 1.0).abs() < 1e-5);
+        // Few electrons: the median absolute deviation is 0.
+        let mut counts = vec![0.0; 99];
+        counts.push(10.0);
+        assert!(standardise_background(&mut counts) && counts[99] > 9.0);
+        assert!(
+            !standardise_background(&mut [3.0; 5]) && !standardise_background(&mut [f32::NAN; 5])
+        );
     }
 }

@@ -16,9 +16,9 @@ use thon_interop::aretomo::{AretomoImport, read_aretomo};
 use thon_model::TiltSeries;
 use thon_units::PixelSize;
 
-use super::given_files::{self, expand, images_as_given, positive, stopped};
+use super::given_files::{expand, images_as_given, positive, stopped};
 use super::microscope::Microscope;
-use super::tilt_series_set::{existing, findings, store};
+use super::tilt_series_set::{Named, existing};
 
 /// Import of AreTomo's alignments.
 pub(crate) struct ImportAretomo;
@@ -58,50 +58,20 @@ impl Job for ImportAretomo {
     type Outputs = Outputs;
 
     fn check(params: &Params, _: &NoInputs, context: &Context) -> Vec<Finding> {
-        if params.alignments.is_empty() {
-            let finding = Finding::error(
-                "alignments",
-                "expected at least one .aln file, found nothing",
-            );
-            return vec![finding.with_hint("give paths or a pattern, for example `aretomo/*.aln`")];
-        }
-        let mut found: Vec<Finding> =
-            positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px")
-                .into_iter()
-                .collect();
-        let paths = match expand(&params.alignments, context) {
-            Ok(paths) => paths,
-            Err(e) => return vec![given_files::finding("alignments", &e)],
-        };
-        let mut series = Vec::new();
-        for path in &paths {
-            match read(path, params, context) {
-                Ok(one) => series.push(one.value),
-                Err(e) => found.push(given_files::finding("alignments", &e)),
-            }
-        }
-        found.extend(findings("alignments", &series, context));
-        found
+        let files = named(params).check(context, |path| read(path, params, context));
+        positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px")
+            .into_iter()
+            .chain(files)
+            .collect()
     }
 
     fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
-        let series = expand(&params.alignments, context).map_or(0, |paths| paths.len()) as u64;
-        Cost {
-            memory: 16 << 20,
-            disk: series * (1 << 18),
-            cpu_seconds: 0.05 * series as f64,
-        }
+        named(params).cost(context)
     }
 
     fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
-        let mut series = Vec::new();
-        for path in expand(&params.alignments, context)? {
-            thon_compute::check(context.progress())?;
-            series.push(read(&path, params, context)?);
-        }
-        Ok(Outputs {
-            tilt_series: store(series, context)?,
-        })
+        let tilt_series = named(params).import(context, |path| read(path, params, context))?;
+        Ok(Outputs { tilt_series })
     }
 
     fn methods(_: &Params) -> Methods {
@@ -128,6 +98,14 @@ fn defocus_table(alignment: &Path) -> PathBuf {
         "{}_CTF.txt",
         alignment.file_stem().unwrap_or_default().display()
     ))
+}
+
+fn named(params: &Params) -> Named<'_> {
+    Named {
+        parameter: "alignments",
+        given: &params.alignments,
+        example: [".aln file", "aretomo/*.aln"],
+    }
 }
 
 fn read(path: &Path, params: &Params, context: &Context) -> Result<Imported<TiltSeries>, JobError> {

@@ -16,10 +16,10 @@ use thon_interop::imod::{EtomoImport, read_directory};
 use thon_model::TiltSeries;
 use thon_units::PixelSize;
 
-use super::given_files::{self, expand, images_as_given, positive, stopped};
+use super::given_files::{expand, images_as_given, positive, stopped};
 use super::metadata_of;
 use super::microscope::Microscope;
-use super::tilt_series_set::{findings, store};
+use super::tilt_series_set::Named;
 
 /// Import of eTomo directories.
 pub(crate) struct ImportEtomo;
@@ -57,50 +57,20 @@ impl Job for ImportEtomo {
     type Outputs = Outputs;
 
     fn check(params: &Params, _: &NoInputs, context: &Context) -> Vec<Finding> {
-        if params.directories.is_empty() {
-            let finding = Finding::error(
-                "directories",
-                "expected at least one directory, found nothing",
-            );
-            return vec![finding.with_hint("give paths or a pattern, for example `imod/TS_*`")];
-        }
-        let mut found: Vec<Finding> =
-            positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px")
-                .into_iter()
-                .collect();
-        let paths = match expand(&params.directories, context) {
-            Ok(paths) => paths,
-            Err(e) => return vec![given_files::finding("directories", &e)],
-        };
-        let mut series = Vec::new();
-        for path in &paths {
-            match read(path, params, context) {
-                Ok(one) => series.push(one.value),
-                Err(e) => found.push(given_files::finding("directories", &e)),
-            }
-        }
-        found.extend(findings("directories", &series, context));
-        found
+        let files = named(params).check(context, |path| read(path, params, context));
+        positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px")
+            .into_iter()
+            .chain(files)
+            .collect()
     }
 
     fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
-        let series = expand(&params.directories, context).map_or(0, |paths| paths.len()) as u64;
-        Cost {
-            memory: 16 << 20,
-            disk: series * (1 << 18),
-            cpu_seconds: 0.05 * series as f64,
-        }
+        named(params).cost(context)
     }
 
     fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
-        let mut series = Vec::new();
-        for path in expand(&params.directories, context)? {
-            thon_compute::check(context.progress())?;
-            series.push(read(&path, params, context)?);
-        }
-        Ok(Outputs {
-            tilt_series: store(series, context)?,
-        })
+        let tilt_series = named(params).import(context, |path| read(path, params, context))?;
+        Ok(Outputs { tilt_series })
     }
 
     fn methods(_: &Params) -> Methods {
@@ -122,6 +92,14 @@ impl Job for ImportEtomo {
             .collect();
         files.sort();
         Ok(files)
+    }
+}
+
+fn named(params: &Params) -> Named<'_> {
+    Named {
+        parameter: "directories",
+        given: &params.directories,
+        example: ["directory", "imod/TS_*"],
     }
 }
 

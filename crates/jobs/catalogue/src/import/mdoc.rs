@@ -16,9 +16,9 @@ use thon_interop::mdoc::{MdocImport, read_mdoc};
 use thon_model::TiltSeries;
 use thon_units::{Degrees, Dose, PixelSize};
 
-use super::given_files::{self, expand, images_as_given, movies_as_given, positive, stopped};
+use super::given_files::{expand, images_as_given, movies_as_given, positive, stopped};
 use super::microscope::Microscope;
-use super::tilt_series_set::{existing, findings, store};
+use super::tilt_series_set::{Named, existing};
 
 /// Import of mdoc files.
 pub(crate) struct ImportMdoc;
@@ -64,11 +64,8 @@ impl Job for ImportMdoc {
     type Outputs = Outputs;
 
     fn check(params: &Params, _: &NoInputs, context: &Context) -> Vec<Finding> {
-        if params.mdocs.is_empty() {
-            let finding = Finding::error("mdocs", "expected at least one mdoc file, found nothing");
-            return vec![finding.with_hint("give paths or a pattern, for example `data/*.mdoc`")];
-        }
-        let mut found: Vec<Finding> = [
+        let files = named(params).check(context, |path| read(path, params, context));
+        [
             positive("pixel_size", params.pixel_size.map(|size| size.0), "Å/px"),
             positive(
                 "dose_per_image",
@@ -78,40 +75,17 @@ impl Job for ImportMdoc {
         ]
         .into_iter()
         .flatten()
-        .collect();
-        let mdocs = match expand(&params.mdocs, context) {
-            Ok(mdocs) => mdocs,
-            Err(e) => return vec![given_files::finding("mdocs", &e)],
-        };
-        let mut series = Vec::new();
-        for mdoc in &mdocs {
-            match read(mdoc, params, context) {
-                Ok(one) => series.push(one.value),
-                Err(e) => found.push(given_files::finding("mdocs", &e)),
-            }
-        }
-        found.extend(findings("mdocs", &series, context));
-        found
+        .chain(files)
+        .collect()
     }
 
     fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
-        let series = expand(&params.mdocs, context).map_or(0, |mdocs| mdocs.len()) as u64;
-        Cost {
-            memory: 16 << 20,
-            disk: series * (1 << 18),
-            cpu_seconds: 0.05 * series as f64,
-        }
+        named(params).cost(context)
     }
 
     fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
-        let mut series = Vec::new();
-        for mdoc in expand(&params.mdocs, context)? {
-            thon_compute::check(context.progress())?;
-            series.push(read(&mdoc, params, context)?);
-        }
-        Ok(Outputs {
-            tilt_series: store(series, context)?,
-        })
+        let tilt_series = named(params).import(context, |path| read(path, params, context))?;
+        Ok(Outputs { tilt_series })
     }
 
     fn methods(_: &Params) -> Methods {
@@ -139,6 +113,14 @@ impl Job for ImportMdoc {
             }
         }
         Ok(existing(files, context))
+    }
+}
+
+fn named(params: &Params) -> Named<'_> {
+    Named {
+        parameter: "mdocs",
+        given: &params.mdocs,
+        example: ["mdoc file", "data/*.mdoc"],
     }
 }
 

@@ -1,14 +1,77 @@
 //! The last step of every import of tilt series: names that are unique, sensible headers, items written.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Context, Finding, JobError, Output};
+use thon_contract::{Context, Cost, Finding, JobError, Output};
 use thon_interop::Imported;
 use thon_model::TiltSeries;
 
-use super::given_files::told;
+use super::given_files::{self, expand, told};
+
+/// The files that a parameter names, each of which makes one tilt series.
+pub(crate) struct Named<'a> {
+    /// Name of the parameter.
+    pub(crate) parameter: &'a str,
+    /// Paths and patterns as given.
+    pub(crate) given: &'a [String],
+    /// What one of them is, and an example: `mdoc file`, `data/*.mdoc`.
+    pub(crate) example: [&'a str; 2],
+}
+
+impl Named<'_> {
+    /// Reads every file and says what is wrong with it, or with the series together.
+    pub(crate) fn check(
+        &self,
+        context: &Context,
+        read: impl Fn(&Path) -> Result<Imported<TiltSeries>, JobError>,
+    ) -> Vec<Finding> {
+        if self.given.is_empty() {
+            let [what, example] = self.example;
+            let message = format!("expected at least one {what}, found nothing");
+            let hint = format!("give paths or a pattern, for example `{example}`");
+            return vec![Finding::error(self.parameter, message).with_hint(hint)];
+        }
+        let paths = match expand(self.given, context) {
+            Ok(paths) => paths,
+            Err(e) => return vec![given_files::finding(self.parameter, &e)],
+        };
+        let (mut series, mut found) = (Vec::new(), Vec::new());
+        for path in &paths {
+            match read(path) {
+                Ok(one) => series.push(one.value),
+                Err(e) => found.push(given_files::finding(self.parameter, &e)),
+            }
+        }
+        found.extend(findings(self.parameter, &series, context));
+        found
+    }
+
+    /// What their import needs.
+    pub(crate) fn cost(&self, context: &Context) -> Cost {
+        let series = expand(self.given, context).map_or(0, |paths| paths.len()) as u64;
+        Cost {
+            memory: 16 << 20,
+            disk: series * (1 << 18),
+            cpu_seconds: 0.05 * series as f64,
+        }
+    }
+
+    /// Reads every file and writes its series as an item.
+    pub(crate) fn import(
+        &self,
+        context: &Context,
+        read: impl Fn(&Path) -> Result<Imported<TiltSeries>, JobError>,
+    ) -> Result<Output<TiltSeriesKind>, JobError> {
+        let mut series = Vec::new();
+        for path in expand(self.given, context)? {
+            thon_compute::check(context.progress())?;
+            series.push(read(&path)?);
+        }
+        store(series, context)
+    }
+}
 
 /// What is wrong with a set of imported series as a whole.
 pub(crate) fn findings<'a>(
@@ -106,7 +169,7 @@ const METADATA: [&str; 9] = [
 ];
 
 /// A file itself; of a directory, its files of metadata (no images).
-pub(crate) fn metadata_of(path: &std::path::Path, context: &Context) -> Vec<PathBuf> {
+pub(crate) fn metadata_of(path: &Path, context: &Context) -> Vec<PathBuf> {
     let full = context.resolve(path);
     if full.is_file() {
         return vec![path.to_owned()];

@@ -3,13 +3,13 @@
 //! FSC: Harauz & van Heel 1986, Optik 73:146. The hand is decided by comparing the FSC of the map
 //! with that of its mirror image (x → −x about the centre voxel).
 
-use ndarray::Array3;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_average::post_process::fsc_of_maps;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_model::Map;
+use thon_signal::resample::mirror3;
 use thon_signal::shells::ShellCorrelation;
 
 use super::boxes::{box_findings, load_mask, load_usable, records, voxels};
@@ -83,7 +83,7 @@ impl Job for CompareMaps {
         let mut map = load_usable("map", inputs.map.single()?, context)?;
         let mut reference = load_usable("reference", inputs.reference.single()?, context)?;
         thon_compute::check(context.progress())?;
-        let mut mirrored = Map::new(mirror(&map.data), map.voxel_size);
+        let mut mirrored = Map::new(mirror3(&map.data), map.voxel_size);
         if let Some(mask) = &inputs.mask {
             let mask = load_mask(mask, context)?.0;
             if mask.dims() != map.dims() {
@@ -120,13 +120,6 @@ impl Job for CompareMaps {
     }
 }
 
-/// x → −x about the centre voxel; what has no partner on an even grid stays.
-fn mirror(data: &Array3<f32>) -> Array3<f32> {
-    let nx = data.dim().2;
-    let offset = if nx.is_multiple_of(2) { nx } else { nx - 1 };
-    Array3::from_shape_fn(data.dim(), |(z, y, x)| data[[z, y, (offset - x) % nx]])
-}
-
 fn curves(
     params: &Params,
     map: &Map,
@@ -160,20 +153,5 @@ fn curves(
             Column::new("mirror image", "", control.fsc.iter().copied()),
         ],
         facts,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mirroring_twice_is_nothing_and_the_centre_stays() {
-        for nx in [4, 5] {
-            let data = Array3::from_shape_fn((2, 3, nx), |(z, y, x)| (z * 100 + y * 10 + x) as f32);
-            assert_eq!(mirror(&mirror(&data)), data);
-            assert_eq!(mirror(&data)[[1, 2, nx / 2]], data[[1, 2, nx / 2]]);
-            assert_ne!(mirror(&data), data);
-        }
     }
 }

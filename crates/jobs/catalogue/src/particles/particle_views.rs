@@ -12,7 +12,7 @@ use thon_ctf::{CtfModel, ExposureModel};
 use thon_geometry::glam::DMat3;
 use thon_model::{ParticleSet, RepresentationKind, TiltImage, TiltSeries};
 use thon_reconstruct::{ParticleBox, ParticleView, Transfer, cut_box};
-use thon_signal::statistics::{median_and_robust_deviation, summarise};
+use thon_signal::statistics::standardise_background;
 use thon_units::{Angstrom, Dose};
 
 use super::stored_views::from_stacks;
@@ -108,24 +108,14 @@ fn from_series(
     Ok(())
 }
 
-/// Median 0, robust standard deviation 1: particles and beads do not count. Where most pixels hold the same count, as in
-/// images of few electrons, the mean and standard deviation of all serve.
 fn normalise(pixels: &mut [f32], place: &str) -> Result<(), JobError> {
-    let robust = median_and_robust_deviation(pixels).filter(|(_, deviation)| *deviation > 0.0);
-    let (centre, deviation) = robust.unwrap_or_else(|| {
-        let all = summarise(pixels);
-        (all.mean as f32, all.standard_deviation as f32)
-    });
-    if !(deviation.is_finite() && deviation > 0.0) {
-        return Err(JobError::Data {
-            message: format!("{place}: the image is constant"),
-            hint: "exclude it from the series".into(),
-        });
+    if standardise_background(pixels) {
+        return Ok(());
     }
-    for pixel in pixels {
-        *pixel = (*pixel - centre) / deviation;
-    }
-    Ok(())
+    Err(JobError::Data {
+        message: format!("{place}: the image is constant"),
+        hint: "exclude it from the series".into(),
+    })
 }
 
 fn cut_view(
