@@ -8,8 +8,8 @@
 use glam::{DMat3, DQuat, DVec3};
 use ndarray::Array3;
 use rayon::prelude::*;
-use thon_average::post_process::fsc_of_maps;
 use thon_geometry::{RotationGrid, Symmetry};
+use thon_maps::post_process::fsc_of_maps;
 use thon_model::Map;
 use thon_signal::correlate::{Correlation, correlate3, highest_peak3};
 use thon_signal::fft::Origin;

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use ndarray::Array3;
 use serde_json::json;
-use thon_average::post_process::fsc_weights;
 use thon_engine::Source;
 use thon_formats::star;
 use thon_images::mrc::write_volume;
+use thon_maps::post_process::fsc_weights;
 use thon_project::{Durable, Project};
 use thon_signal::mask::{box_centre, sphere};
 use thon_signal::shells::correct_for_mask;

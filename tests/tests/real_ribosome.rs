@@ -12,11 +12,11 @@ use std::process::Command;
 
 use ndarray::Array3;
 use serde_json::json;
-use thon_average::post_process::fsc_of_maps;
 use thon_interop::relion::{
     ParticleImport, TiltSeriesImport, read_optimisation_set, read_particles, read_tilt_series,
     tomogram_grids,
 };
+use thon_maps::post_process::fsc_of_maps;
 use thon_model::{HandSign, Map};
 use thon_project::{Durable, JobNumber, Project};
 use thon_signal::filter::{Edge, RadialFilter, apply_filters3};

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use serde_json::json;
-use thon_average::post_process::fsc_of_maps;
+use thon_maps::post_process::fsc_of_maps;
 use thon_model::Map;
 use thon_project::{Durable, Project};
 use thon_signal::mask::{box_centre, sphere};

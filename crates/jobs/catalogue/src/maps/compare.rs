@@ -5,9 +5,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_average::post_process::fsc_of_maps;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_maps::post_process::fsc_of_maps;
 use thon_model::Map;
 use thon_signal::resample::mirror3;
 use thon_signal::shells::ShellCorrelation;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use thon_average::post_process::PostProcessed;
 use thon_contract::kinds::{Column, Curves};
+use thon_maps::post_process::PostProcessed;
 
 /// The four correlations against frequency.
 pub(super) fn fsc_curves(result: &PostProcessed) -> Curves {

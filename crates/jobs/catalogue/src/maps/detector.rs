@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_average::post_process::TransferCurve;
 use thon_contract::{Context, JobError};
 use thon_formats::star;
+use thon_maps::post_process::TransferCurve;
 use thon_units::PixelSize;
 
 /// What is known of the detector.

@@ -1,16 +1,16 @@
 //! From two half maps to one sharpened map with an honest resolution.
 //!
-//! Kernel: `thon_average::post_process`. Phase randomisation: Chen et al. 2013, Ultramicroscopy
+//! Kernel: `thon_maps::post_process`. Phase randomisation: Chen et al. 2013, Ultramicroscopy
 //! 135:24; sharpening: Rosenthal & Henderson 2003, J. Mol. Biol. 333:721.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_average::automask::{AutomaskOptions, automask, mask_doubts};
-use thon_average::post_process::{PostProcessOptions, PostProcessed, post_process};
 use thon_contract::kinds::{CurvesKind, MapKind, MaskKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_maps::automask::{AutomaskOptions, automask, mask_doubts};
+use thon_maps::post_process::{PostProcessOptions, PostProcessed, post_process};
 use thon_model::{Map, Mask};
 use thon_units::PixelSize;
 

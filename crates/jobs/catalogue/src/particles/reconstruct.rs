@@ -5,12 +5,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_average::draw_halves;
 use thon_contract::kinds::{MapKind, ParticlesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
+use thon_maps::draw_halves;
 use thon_model::{Half, Map, ParticleSet};
 use thon_reconstruct::{Normalisation, PartialSums, ParticleView, SolveOptions};
 use thon_units::{Dose, PixelSize};

@@ -7,7 +7,7 @@ use thon_model::Half;
 /// Draws halves by seed: every second particle of a shuffled order, so that the halves differ by one at most.
 ///
 /// ```
-/// use thon_average::draw_halves;
+/// use thon_maps::draw_halves;
 /// use thon_model::Half;
 /// let halves = draw_halves(101, 7);
 /// assert_eq!(halves.iter().filter(|half| **half == Half::One).count(), 51);
