@@ -7,7 +7,7 @@
 //! Volumes `[z, y, x]` of n voxels a side, images `[y, x]`, half spectra `[n, n/2 + 1]` with phases counted from the
 //! centre ⌊n/2⌋; frequencies from Nyquist on are zero. Trilinear interpolation, its envelope divided out beforehand.
 
-use glam::{DMat3, DVec2};
+use glam::{DMat3, DVec2, DVec3};
 use ndarray::Array3;
 use rayon::prelude::*;
 use thon_signal::fft::{Complex32, Fft2, Fft3, half_length, signed_index};
@@ -85,6 +85,16 @@ impl FourierVolume {
     /// Voxels along an edge.
     pub fn box_size(&self) -> usize {
         self.box_size
+    }
+
+    /// V(k) at a position in cycles per box (x, y, z), phases counted from the centre ⌊n/2⌋; 0 from Nyquist on.
+    pub fn value(&self, position: DVec3) -> Complex32 {
+        let position = position * self.padding as f64;
+        if position.length() < self.space.extent as f64 {
+            self.space.value_at(&self.values, position)
+        } else {
+            Complex32::default()
+        }
     }
 
     /// The central slice seen through `projection` (particle → camera; its first two rows count), `[n, n/2 + 1]`.

@@ -1,0 +1,1 @@
+//! Regularised-likelihood refinement and three-dimensional classification.

@@ -1,0 +1,1 @@
+//! Particles from their images: boxes, three-dimensional CTF models, subtomograms; as Fourier samples.

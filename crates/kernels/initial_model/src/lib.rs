@@ -1,0 +1,1 @@
+//! A first map from nothing: stochastic likelihood optimisation, symmetry found afterwards, hand by evidence.
