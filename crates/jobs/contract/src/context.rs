@@ -1,11 +1,12 @@
 //! What a running job is handed: files, progress, notes. Jobs do all their I/O through it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use thon_compute::Progress;
 
+use crate::kept::{Kept, KeptDirectory, check_name};
 use crate::{Item, ItemRecord, JobError, Kind, Rejection};
 
 /// Where a unit reads and writes; the engine implements it, tests use [`DirectoryWorkspace`].
@@ -19,6 +20,29 @@ pub trait Workspace: Sync {
 
     /// Where a file of the scratch directory will lie after publishing, relative to the project.
     fn published(&self, file: &Path) -> PathBuf;
+
+    /// What an interrupted attempt at the same unit kept under a name. The default forgets: it cannot know whether
+    /// it is the same unit.
+    ///
+    /// # Errors
+    /// The disk does not answer. What is damaged or half written is not there.
+    fn kept(&self, _name: &str) -> Result<Option<Kept>, JobError> {
+        Ok(None)
+    }
+
+    /// Lets `write` fill an empty directory and keeps it with the notes under a name; what it kept before under this
+    /// name is replaced. The default keeps beside the scratch directory.
+    ///
+    /// # Errors
+    /// What `write` says, or a file that cannot be written.
+    fn keep(
+        &self,
+        name: &str,
+        notes: &[Note],
+        write: &mut dyn FnMut(&Path) -> Result<(), JobError>,
+    ) -> Result<PathBuf, JobError> {
+        KeptDirectory::beside(&self.scratch()).keep(name, notes, write)
+    }
 }
 
 /// A remark of a running unit.
@@ -89,6 +113,45 @@ impl<'a> Context<'a> {
         self.workspace.published(name.as_ref())
     }
 
+    /// What an earlier, interrupted attempt at this same unit (operation, version, parameters, inputs) kept under
+    /// `name`: its directory, to be read only; `None` when there is none. What the unit had remarked until then is
+    /// remarked again, so that an interrupted and resumed unit tells the same as an uninterrupted one.
+    ///
+    /// # Errors
+    /// A name that is no plain file name, or a disk that does not answer.
+    pub fn kept(&self, name: &str) -> Result<Option<PathBuf>, JobError> {
+        check_name(name)?;
+        let Some(kept) = self.workspace.kept(name)? else {
+            return Ok(None);
+        };
+        let mut notes = self.locked_notes();
+        // One story, told up to two moments: the longer part holds the shorter.
+        if kept.notes.len() > notes.len() {
+            *notes = kept.notes;
+        }
+        Ok(Some(kept.directory))
+    }
+
+    /// Lets `write` fill an empty directory and publishes it durably under `name` (written aside, synced, renamed):
+    /// a later attempt at this same unit finds it with [`Context::kept`]. What was kept under the name before is
+    /// replaced. Kept directories go when the unit is published; they are no part of the result.
+    ///
+    /// # Errors
+    /// A name that is no plain file name, what `write` says, or a file that cannot be written.
+    pub fn keep(
+        &self,
+        name: &str,
+        write: impl FnOnce(&Path) -> Result<(), JobError>,
+    ) -> Result<PathBuf, JobError> {
+        check_name(name)?;
+        let notes = self.locked_notes().clone();
+        let mut write = Some(write);
+        self.workspace.keep(name, &notes, &mut |directory| {
+            let write = write.take().expect("a workspace fills a directory once");
+            write(directory)
+        })
+    }
+
     /// Reads an item.
     pub fn load<K: Kind>(&self, item: &Item<K>) -> Result<K::Value, JobError> {
         let main = item.record.files.first().ok_or_else(|| {
@@ -140,19 +203,15 @@ impl<'a> Context<'a> {
 
     /// The remarks so far; empties the list.
     pub fn take_notes(&self) -> Notes {
-        std::mem::take(
-            &mut self
-                .notes
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        )
+        std::mem::take(&mut self.locked_notes())
     }
 
     fn note(&self, note: Note) {
-        self.notes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .push(note);
+        self.locked_notes().push(note);
+    }
+
+    fn locked_notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -11,6 +11,7 @@ mod context;
 mod error;
 mod finding;
 mod job;
+mod kept;
 pub mod kinds;
 pub mod schema;
 
@@ -20,3 +21,4 @@ pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
 pub use error::JobError;
 pub use finding::{Finding, Severity};
 pub use job::{Citation, Cost, Job, Methods, None};
+pub use kept::{Kept, KeptDirectory};

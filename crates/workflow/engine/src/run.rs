@@ -1,7 +1,7 @@
 //! Runs one job of a project: units from the cache or done anew, the manifest last.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 use thon_contract::{AnyJob, Context, Finding, UnitInputs};
@@ -124,19 +124,10 @@ impl Engine<'_> {
         params: &Value,
         inputs: &UnitInputs,
     ) -> Result<Plan, EngineError> {
-        let workspace = self.looking();
+        let workspace = UnitWorkspace::looking(self.project.root());
         let progress = thon_compute::Quiet;
         let context = Context::new(&workspace, &progress, self.settings.memory);
         plan(job, params, inputs, &context)
-    }
-
-    fn looking(&self) -> UnitWorkspace {
-        let root = self.project.root().to_path_buf();
-        UnitWorkspace {
-            root,
-            scratch: PathBuf::new(),
-            published: PathBuf::new(),
-        }
     }
 
     fn run_attempt(&self, attempt: &Attempt) -> Result<Manifest, EngineError> {
@@ -165,6 +156,8 @@ impl Engine<'_> {
         for (unit, record) in plan.units.iter().zip(found) {
             if let Some(record) = record {
                 self.observer.tell(Event::Cached { item: &unit.item });
+                // Left behind by a process that was killed between publishing and tidying.
+                self.project.kept_steps(&unit.identity.key()).clear()?;
                 done.push((unit.item.clone(), record));
                 continue;
             }
@@ -220,7 +213,7 @@ impl Engine<'_> {
 
     /// What the job says of the units, each thing once.
     fn findings(&self, job: &dyn AnyJob, params: &Value, units: &[&PlannedUnit]) -> Vec<Finding> {
-        let workspace = self.looking();
+        let workspace = UnitWorkspace::looking(self.project.root());
         let progress = thon_compute::Quiet;
         let context = Context::new(&workspace, &progress, self.settings.memory);
         let mut findings: Vec<Finding> = Vec::new();
@@ -243,11 +236,7 @@ pub(crate) fn plan_standalone(
     inputs: &UnitInputs,
     root: &Path,
 ) -> Result<Plan, EngineError> {
-    let workspace = UnitWorkspace {
-        root: root.into(),
-        scratch: PathBuf::new(),
-        published: PathBuf::new(),
-    };
+    let workspace = UnitWorkspace::looking(root);
     let progress = thon_compute::Quiet;
     let context = Context::new(&workspace, &progress, u64::MAX);
     plan(job, params, inputs, &context)

@@ -1,22 +1,26 @@
 //! Runs a job on plain files, without a project, into a directory.
 //!
 //! Each unit is written aside and moved into the directory by one rename, so that a directory never
-//! holds half a result; `thon.json` beside the results says what was run.
+//! holds half a result; `thon.json` beside the results says what was run. Steps that an interrupted run has kept
+//! lie in `.kept` by content key: the same run finds them, another does not, and a finished one removes them all.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thon_contract::{AnyJob, Context, Finding, JobError, UnitOutputs};
+use thon_project::{Durable, KeptSteps};
 
 use crate::inputs::resolve;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedUnit};
 use crate::run::{Settings, plan_standalone};
 use crate::workspace::{UnitProgress, UnitWorkspace};
 use crate::{Catalogue, EngineError, Event, JobSpec, Observer};
 
 /// Name of the record of a stand-alone run.
 const RECORD: &str = "thon.json";
+/// Directory of the kept steps of unfinished units.
+const KEPT: &str = ".kept";
 
 /// Runs a job on plain files and writes its outputs into `output`; returns the outputs by item.
 ///
@@ -46,36 +50,18 @@ pub fn run_standalone(
         units: plan.units.len(),
     });
     std::fs::create_dir_all(&output).map_err(|e| file_error(&output, e))?;
-    let several = plan.units.len() > 1;
+    let run = Run {
+        job,
+        params: &params,
+        here: &here,
+        output: &output,
+        several: plan.units.len() > 1,
+        observer,
+        settings,
+    };
     let mut results = BTreeMap::new();
     for unit in &plan.units {
-        observer.tell(Event::Running { item: &unit.item });
-        let aside = output.join(format!(".{}.partial", unit.item));
-        let _ = std::fs::remove_dir_all(&aside);
-        std::fs::create_dir_all(&aside).map_err(|e| file_error(&aside, e))?;
-        let place = place(&output, &unit.item, several);
-        let workspace = UnitWorkspace {
-            root: here.clone(),
-            scratch: aside.clone(),
-            published: place.clone(),
-        };
-        let never = || false;
-        let progress = UnitProgress::new(&unit.item, observer, &never);
-        let context = Context::new(&workspace, &progress, settings.memory);
-        match job.run(&params, &unit.inputs, &context) {
-            Ok(outputs) => {
-                publish(&aside, &place, several)?;
-                observer.tell(Event::Finished {
-                    item: &unit.item,
-                    notes: &context.take_notes(),
-                });
-                results.insert(unit.item.clone(), outputs);
-            }
-            Err(source) => {
-                let _ = std::fs::remove_dir_all(&aside);
-                return Err(stopped(&unit.item, source));
-            }
-        }
+        results.insert(unit.item.clone(), run.unit(unit)?);
     }
     let told = json!({
         "operation": job.id(), "version": job.version(), "parameters": params,
@@ -83,12 +69,60 @@ pub fn run_standalone(
     });
     let text = serde_json::to_vec_pretty(&told).expect("records are plain data");
     std::fs::write(&record, text).map_err(|e| file_error(&record, e))?;
+    Durable::default().remove_tree(&output.join(KEPT))?;
     observer.tell(Event::Done {
         job: None,
         operation: job.id(),
         items: results.len() as u64,
     });
     Ok(results)
+}
+
+/// A run under way.
+struct Run<'a> {
+    job: &'a dyn AnyJob,
+    params: &'a Value,
+    here: &'a Path,
+    output: &'a Path,
+    several: bool,
+    observer: &'a dyn Observer,
+    settings: Settings,
+}
+
+impl Run<'_> {
+    /// Runs one unit aside and moves what it wrote to where it belongs.
+    fn unit(&self, unit: &PlannedUnit) -> Result<UnitOutputs, EngineError> {
+        self.observer.tell(Event::Running { item: &unit.item });
+        let aside = self.output.join(format!(".{}.partial", unit.item));
+        let _ = std::fs::remove_dir_all(&aside);
+        std::fs::create_dir_all(&aside).map_err(|e| file_error(&aside, e))?;
+        let place = place(self.output, &unit.item, self.several);
+        let base = self.output.join(KEPT);
+        let kept = KeptSteps::new(&Durable::default(), &base, &unit.identity.key());
+        let workspace = UnitWorkspace {
+            root: self.here.to_owned(),
+            scratch: aside.clone(),
+            published: place.clone(),
+            kept: Some(kept),
+        };
+        let never = || false;
+        let progress = UnitProgress::new(&unit.item, self.observer, &never);
+        let context = Context::new(&workspace, &progress, self.settings.memory);
+        match self.job.run(self.params, &unit.inputs, &context) {
+            Ok(outputs) => {
+                publish(&aside, &place, self.several)?;
+                self.observer.tell(Event::Finished {
+                    item: &unit.item,
+                    notes: &context.take_notes(),
+                });
+                Ok(outputs)
+            }
+            Err(source) => {
+                let _ = std::fs::remove_dir_all(&aside);
+                Err(stopped(&unit.item, source))
+            }
+        }
+    }
 }
 
 /// Asks the job about every unit; errors refuse them all before anything is written.
@@ -100,11 +134,7 @@ fn check(
     observer: &dyn Observer,
     settings: Settings,
 ) -> Result<(), EngineError> {
-    let workspace = UnitWorkspace {
-        root: here.to_owned(),
-        scratch: PathBuf::new(),
-        published: PathBuf::new(),
-    };
+    let workspace = UnitWorkspace::looking(here);
     let context = Context::new(&workspace, &thon_compute::Quiet, settings.memory);
     let mut errors: Vec<Finding> = Vec::new();
     for unit in &plan.units {

@@ -24,11 +24,14 @@ impl Engine<'_> {
         let asked = || attempt.cancel_requested().unwrap_or(false);
         let work = attempt.begin_unit(unit.identity.clone(), &unit.item)?;
         let directory = self.project.job_directory(attempt.job().job)?;
-        let name = unit_directory(&unit.item, &unit.identity.key());
+        let key = unit.identity.key();
+        let name = unit_directory(&unit.item, &key);
+        let kept = self.project.kept_steps(&key);
         let workspace = UnitWorkspace {
             root: self.project.root().to_path_buf(),
             scratch: work.path().to_path_buf(),
             published: Path::new(directory.as_str()).join("units").join(name),
+            kept: Some(kept.clone()),
         };
         let progress = UnitProgress::new(&unit.item, self.observer, &asked);
         let context = Context::new(&workspace, &progress, self.settings.memory);
@@ -48,6 +51,7 @@ impl Engine<'_> {
         let metrics = metrics(&notes);
         let record =
             attempt.publish_unit(work, json!({ "outputs": outputs, "notes": notes }), metrics)?;
+        kept.clear()?;
         self.observer.tell(Event::Finished {
             item: &unit.item,
             notes: &notes,

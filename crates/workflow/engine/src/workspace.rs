@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use thon_compute::Progress;
-use thon_contract::Workspace;
+use thon_contract::{JobError, Kept, Note, Workspace};
+use thon_project::{KeptSteps, ProjectError};
 
 use crate::{Event, Observer};
 
-/// A unit's private directory in a project.
+/// A unit's private directory, in a project or without one.
 pub(crate) struct UnitWorkspace {
     /// Project directory.
     pub(crate) root: PathBuf,
@@ -17,6 +18,34 @@ pub(crate) struct UnitWorkspace {
     pub(crate) scratch: PathBuf,
     /// Where the private directory goes when published, relative to the project.
     pub(crate) published: PathBuf,
+    /// What the unit keeps of its finished steps; absent where nothing is run.
+    pub(crate) kept: Option<KeptSteps>,
+}
+
+impl UnitWorkspace {
+    /// A workspace to look at inputs from; nothing is written.
+    pub(crate) fn looking(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            scratch: PathBuf::new(),
+            published: PathBuf::new(),
+            kept: None,
+        }
+    }
+
+    fn steps(&self) -> Result<&KeptSteps, JobError> {
+        self.kept.as_ref().ok_or_else(|| {
+            JobError::data("steps are kept by a running unit, not by a look at its inputs")
+        })
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors are handed over as they come"
+)]
+fn failed(error: ProjectError) -> JobError {
+    JobError::data(error.to_string())
 }
 
 impl Workspace for UnitWorkspace {
@@ -30,6 +59,31 @@ impl Workspace for UnitWorkspace {
 
     fn published(&self, file: &Path) -> PathBuf {
         self.published.join(file)
+    }
+
+    fn kept(&self, name: &str) -> Result<Option<Kept>, JobError> {
+        let Some(step) = self.steps()?.find(name).map_err(failed)? else {
+            return Ok(None);
+        };
+        // Remarks of another release that are not understood: the step is from another release, too.
+        let notes = serde_json::from_value(step.remarks).ok();
+        Ok(notes.map(|notes| Kept {
+            directory: step.directory,
+            notes,
+        }))
+    }
+
+    fn keep(
+        &self,
+        name: &str,
+        notes: &[Note],
+        write: &mut dyn FnMut(&Path) -> Result<(), JobError>,
+    ) -> Result<PathBuf, JobError> {
+        let steps = self.steps()?;
+        let work = steps.begin(name).map_err(failed)?;
+        write(work.path())?;
+        let notes = serde_json::to_value(notes).expect("notes are plain data");
+        steps.publish(work, &notes).map_err(failed)
     }
 }
 

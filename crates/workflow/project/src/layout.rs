@@ -12,6 +12,8 @@ use crate::error::ProjectError;
 pub const PROJECT_FILE: &str = "project.toml";
 /// Index, owner mark and lock.
 pub const PRIVATE: &str = ".thon";
+/// In the private directory: what running units keep of their finished steps.
+pub const KEPT: &str = "kept";
 /// The job directories.
 pub const JOBS: &str = "jobs";
 /// The request of a job.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! project.toml                      uuid, format version (written last when a project is made)
-//! .thon/                            index.db, owner.json, lock (0700); only a cache and the owner's mark
+//! .thon/                            index.db, owner.json, lock, kept/ (0700); only caches and the owner's mark
 //! jobs/00042-reconstruct-wbp/
 //!   job.json                        what was asked; durable before it is acknowledged; never changed
 //!   units/TS_01-3f2a9c81d0b4e672/   one directory per unit of work, published by rename
@@ -23,6 +23,7 @@ pub mod durable;
 mod error;
 pub mod index;
 pub mod job;
+pub mod kept;
 pub mod layout;
 pub mod lines;
 pub mod manifest;
@@ -38,6 +39,7 @@ pub use digest::{ContentKey, Digest};
 pub use durable::{Disk, Durable, FaultyDisk, RealDisk};
 pub use error::ProjectError;
 pub use job::{JobRecord, JobRequest, Origin};
+pub use kept::{KeptStep, KeptSteps, KeptWork};
 pub use layout::{JobNumber, ProjectPath};
 pub use manifest::{Manifest, ManifestDraft, Rejection};
 pub use project::Project;

@@ -163,3 +163,27 @@ fn seal_below(
     }
     durable.sync_directory(directory)
 }
+
+/// Paths and lengths of all files under `directory`, sorted by path; `None` when there is anything but plain files
+/// and directories.
+pub(crate) fn survey(
+    durable: &Durable,
+    directory: &Path,
+) -> Result<Option<Vec<(ProjectPath, u64)>>, ProjectError> {
+    let mut files = Vec::new();
+    let mut open = vec![(directory.to_path_buf(), String::new())];
+    while let Some((place, prefix)) = open.pop() {
+        for entry in durable.list(&place)? {
+            let relative = format!("{prefix}{}", entry.name);
+            match (entry.kind, ProjectPath::new(relative.clone())) {
+                (EntryKind::Directory, Ok(_)) => {
+                    open.push((place.join(&entry.name), format!("{relative}/")));
+                }
+                (EntryKind::File, Ok(path)) => files.push((path, entry.size)),
+                _ => return Ok(None),
+            }
+        }
+    }
+    files.sort();
+    Ok(Some(files))
+}

@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::{NEW_JOB, Project};
 use crate::attempt::Attempt;
+use crate::digest::ContentKey;
 use crate::durable::Access;
 use crate::error::ProjectError;
 use crate::index::job_directories;
 use crate::job::{self, JobRecord, JobRequest, to_json};
+use crate::kept::KeptSteps;
 use crate::layout::{self, JobNumber, ProjectPath};
 use crate::manifest::Manifest;
 use crate::state::{JobFacts, JobState, JobStatus};
@@ -62,6 +64,12 @@ impl Project {
     /// The directory of a job, relative to the project.
     pub fn job_directory(&self, job: JobNumber) -> Result<ProjectPath, ProjectError> {
         ProjectPath::new(format!("{}/{}", layout::JOBS, self.directory_name(job)?))
+    }
+
+    /// The steps that an unfinished unit with this key has kept.
+    pub fn kept_steps(&self, key: &ContentKey) -> KeptSteps {
+        let base = self.root.join(layout::PRIVATE).join(layout::KEPT);
+        KeptSteps::new(&self.durable, &base, key)
     }
 
     /// The numbers of all jobs, ascending.
