@@ -33,6 +33,7 @@ fn set(n: usize) -> ParticleSet {
             paths: (0..n).map(|i| format!("p{i}.mrcs").into()).collect(),
             ctf_paths: vec![],
             visible: (0..n).map(|i| vec![true, i % 2 == 0, false]).collect(),
+            boxes: (0..n).map(|i| pose(i + 3)).collect(),
         }),
         carried: Carried {
             source: "relion-5".into(),

@@ -93,7 +93,8 @@ impl Job for Mirror {
         }
         for item in inputs.particles.iter().flat_map(Artifact::items) {
             let mut set = context.load(item)?;
-            for pose in &mut set.poses {
+            let boxes = set.images.iter_mut().flat_map(|images| &mut images.boxes);
+            for pose in set.poses.iter_mut().chain(boxes) {
                 *pose = pose.mirrored();
             }
             particles_out.push(context.store::<ParticlesKind>(item.name(), &set)?);

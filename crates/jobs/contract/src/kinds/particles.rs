@@ -6,6 +6,7 @@
 //! | `rotation` | n × 4 | reference → specimen, unit quaternion (x, y, z, w) |
 //! | `tilt_series` | n | index into the header's names |
 //! | `half`, `class` | n or 0 | half set 1 or 2; class from 1 |
+//! | `box.position`, `box.rotation` | n or 0 | where each stored box was cut, and its axes → specimen |
 //! | `NAME.text`, `NAME.ends` | | text column: all values end to end, and where each ends |
 //!
 //! Text columns are `name`, `carried.K` (K-th carried column), `images.path`, `images.ctf_path` and
@@ -74,6 +75,7 @@ fn header_of(set: &ParticleSet) -> ParticleSet {
         images.paths.clear();
         images.ctf_paths.clear();
         images.visible.clear();
+        images.boxes.clear();
     }
     header
 }
@@ -82,24 +84,15 @@ type Array = (String, Vec<usize>, Samples);
 
 fn arrays_of(set: &ParticleSet) -> Vec<Array> {
     let n = set.len();
-    let positions = set
-        .poses
-        .iter()
-        .flat_map(|p| p.position.xyz.to_array())
-        .collect();
-    let rotations = set
-        .poses
-        .iter()
-        .flat_map(|p| p.rotation.quaternion().to_array())
-        .collect();
     let halves: Vec<u8> = set
         .halves
         .iter()
         .map(|half| if *half == Half::One { 1 } else { 2 })
         .collect();
+    let [position, rotation] = places(["position", "rotation"], &set.poses);
     let mut arrays = vec![
-        ("position".into(), vec![n, 3], Samples::F64(positions)),
-        ("rotation".into(), vec![n, 4], Samples::F64(rotations)),
+        position,
+        rotation,
         (
             "tilt_series".into(),
             vec![n],
@@ -142,8 +135,30 @@ fn arrays_of(set: &ParticleSet) -> Vec<Array> {
             paths(&images.ctf_paths).iter().map(String::as_str),
         ));
         arrays.extend(text("images.visible", visible.iter().map(String::as_str)));
+        arrays.extend(places(["box.position", "box.rotation"], &images.boxes));
     }
     arrays
+}
+
+/// Positions and quaternions as two arrays.
+fn places([position, rotation]: [&str; 2], poses: &[Pose]) -> [Array; 2] {
+    let positions = poses.iter().flat_map(|p| p.position.xyz.to_array());
+    let rotations = poses
+        .iter()
+        .flat_map(|p| p.rotation.quaternion().to_array());
+    let n = poses.len();
+    [
+        (
+            position.into(),
+            vec![n, 3],
+            Samples::F64(positions.collect()),
+        ),
+        (
+            rotation.into(),
+            vec![n, 4],
+            Samples::F64(rotations.collect()),
+        ),
+    ]
 }
 
 /// A text column as two arrays.
@@ -190,19 +205,7 @@ impl Columns {
             .iter()
             .map(|&half| if half == 1 { Half::One } else { Half::Two })
             .collect();
-        let (positions, rotations) = (self.f64("position")?, self.f64("rotation")?);
-        let pose = |(p, r): (&[f64], &[f64])| {
-            let position = Point::from_vector(DVec3::from_slice(p));
-            Pose::new(
-                Rotation::from_unit_quaternion(DQuat::from_slice(r)),
-                position,
-            )
-        };
-        set.poses = positions
-            .chunks_exact(3)
-            .zip(rotations.chunks_exact(4))
-            .map(pose)
-            .collect();
+        set.poses = self.places(["position", "rotation"])?;
         for (k, column) in set.carried.columns.iter_mut().enumerate() {
             column.values = self.text(&format!("carried.{k}"))?;
         }
@@ -216,6 +219,10 @@ impl Columns {
                 .into_iter()
                 .map(flags)
                 .collect();
+            // Sets written before boxes had places of their own.
+            if self.file.names().iter().any(|name| name == "box.position") {
+                images.boxes = self.places(["box.position", "box.rotation"])?;
+            }
         }
         self.check(&set)?;
         Ok(set)
@@ -232,7 +239,7 @@ impl Columns {
             && set
                 .images
                 .as_ref()
-                .is_none_or(|images| images.paths.len() == n);
+                .is_none_or(|images| images.paths.len() == n && all_or_none(images.boxes.len()));
         let known = set
             .tilt_series
             .iter()
@@ -264,6 +271,22 @@ impl Columns {
             Samples::F64(values) => Ok(values),
             _ => Err(self.wrong(name)),
         }
+    }
+
+    fn places(&mut self, [position, rotation]: [&str; 2]) -> Result<Vec<Pose>, JobError> {
+        let (positions, rotations) = (self.f64(position)?, self.f64(rotation)?);
+        let pose = |(p, r): (&[f64], &[f64])| {
+            let position = Point::from_vector(DVec3::from_slice(p));
+            Pose::new(
+                Rotation::from_unit_quaternion(DQuat::from_slice(r)),
+                position,
+            )
+        };
+        Ok(positions
+            .chunks_exact(3)
+            .zip(rotations.chunks_exact(4))
+            .map(pose)
+            .collect())
     }
 
     fn u32(&mut self, name: &str) -> Result<Vec<u32>, JobError> {
