@@ -70,6 +70,45 @@ pub enum ReconstructError {
         /// How many pixels.
         count: usize,
     },
+    /// A particle that cannot be added to sums.
+    #[error("particle {index} (counted from 0 in its block) has {what}")]
+    Contribution {
+        /// Index among the particles that were handed in.
+        index: usize,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// Fixed-point sums would not hold what is to be added.
+    #[error(
+        "sums of at most {filled:e} quanta cannot take {added:e} more (limit 2^62); hint: noise powers that differ by many orders of magnitude make the quantum too small, look at the noise spectra"
+    )]
+    Overflow {
+        /// Largest size of an element, quanta.
+        filled: f64,
+        /// What was to be added to it at most, quanta.
+        added: f64,
+    },
+    /// Sums that do not belong together.
+    #[error("sums of {found} cannot be combined with sums of {expected}")]
+    DifferentSums {
+        /// Kind of the second sums.
+        found: String,
+        /// Kind of the first sums.
+        expected: String,
+    },
+    /// Nothing was added to the sums.
+    #[error("no particle was added to the sums; hint: the half set or class is empty")]
+    EmptySums,
+    /// Bytes that are not stored sums.
+    #[error("stored sums: {field} is {found}, expected {expected}")]
+    StoredSums {
+        /// Which part of the bytes.
+        field: &'static str,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        expected: String,
+    },
     /// The sink refused a slab.
     #[error("rows from y = {first_row} on could not be written")]
     Write {

@@ -3,9 +3,12 @@
 //! * [`Projector`]: specimen volume ↔ tilt images, an exactly matched pair.
 //! * [`reconstruct_wbp`]: a whole tomogram by weighted back-projection, streamed in slabs of rows.
 //! * [`PartialSums`]: a particle average from the tilt images of its particles, with CTF and exposure weights.
+//! * [`ExpectedSums`]: exact sums over particles placed by a posterior, and the regularised map from them.
 //! * [`FourierVolume`]: projections of a map as central slices.
 
+mod completed;
 mod error;
+mod expected;
 pub mod floor;
 mod fourier_slice;
 mod half_space;
@@ -14,6 +17,10 @@ mod projector;
 mod wbp;
 
 pub use error::{ReconstructError, SourceError};
+pub use expected::{
+    Contribution, ExpectedSums, Quanta, Regulariser, WeightedPlacement, class_tau2,
+    data_over_prior, gold_standard_tau2,
+};
 pub use fourier_slice::FourierVolume;
 pub use particle::{
     Normalisation, PartialSums, ParticleBox, ParticleView, SolveOptions, Transfer, accumulate,
