@@ -11,6 +11,7 @@ mod global_row;
 mod layout_2016;
 mod optimisation_set;
 mod particle_export;
+mod particle_grids;
 mod particle_image_export;
 mod particle_images;
 mod particle_import;
@@ -30,7 +31,8 @@ mod tomograms;
 pub use layout_2016::{DataSet2016, Layout2016Options, read_layout_2016};
 pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimisation_set};
 pub use particle_export::{ParticleExport, write_particles};
-pub use particle_import::{ParticleImport, binned_grid, read_particles, tomogram_grids};
+pub use particle_grids::{binned_grid, tomogram_grids};
+pub use particle_import::{ParticleImport, read_particles};
 pub use post_process::{
     FscShell, GuinierLine, GuinierShell, PostProcess, PostProcessFiles, particle_fsc,
     post_process_star, write_post_process,

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use thon_formats::star::{self, Block, StarFile};
-use thon_geometry::Grid;
+use thon_geometry::{Grid, Pose, Rotation};
 use thon_model::{Carried, Half, ParticleSet, TiltSeries};
 use thon_units::PixelSize;
 
 use super::particle_image_export::put_images;
 use super::particle_import::{coordinates_again, images_again};
 use super::particle_optics_export::{boxes_differ, general, optics, put_boxes};
-use super::particle_rows::{Coordinates, patch_pose, pose, same_pose};
+use super::particle_rows::{
+    Coordinates, patch_pose, pose, pose_from, put_box_axes, put_coordinate, same_pose,
+};
 use crate::columns::{Cells, fits, loop_of, pairs_of, set};
 use crate::error::create_parent;
 use crate::{InteropError, LossKind, Losses};
@@ -115,11 +117,7 @@ fn put_poses(
     from_relion: bool,
 ) -> Result<(), InteropError> {
     let count = particles.len();
-    let fresh = Coordinates {
-        centred: true,
-        pixel_size: None,
-        image_pixel_size: 1.0,
-    };
+    let fresh = Coordinates::none(1.0);
     let how = if from_relion {
         coordinates_again(particles, "particles").unwrap_or(fresh)
     } else {
@@ -139,23 +137,33 @@ fn put_poses(
         let row = particle.row;
         let known = grids.get(particle.tilt_series).copied();
         let grid = known.unwrap_or_else(|| Grid::new([0, 0, 0], PixelSize(how.image_pixel_size)));
-        let before = if from_relion {
-            let cells = Cells {
-                carried: &original,
-                file: "particles",
-            };
-            Some(pose(cells, row, how, &grid)?)
-        } else {
-            None
+        let cells = Cells {
+            carried: &original,
+            file: "particles",
+        };
+        let own_box = box_of_row(particles, &original, row, from_relion);
+        let cut = own_box.map(|cut| cut.position.xyz);
+        let before = match cut {
+            _ if !from_relion => None,
+            Some(middle) => Some(pose_from(cells, row, how, middle)?),
+            None => Some(pose(cells, row, how, &grid)?),
         };
         let unchanged = before.is_some_and(|before| same_pose(before, particle.pose));
-        if known.is_none() && !unchanged {
+        if known.is_none() && !unchanged && cut.is_none() {
             let expected = format!(
                 "its tilt series {} among the given ones",
                 particle.tilt_series
             );
             return Err(InteropError::contradiction(particle.name, expected, "none")
                 .with_hint("a pose cannot be written without the size of its tomogram"));
+        }
+        if let (Some(own_box), false) = (own_box, from_relion) {
+            if known.is_some() {
+                put_coordinate(rows, count, row, own_box.position.xyz, how, &grid);
+            }
+            if own_box.rotation.angle_to(Rotation::identity()).0 > 0.0 {
+                put_box_axes(rows, count, row, own_box.rotation);
+            }
         }
         let label = ["rlnTomoName", "rlnMicrographName"]
             .into_iter()
@@ -171,13 +179,29 @@ fn put_poses(
                 "None",
             );
         }
-        patch_pose(rows, count, row, (before, particle.pose), how, &grid)?;
+        let change = (before, particle.pose);
+        patch_pose(rows, count, row, change, how, &grid, cut)?;
     }
     if !from_relion && !particles.oriented {
         rows.columns
             .retain(|column| !column.label.starts_with("rlnAngle"));
     }
     Ok(())
+}
+
+/// Where the box of a row was cut: of a carried row only while it still names that box.
+fn box_of_row(
+    particles: &ParticleSet,
+    carried: &Carried,
+    row: usize,
+    from_relion: bool,
+) -> Option<Pose> {
+    let images = particles.images.as_ref()?;
+    let cut = *images.boxes.get(row)?;
+    let token = carried.value("rlnImageName", row).unwrap_or_default();
+    let token = token.split_once('@').map_or(token, |(_, path)| path);
+    let same = !token.is_empty() && images.paths[row].ends_with(token);
+    (same || !from_relion).then_some(cut)
 }
 
 /// Names, halves and classes: only what differs from the carried cells.

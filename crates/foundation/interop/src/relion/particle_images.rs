@@ -181,5 +181,6 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
             Vec::new()
         },
         visible,
+        boxes: Vec::new(),
     })))
 }

@@ -4,59 +4,29 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use thon_formats::star;
-use thon_geometry::{Grid, Point};
-use thon_images::mrc::Mrc;
-use thon_model::{Carried, ParticleSet, TiltSeries};
-use thon_units::PixelSize;
+use thon_geometry::Grid;
+use thon_model::{Carried, ParticleSet};
 
+use super::particle_grids::grid_of;
 use super::particle_images::{
     ABERRATIONS, Boxes, image_pixel_size, images, one_optics, two_dimensional,
 };
 use super::particle_labels::{classes, halves, particle_names};
-use super::particle_rows::{Coordinates, oriented, pose};
+use super::particle_rows::{Coordinates, box_of, oriented, pose};
 use super::{Generation, project_root};
-use crate::centre::centre_index;
-use crate::columns::{Cells, carried_of, resolved};
+use crate::columns::{Cells, carried_of};
 use crate::{Imported, InteropError, LossKind};
 
 /// What the particle table itself does not say.
 #[derive(Clone, Debug, Default)]
 pub struct ParticleImport {
     /// For each tomogram (`rlnTomoName`, or `rlnMicrographName` before RELION 4) the grid that its coordinates
-    /// were measured in; see [`tomogram_grids`].
+    /// were measured in; see [`super::tomogram_grids`].
     pub grids: BTreeMap<String, Grid>,
     /// Folder that relative paths start from; found from the paths themselves when absent.
     pub root: Option<PathBuf>,
     /// Take tomograms of unknown size too: their positions are measured from the first voxel.
     pub allow_unknown_tomograms: bool,
-}
-
-/// The bin-1 volumes of tilt series, as RELION 4 and 5 measure coordinates in them. Series without a volume size
-/// have an empty grid: enough for centred coordinates, not for pixels.
-pub fn tomogram_grids(series: &[TiltSeries]) -> BTreeMap<String, Grid> {
-    series
-        .iter()
-        .map(|one| {
-            (
-                one.name.clone(),
-                Grid::new(one.volume_size.unwrap_or([0, 0, 0]), one.pixel_size),
-            )
-        })
-        .collect()
-}
-
-/// The grid of a tomogram of `dims` `[z, y, x]` that RELION reconstructed at `binning`: voxel index times binning is
-/// the index in the bin-1 volume of `volume_size`.
-pub fn binned_grid(
-    volume_size: [usize; 3],
-    dims: [usize; 3],
-    binning: f64,
-    pixel_size: PixelSize,
-) -> Grid {
-    let mut grid = Grid::new(dims, PixelSize(pixel_size.0 * binning));
-    let centre = (grid.centre_index() * binning - centre_index(volume_size)) * pixel_size.0;
-    grid.centre = Point::from_vector(centre);
-    grid
 }
 
 /// Everything the rows need.
@@ -136,7 +106,17 @@ pub fn read_particles(
     );
     set.optics = one_optics(optics_cells, &mut imported.losses)?;
     match images(&tables, rows)? {
-        Ok(images) => set.images = images,
+        Ok(images) => {
+            set.images = images;
+            if let Some(images) = &mut set.images {
+                for (row, tomogram) in set.tilt_series.iter().enumerate() {
+                    let grid = &grids[*tomogram as usize];
+                    images
+                        .boxes
+                        .push(box_of(cells, row, how, grid, images.kind)?);
+                }
+            }
+        }
         Err(why) => imported.losses.add(LossKind::ParticleImages, rows, why),
     }
     set.carried = tables.particles;
@@ -218,6 +198,7 @@ fn coordinates(
         .first()
         .is_some_and(|name| name.ends_with(".tomostar"))
         && two_dimensional;
+    let boxed = cells.has("rlnImageName");
     let pixel_size = image.filter(|_| from_warp && !cells.has("rlnCenteredCoordinateXAngst"));
     if let Some(size) = pixel_size {
         remarks.push(format!(
@@ -225,7 +206,15 @@ fn coordinates(
             tables.file
         ));
     }
-    Coordinates::of(cells, image.unwrap_or(1.0), pixel_size).ok_or_else(|| {
+    let found = Coordinates::of(cells, image.unwrap_or(1.0), pixel_size);
+    if found.is_none() && boxed && !two_dimensional {
+        remarks.push(format!(
+            "{}: no coordinates; places are measured from the middle of each particle's box",
+            tables.file
+        ));
+        return Ok(Coordinates::none(image.unwrap_or(1.0)));
+    }
+    found.ok_or_else(|| {
         InteropError::contradiction(
             &tables.file,
             "columns _rlnCenteredCoordinateXAngst, Y, Z or _rlnCoordinateX, Y, Z",
@@ -233,45 +222,6 @@ fn coordinates(
         )
         .with_hint("particles of tomograms have three coordinates; tables of tilt series or of micrographs have none")
     })
-}
-
-fn grid_of(
-    name: &str,
-    how: Coordinates,
-    options: &ParticleImport,
-    root: &Path,
-    remarks: &mut Vec<String>,
-) -> Result<Grid, InteropError> {
-    let known = options.grids.get(name).copied();
-    if let Some(grid) = known.filter(|grid| how.centred || !grid.is_empty()) {
-        return Ok(grid);
-    }
-    let path = resolved(root, name);
-    if !how.centred && path.is_file() {
-        let header = Mrc::read_header(&path)?;
-        if let Some(size) = header.pixel_size() {
-            return Ok(Grid::new(
-                [header.nz, header.ny, header.nx],
-                PixelSize(size),
-            ));
-        }
-    }
-    let size = known.map_or(how.image_pixel_size, |grid| grid.voxel_size.0);
-    if how.centred {
-        remarks.push(format!("{name}: volume size unknown, taken as even"));
-    } else if options.allow_unknown_tomograms {
-        remarks.push(format!(
-            "{name}: volume size unknown, positions are measured from its first voxel"
-        ));
-    } else {
-        return Err(InteropError::contradiction(
-            name,
-            "the size of the tomogram its coordinates count in",
-            "none",
-        )
-        .with_hint("give the tilt series or tomograms beside the particles"));
-    }
-    Ok(Grid::new([0, 0, 0], PixelSize(size)))
 }
 
 /// The tables an imported set carries.

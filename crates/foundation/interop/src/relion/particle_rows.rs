@@ -1,10 +1,11 @@
 //! Pose of one row of a RELION particle table, and the cells that a changed pose rewrites.
 //!
-//! R = A(sub-tomogram) · A(particle); position = coordinate − A(sub-tomogram) · origin.
+//! R = A(sub-tomogram) · A(particle); position = coordinate − A(sub-tomogram) · origin. Boxes on disk were cut at the
+//! coordinate, volumes along A(sub-tomogram); a particle that moves in its box has another origin.
 
 use glam::DVec3;
 use thon_geometry::{Grid, Particle, Point, Pose, Rotation, Specimen};
-use thon_model::Carried;
+use thon_model::{Carried, RepresentationKind};
 
 use crate::InteropError;
 use crate::centre;
@@ -43,6 +44,15 @@ pub(super) struct Coordinates {
 }
 
 impl Coordinates {
+    /// No columns: everything lies at the origin but for its own shift.
+    pub(super) fn none(image_pixel_size: f64) -> Self {
+        Self {
+            centred: true,
+            pixel_size: None,
+            image_pixel_size,
+        }
+    }
+
     /// The columns that are there; `None` when there are none.
     pub(super) fn of(
         cells: Cells<'_>,
@@ -129,13 +139,39 @@ pub(super) fn pose(
     how: Coordinates,
     grid: &Grid,
 ) -> Result<Pose, InteropError> {
+    pose_from(cells, row, how, coordinate(cells, row, how, grid)?)
+}
+
+/// Pose of a row whose coordinate lies at `coordinate`, Å in the specimen.
+pub(super) fn pose_from(
+    cells: Cells<'_>,
+    row: usize,
+    how: Coordinates,
+    coordinate: DVec3,
+) -> Result<Pose, InteropError> {
     let sub = rotation(cells, SUB_ANGLES, row)?;
     let own = rotation(cells, ANGLES, row)?;
-    let position = coordinate(cells, row, how, grid)? - sub.apply(origin(cells, row, how)?);
+    let position = coordinate - sub.apply(origin(cells, row, how)?);
     Ok(Pose::new(
         Rotation::from_quaternion(sub.quaternion() * own.quaternion()),
         Point::from_vector(position),
     ))
+}
+
+/// Where the box of a row was cut; tilt images are never turned.
+pub(super) fn box_of(
+    cells: Cells<'_>,
+    row: usize,
+    how: Coordinates,
+    grid: &Grid,
+    kind: RepresentationKind,
+) -> Result<Pose, InteropError> {
+    let sub = match kind {
+        RepresentationKind::Volume => rotation(cells, SUB_ANGLES, row)?,
+        RepresentationKind::TiltStack => Rotation::identity(),
+    };
+    let middle = coordinate(cells, row, how, grid)?;
+    Ok(Pose::new(sub, Point::from_vector(middle)))
 }
 
 /// True when two poses differ by less than the digits of a STAR file.
@@ -145,7 +181,8 @@ pub(super) fn same_pose(a: Pose, b: Pose) -> bool {
 }
 
 /// Rewrites the pose cells of a row whose pose changed: angles; the move goes into the origin columns where there
-/// are any, else into the coordinates. `before` is what the row means now, `None` for a new table.
+/// are any or the particle has a box, else into the coordinates. `before` is what the row means now, `None` for a new
+/// table; `cut` is where the row's box was cut, Å in the specimen.
 pub(super) fn patch_pose(
     carried: &mut Carried,
     rows: usize,
@@ -153,6 +190,7 @@ pub(super) fn patch_pose(
     (before, pose): (Option<Pose>, Pose),
     how: Coordinates,
     grid: &Grid,
+    cut: Option<DVec3>,
 ) -> Result<(), InteropError> {
     let turned = before.is_none_or(|b| b.rotation.angle_to(pose.rotation).0 > SAME_ROTATION);
     let moved = before.is_none_or(|b| b.position.distance(pose.position) > SAME_POSITION);
@@ -179,21 +217,37 @@ pub(super) fn patch_pose(
     if !moved {
         return Ok(());
     }
-    let has_origin = cells.has(ORIGIN[0]) && before.is_some();
-    if has_origin || (cells.has(OLD_ORIGIN[0]) && before.is_some()) {
-        let origin = sub
-            .inverse()
-            .apply(coordinate(cells, 0, how, grid)? - pose.position.xyz);
-        let (labels, unit) = if has_origin {
-            (ORIGIN, 1.0)
-        } else {
+    let new_table = before.is_none();
+    let has = |label: &str| cells.has(label) && !new_table;
+    if has(ORIGIN[0]) || has(OLD_ORIGIN[0]) || cut.is_some() {
+        let middle = match cut {
+            Some(cut) => cut,
+            None => coordinate(cells, 0, how, grid)?,
+        };
+        let origin = sub.inverse().apply(middle - pose.position.xyz);
+        let (labels, unit) = if has(OLD_ORIGIN[0]) && !has(ORIGIN[0]) {
             (OLD_ORIGIN, how.image_pixel_size)
+        } else {
+            (ORIGIN, 1.0)
         };
         put(carried, rows, row, labels, (origin / unit).to_array());
         return Ok(());
     }
+    put_coordinate(carried, rows, row, pose.position.xyz, how, grid);
+    Ok(())
+}
+
+/// Writes the place of a row's coordinate, Å in the specimen.
+pub(super) fn put_coordinate(
+    carried: &mut Carried,
+    rows: usize,
+    row: usize,
+    place: DVec3,
+    how: Coordinates,
+    grid: &Grid,
+) {
     let voxel = grid.voxel_size.0;
-    let relative = pose.position.xyz - grid.centre.xyz;
+    let relative = place - grid.centre.xyz;
     if how.centred {
         let values = relative - centre::from_floor_of_half(grid.dims) * voxel;
         put(carried, rows, row, CENTRED, values.to_array());
@@ -202,7 +256,18 @@ pub(super) fn patch_pose(
         let values = (relative + grid.centre_index() * voxel) / size;
         put(carried, rows, row, PIXELS, values.to_array());
     }
-    Ok(())
+}
+
+/// Writes how the axes of a row's box are turned.
+pub(super) fn put_box_axes(
+    carried: &mut Carried,
+    rows: usize,
+    row: usize,
+    axes: Rotation<Particle, Specimen>,
+) {
+    let angles = RelionAngles::of(axes);
+    let values = [angles.rot.0, angles.tilt.0, angles.psi.0];
+    put(carried, rows, row, SUB_ANGLES, values);
 }
 
 fn put(carried: &mut Carried, rows: usize, row: usize, labels: [&str; 3], values: [f64; 3]) {

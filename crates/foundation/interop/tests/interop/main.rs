@@ -11,6 +11,7 @@ mod euler;
 mod hostile;
 mod layout_2016;
 mod mdoc;
+mod particle_boxes;
 mod particles;
 mod projected_points;
 mod relion_project;

@@ -350,6 +350,10 @@ fn a_table_follows_what_changed_beside_the_poses() {
     assert_eq!(again(&bare).images, None);
     let mut moved = set.clone();
     moved.poses[0].position = moved.poses[0].position.translated(DVec3::X);
+    // In its box a particle moves by its origin; without one, its place must be known.
+    assert_eq!(again(&moved).poses[0], moved.poses[0]);
+    write_particles(&moved, &[], &to).unwrap();
+    moved.images = None;
     let error = write_particles(&moved, &[], &to).unwrap_err().to_string();
     assert!(
         error.contains("its tilt series TS_01 among the given ones"),
