@@ -14,18 +14,37 @@
 //! Units: q in cycles per box, shifts in voxels of the box, volumes `[z, y, x]`, vectors (x, y, z).
 
 mod band;
+mod derivatives;
 mod error;
+mod lattice;
+mod matrix6;
 mod noise;
 mod observation;
 mod placement;
+mod polish;
+mod posterior;
+mod prior;
 mod reference;
+mod representatives;
+mod residual;
+mod search;
 pub mod simulated;
 mod source;
 
 pub use band::{HalfBall, shell_of};
+pub use derivatives::{Derivatives, derivatives, log_likelihood};
 pub use error::LikelihoodError;
 pub use noise::{NoiseModel, Whitened};
 pub use observation::{Observation, SampleGeometry};
-pub use placement::{Mode, Placement, Posterior};
+pub use placement::{Candidate, Mode, Placement, Posterior, Representative};
+pub use polish::{PolishOptions, Polished, UNDETERMINED, polish};
+pub use posterior::{PosteriorOptions, posterior};
+pub use prior::{Prior, RotationPrior, angle_between, rotation_vector};
 pub use reference::Reference;
+pub use representatives::{RepresentativeOptions, phase_spread, representatives};
+pub use residual::{Residual, ResidualSums};
+pub use search::{
+    Dictionary, GridEntry, GridPosterior, SearchGrid, SearchOptions, candidates, coarse_band,
+    search,
+};
 pub use source::{Observe, ParticleSource, SourceError, SphereMask};

@@ -11,7 +11,15 @@ use std::sync::Arc;
 use num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
-use crate::{Observation, SampleGeometry};
+use crate::residual::GeometrySums;
+use crate::{Observation, Residual, ResidualSums, SampleGeometry};
+
+/// Particles of one geometry from which on its shape is estimated.
+const SHAPE_PARTICLES: u64 = 50;
+/// Samples of all groups that a group's estimate of a shell is mixed with.
+const PRIOR_SAMPLES: f64 = 20.0;
+/// Shapes stay within this factor of 1.
+const SHAPE_RANGE: f64 = 30.0;
 
 /// Noise powers E|noise|² of unmasked data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +42,53 @@ pub struct Whitened {
 }
 
 impl NoiseModel {
+    /// Powers from the data alone, as if the particles were all noise: what the first iteration starts from.
+    pub fn initial<'a>(observations: impl IntoIterator<Item = &'a Observation>) -> Self {
+        let mut sums = ResidualSums::new();
+        for observation in observations {
+            sums.add(observation, &Residual::of_data(observation));
+        }
+        Self::estimate(&sums)
+    }
+
+    /// Powers from residuals: Σ|D − W V|²/ΣW of each group and shell, and the shape of each geometry with enough
+    /// particles (50), smoothed over the 27 lattice neighbours, with mean 1 in each shell.
+    ///
+    /// Each group's shell is mixed with 20 samples' worth of the mean of all groups; a shell without samples takes the
+    /// power of the shell below it.
+    pub fn estimate(sums: &ResidualSums) -> Self {
+        let shells = sums.shells.iter().map(Vec::len).max().unwrap_or(0);
+        let total = |shell: usize| {
+            let groups = sums.shells.iter().zip(&sums.samples);
+            groups
+                .filter_map(|(s, n)| Some((s.get(shell)?, n.get(shell)?)))
+                .fold([0.0; 3], |a, (s, n)| [a[0] + s[0], a[1] + s[1], a[2] + n])
+        };
+        let totals: Vec<[f64; 3]> = (0..shells).map(total).collect();
+        let of_group = |own: &Vec<[f64; 2]>| {
+            let mut powers = vec![0.0; shells];
+            for shell in 0..shells {
+                let [power, weight, samples] = totals[shell];
+                let mixed = PRIOR_SAMPLES / samples.max(1.0);
+                let [a, b] = own.get(shell).copied().unwrap_or_default();
+                let (power, weight) = (a + mixed * power, b + mixed * weight);
+                powers[shell] = if weight > 0.0 { power / weight } else { 0.0 };
+                if powers[shell] <= 0.0 && shell > 0 {
+                    powers[shell] = powers[shell - 1];
+                }
+            }
+            powers
+        };
+        let shapes = sums.geometries.iter();
+        Self {
+            shells: sums.shells.iter().map(of_group).collect(),
+            shapes: shapes
+                .filter(|(_, g)| g.particles >= SHAPE_PARTICLES)
+                .map(|(label, g)| (*label, shape(g)))
+                .collect(),
+        }
+    }
+
     /// Divides an observation by its noise power. Samples of shells without a power (or with 0) get weight 0.
     pub fn whiten(&self, observation: &Observation) -> Whitened {
         let geometry = &observation.geometry;
@@ -64,5 +119,57 @@ impl NoiseModel {
     pub fn power(&self, group: u32, shell: usize) -> f64 {
         let shells = self.shells.get(group as usize);
         shells.and_then(|s| s.get(shell)).copied().unwrap_or(0.0)
+    }
+}
+
+/// The relative power of each sample of a geometry: of the ratio Σ|D − W V|²/ΣW over samples and their neighbours.
+fn shape(sums: &GeometrySums) -> Vec<f32> {
+    let mut index: BTreeMap<[i16; 3], [f64; 2]> = BTreeMap::new();
+    for (i, point) in sums.points.iter().enumerate() {
+        for point in [*point, point.map(|c| -c)] {
+            let cell = index.entry(point).or_default();
+            cell[0] += sums.powers[i];
+            cell[1] += sums.weights[i];
+        }
+    }
+    let mut shape: Vec<f64> = sums
+        .points
+        .iter()
+        .map(|p| ratio_around(&index, *p))
+        .collect();
+    for range in sums.starts.windows(2).map(|w| w[0]..w[1]) {
+        let measured = |i: &usize| shape[*i] > 0.0 && sums.weights[*i] > 0.0;
+        let inside: Vec<usize> = range.clone().filter(measured).collect();
+        let weight: f64 = inside.iter().map(|&i| sums.weights[i]).sum();
+        let mean = inside
+            .iter()
+            .map(|&i| sums.weights[i] * shape[i])
+            .sum::<f64>()
+            / weight;
+        for i in range {
+            let known = shape[i] > 0.0 && mean > 0.0;
+            let relative = if known { shape[i] / mean } else { 1.0 };
+            shape[i] = relative.clamp(1.0 / SHAPE_RANGE, SHAPE_RANGE);
+        }
+    }
+    shape.iter().map(|v| *v as f32).collect()
+}
+
+/// Σ power / Σ weight over a lattice point and its 26 neighbours; 0 without weight.
+fn ratio_around(index: &BTreeMap<[i16; 3], [f64; 2]>, [x, y, z]: [i16; 3]) -> f64 {
+    let mut sums = [0.0; 2];
+    for dz in -1..=1 {
+        for dy in -1..=1 {
+            for dx in -1..=1 {
+                let cell = index.get(&[x + dx, y + dy, z + dz]);
+                sums[0] += cell.map_or(0.0, |c| c[0]);
+                sums[1] += cell.map_or(0.0, |c| c[1]);
+            }
+        }
+    }
+    if sums[1] > 0.0 {
+        sums[0] / sums[1]
+    } else {
+        0.0
     }
 }

@@ -21,6 +21,38 @@ impl Default for Placement {
     }
 }
 
+impl Placement {
+    /// Moved by (ω, t): exp(ω) · rotation, shift + t.
+    #[must_use]
+    pub fn moved(&self, step: &[f64; 6]) -> Self {
+        let turn = DVec3::new(step[0], step[1], step[2]);
+        Self {
+            rotation: (DQuat::from_scaled_axis(turn) * self.rotation).normalize(),
+            shift: self.shift + DVec3::new(step[3], step[4], step[5]),
+        }
+    }
+}
+
+/// A placement of a class that is worth polishing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Class of the reference, from 0.
+    pub class: u32,
+    /// Where the particle may be.
+    pub placement: Placement,
+}
+
+/// A placement that stands for a share of a posterior.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Representative {
+    /// Class of the reference, from 0.
+    pub class: u32,
+    /// Where the particle may be.
+    pub placement: Placement,
+    /// Share; those of a particle sum to 1.
+    pub weight: f64,
+}
+
 /// One maximum of a posterior, with a Gaussian around it (Laplace's approximation).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mode {

@@ -1,36 +1,128 @@
-//! A map ready to be compared: its padded Fourier transform, with values between the samples.
+//! A map ready to be compared: its padded Fourier transform, with values and gradients between the samples.
+//!
+//! The transform of the map in a box of twice the edge, half of it (x ≥ 0; the other half follows by Friedel), is read by
+//! trilinear interpolation, whose envelope sinc² is divided out of the map beforehand. Value and gradient come from
+//! the same eight neighbours, so the gradient is exactly that of the interpolant. Positions are cycles per box.
 
 use glam::{DQuat, DVec3};
+use ndarray::Array3;
 use num_complex::Complex32;
-use thon_reconstruct::FourierVolume;
+use thon_signal::fft::Fft3;
 
 use crate::LikelihoodError;
+
+/// Times that the box is padded.
+pub(crate) const PADDING: usize = 2;
 
 /// The transform V of a map, padded twice, trilinear, with the envelope of the interpolation divided out beforehand.
 #[derive(Clone, Debug)]
 pub struct Reference {
-    volume: FourierVolume,
+    box_size: usize,
+    values: Vec<Complex32>,
 }
 
+/// The four neighbours of a position on one side along x, as rows of two complex values, and where it lies among them.
+pub(crate) struct Lattice<'a> {
+    /// Values `[z, y, x]` as pairs (re, im).
+    pub(crate) values: &'a [f32],
+    /// Largest coordinate along y and z, in steps of the padded box.
+    pub(crate) extent: usize,
+}
+
+impl Lattice<'_> {
+    /// Elements along x.
+    #[inline]
+    pub(crate) fn width(&self) -> usize {
+        self.extent + 1
+    }
+
+    /// Elements along y and z.
+    #[inline]
+    pub(crate) fn height(&self) -> usize {
+        2 * self.extent + 1
+    }
+}
+
+/// Steps of the padded box beyond Nyquist that samples at its rim and their neighbours reach.
+const MARGIN: usize = 3;
+
 impl Reference {
-    /// Transforms a map `[n, n, n]`.
+    /// Transforms a map `[n, n, n]` of finite values, 2 ≤ n ≤ 1024.
     ///
     /// # Errors
-    /// [`LikelihoodError::Reconstruct`] for a wrong length or box.
+    /// [`LikelihoodError::Length`] or [`LikelihoodError::Parameter`] for a wrong length or box,
+    /// [`LikelihoodError::NotFinite`] for a map with values that are no numbers.
     pub fn new(map: &[f32], box_size: usize) -> Result<Self, LikelihoodError> {
+        check(map, box_size)?;
+        let n = box_size;
+        let padded = PADDING * n;
+        let response: Vec<f32> = (0..n)
+            .map(|i| (i as f64 - (n / 2) as f64) / padded as f64)
+            .map(|r| sinc(r).powi(2) as f32)
+            .collect();
+        let wrap = |i: usize| (i + padded - n / 2) % padded;
+        let mut field = Array3::<f32>::zeros((padded, padded, padded));
+        for (index, value) in map.iter().enumerate() {
+            let [x, y, z] = [index % n, index / n % n, index / n / n];
+            let envelope = response[x] * response[y] * response[z];
+            field[[wrap(z), wrap(y), wrap(x)]] = value / envelope;
+        }
+        let spectrum = Fft3::plan([padded; 3]).forward(&field);
+        drop(field);
         Ok(Self {
-            volume: FourierVolume::new(map, box_size, 2)?,
+            box_size,
+            values: unwrap_half(&spectrum, n),
         })
     }
 
     /// Edge of the box, voxels.
     pub fn box_size(&self) -> usize {
-        self.volume.box_size()
+        self.box_size
     }
 
-    /// V(p) at a position in cycles per box.
+    pub(crate) fn lattice(&self) -> Lattice<'_> {
+        Lattice {
+            values: bytemuck::cast_slice(&self.values),
+            extent: self.box_size + MARGIN,
+        }
+    }
+
+    /// V(p) at a position in cycles per box; 0 beyond Nyquist.
     pub fn value(&self, position: DVec3) -> Complex32 {
-        self.volume.value(position)
+        self.value_and_gradient(position).0
+    }
+
+    /// V(p) and its gradient along x, y, z, per cycle per box.
+    pub fn value_and_gradient(&self, position: DVec3) -> (Complex32, [Complex32; 3]) {
+        let scaled = position * PADDING as f64;
+        if scaled.length() > (self.box_size + 1) as f64 {
+            return (Complex32::default(), [Complex32::default(); 3]);
+        }
+        let mirrored = scaled.x < 0.0;
+        let p = if mirrored { -scaled } else { scaled };
+        let lattice = self.lattice();
+        let extent = lattice.extent as f64;
+        let place = DVec3::new(p.x, p.y + extent, p.z + extent);
+        let cell = place.floor();
+        let [fx, fy, fz] = (place - cell).as_vec3().to_array();
+        let [ix, iy, iz] = cell.to_array().map(|c| c as usize);
+        let row = |dy: usize, dz: usize| {
+            let first = ((iz + dz) * lattice.height() + iy + dy) * lattice.width() + ix;
+            let (a, b) = (self.values[first], self.values[first + 1]);
+            (a + (b - a) * fx, b - a)
+        };
+        let [(a, ax), (b, bx), (c, cx), (d, dx)] = [row(0, 0), row(1, 0), row(0, 1), row(1, 1)];
+        let (low, high) = (a + (b - a) * fy, c + (d - c) * fy);
+        let (low_x, high_x) = (ax + (bx - ax) * fy, cx + (dx - cx) * fy);
+        let value = low + (high - low) * fz;
+        let along_y = (b - a) + ((d - c) - (b - a)) * fz;
+        let gradient = [low_x + (high_x - low_x) * fz, along_y, high - low];
+        let scale = PADDING as f32;
+        if mirrored {
+            (value.conj(), gradient.map(|g| -g.conj() * scale))
+        } else {
+            (value, gradient.map(|g| g * scale))
+        }
     }
 
     /// V(A⁻¹ q) · e^(−2πi q·t/n): what a particle placed so shows at q, before the transfer.
@@ -38,5 +130,57 @@ impl Reference {
         let turn = -std::f64::consts::TAU * q.dot(shift) / self.box_size() as f64;
         let phase = Complex32::new(turn.cos() as f32, turn.sin() as f32);
         self.value(rotation.conjugate() * q) * phase
+    }
+}
+
+fn check(map: &[f32], box_size: usize) -> Result<(), LikelihoodError> {
+    if !(2..=1024).contains(&box_size) {
+        return Err(LikelihoodError::Parameter {
+            name: "box size",
+            value: box_size.to_string(),
+            expected: "2 to 1024 voxels",
+        });
+    }
+    if map.len() != box_size.pow(3) {
+        return Err(LikelihoodError::Length {
+            what: "map",
+            expected: box_size.pow(3),
+            found: map.len(),
+        });
+    }
+    if map.iter().all(|v| v.is_finite()) {
+        Ok(())
+    } else {
+        Err(LikelihoodError::NotFinite {
+            what: "the map".into(),
+        })
+    }
+}
+
+/// The half space x ≥ 0 around its origin, coordinates up to n + margin in steps of the padded box, from a half spectrum.
+fn unwrap_half(spectrum: &Array3<Complex32>, n: usize) -> Vec<Complex32> {
+    let (padded, extent) = ((PADDING * n) as isize, (n + MARGIN) as isize);
+    let (width, height) = (extent as usize + 1, 2 * extent as usize + 1);
+    let mut values = vec![Complex32::default(); width * height * height];
+    let reach = n as isize;
+    for z in -reach..=reach {
+        for y in -reach..=reach {
+            let first = ((z + extent) as usize * height + (y + extent) as usize) * width;
+            let [wz, wy] = [z, y].map(|c| c.rem_euclid(padded) as usize);
+            for (x, value) in values[first..=first + n].iter_mut().enumerate() {
+                *value = spectrum[[wz, wy, x]];
+            }
+        }
+    }
+    values
+}
+
+/// sin(πx)/(πx).
+pub(crate) fn sinc(x: f64) -> f64 {
+    let x = std::f64::consts::PI * x;
+    if x.abs() < 1e-6 {
+        1.0 - x * x / 6.0
+    } else {
+        x.sin() / x
     }
 }

@@ -1,0 +1,97 @@
+//! Slices of one reference at the rotations of a grid.
+
+use glam::{DMat3, DQuat};
+use num_complex::Complex32;
+use rayon::prelude::*;
+
+use super::SearchGrid;
+use crate::derivatives::slice;
+use crate::{HalfBall, Reference};
+
+/// Rotations that are compared at a time.
+pub(super) const ROTATIONS: usize = 512;
+/// Bytes up to which all slices are kept; beyond, each task makes those of a block when it needs them.
+const KEPT: usize = 256 << 20;
+
+/// Slices of one reference at every rotation of a grid, over the half ball of its band.
+///
+/// Up to 256 MiB of slices are kept; those of finer grids are made again for each block of particles.
+#[derive(Debug)]
+pub struct Dictionary<'a> {
+    reference: &'a Reference,
+    grid: &'a SearchGrid,
+    class: u32,
+    /// Positions of the half ball.
+    positions: Vec<[f32; 3]>,
+    /// `[rotation, (re, im) of each point]`; empty if they are made on demand.
+    slices: Vec<Complex32>,
+}
+
+impl<'a> Dictionary<'a> {
+    /// Slices of the reference of class `class`.
+    pub fn new(reference: &'a Reference, grid: &'a SearchGrid, class: u32) -> Self {
+        let ball = HalfBall::new(grid.band);
+        let positions: Vec<[f32; 3]> = ball.points.iter().map(|p| p.map(f32::from)).collect();
+        let mut dictionary = Self {
+            reference,
+            grid,
+            class,
+            positions,
+            slices: Vec::new(),
+        };
+        let length = dictionary.points() * grid.rotations.len();
+        if length * size_of::<Complex32>() <= KEPT {
+            let mut slices = vec![Complex32::default(); length];
+            slices
+                .par_chunks_mut(dictionary.points().max(1) * 16)
+                .zip(grid.rotations.par_chunks(16))
+                .for_each(|(out, rotations)| dictionary.make(rotations, out));
+            dictionary.slices = slices;
+        }
+        dictionary
+    }
+
+    /// Class of the reference.
+    pub fn class(&self) -> u32 {
+        self.class
+    }
+
+    /// Edge of the reference's box, voxels.
+    pub fn box_size(&self) -> usize {
+        self.reference.box_size()
+    }
+
+    /// True when it was made for this grid.
+    pub(super) fn is_of(&self, grid: &SearchGrid) -> bool {
+        self.grid.band == grid.band && self.grid.rotations == grid.rotations
+    }
+
+    /// Points of a slice.
+    pub(super) fn points(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// The slices of the rotations from `first` on, at most [`ROTATIONS`]: kept ones, or made into `made`.
+    pub(super) fn block<'b>(
+        &'b self,
+        first: usize,
+        made: &'b mut Vec<Complex32>,
+    ) -> &'b [Complex32] {
+        let end = self.grid.rotations.len().min(first + ROTATIONS);
+        let points = self.points();
+        if !self.slices.is_empty() {
+            return &self.slices[first * points..end * points];
+        }
+        made.resize((end - first) * points, Complex32::default());
+        self.make(&self.grid.rotations[first..end], made);
+        made
+    }
+
+    fn make(&self, rotations: &[DQuat], out: &mut [Complex32]) {
+        let points = self.points().max(1);
+        for (rotation, out) in rotations.iter().zip(out.chunks_mut(points)) {
+            let inverse = DMat3::from_quat(rotation.conjugate());
+            slice(self.reference, inverse, &self.positions, out);
+        }
+    }
+}
