@@ -5,6 +5,7 @@
 
 pub mod automask;
 mod half_sets;
+pub mod local_resolution;
 pub mod post_process;
 
 pub use half_sets::draw_halves;

@@ -25,7 +25,7 @@ pub struct PostProcess {
     pub b_factor: SquareAngstrom,
     /// Paths of the unfiltered half maps, the maps and the mask, as they shall stand in the file.
     pub files: PostProcessFiles,
-    /// Volume of the box over that of the mask (`rlnParticleBoxFractionSolventMask`).
+    /// Volume of the box over that of the particle, RELION's 0.476 of the mask (`rlnParticleBoxFractionSolventMask`).
     pub box_over_mask: Option<f64>,
     /// Resolution beyond which phases were randomised.
     pub randomised_from: Option<Angstrom>,

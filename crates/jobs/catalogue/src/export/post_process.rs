@@ -164,7 +164,7 @@ fn post_process(inputs: &Inputs, context: &Context) -> Result<PostProcess, JobEr
             masked_map: path(inputs.masked_map.as_ref())?,
             mask: path(inputs.mask.as_ref())?,
         },
-        box_over_mask: fact(&fsc, "box volume over mask volume"),
+        box_over_mask: fact(&fsc, "box volume over particle volume"),
         randomised_from,
         fit,
         shells,

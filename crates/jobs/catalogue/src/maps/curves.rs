@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use thon_contract::kinds::{Column, Curves};
-use thon_maps::post_process::PostProcessed;
+use thon_maps::post_process::{PROTEIN_SHARE, PostProcessed};
 
 /// The four correlations against frequency.
 pub(super) fn fsc_curves(result: &PostProcessed) -> Curves {
@@ -22,6 +22,10 @@ pub(super) fn fsc_curves(result: &PostProcessed) -> Curves {
             column("masked", &c.masked.fsc),
             column("unmasked", &c.unmasked.fsc),
             column("phase randomised", &c.randomised.fsc),
+            column(
+                "unmasked, rescaled to the particle",
+                &result.particle_fraction,
+            ),
         ],
         facts: [
             ("resolution (Å)".to_owned(), result.resolution.0),
@@ -29,6 +33,10 @@ pub(super) fn fsc_curves(result: &PostProcessed) -> Curves {
             (
                 "box volume over mask volume".to_owned(),
                 result.box_over_mask,
+            ),
+            (
+                "box volume over particle volume".to_owned(),
+                PROTEIN_SHARE * result.box_over_mask,
             ),
         ]
         .into(),

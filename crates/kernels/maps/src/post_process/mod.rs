@@ -13,7 +13,7 @@ mod tests;
 
 use ndarray::Array3;
 use thon_model::{Map, Mask};
-use thon_signal::fft::Fft3;
+use thon_signal::fft::{Complex32, Fft3};
 use thon_signal::shells::{
     CorrectedCorrelation, GuinierCurve, LineFit, corrected_fsc, fsc_of_spectra, guinier_curve,
 };
@@ -21,7 +21,11 @@ use thon_units::{Angstrom, SquareAngstrom};
 
 pub use curve::{TransferCurve, particle_fraction_fsc};
 pub use options::{BFactorChoice, PostProcessOptions};
+pub(crate) use sharpen::low_pass_at;
 pub use sharpen::{fsc_weights, shell_filter};
+
+/// Share of a mask's volume that is taken to be protein when the unmasked FSC is rescaled to the particle, as RELION has it.
+pub const PROTEIN_SHARE: f64 = 0.476;
 
 /// Why half maps cannot be post-processed.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -67,9 +71,9 @@ pub struct PostProcessed {
     pub masked_map: Map,
     /// The four FSC curves.
     pub correlation: CorrectedCorrelation,
-    /// Unmasked FSC rescaled to the particle's share of the box.
+    /// Unmasked FSC rescaled to the particle's share of the box, [`PROTEIN_SHARE`] of the mask.
     pub particle_fraction: Vec<f64>,
-    /// Box volume over mask volume.
+    /// Voxels of the box over voxels where the mask exceeds one half.
     pub box_over_mask: f64,
     /// Last shell before the corrected FSC falls below 0.143.
     pub resolution: Angstrom,
@@ -94,16 +98,25 @@ pub fn post_process(
     transfer: Option<&TransferCurve>,
     options: &PostProcessOptions,
 ) -> Result<PostProcessed, PostProcessError> {
-    let mask_sum = check_boxes(halves, mask)?;
+    check_boxes(halves, mask)?;
     let [first, second] = halves.map(|half| &half.data);
+    let correlation = corrected_fsc(first, second, &mask.0.data, options.mask_correction());
+    sharpen_halves(halves, mask, correlation, transfer, options)
+}
+
+/// Post-processes two half maps whose FSC inside the mask is known.
+///
+/// # Errors
+/// As [`post_process`].
+pub fn sharpen_halves(
+    halves: [&Map; 2],
+    mask: &Mask,
+    correlation: CorrectedCorrelation,
+    transfer: Option<&TransferCurve>,
+    options: &PostProcessOptions,
+) -> Result<PostProcessed, PostProcessError> {
+    let inside = check_boxes(halves, mask)?;
     let voxel_size = halves[0].voxel_size.0;
-    let correlation = corrected_fsc(
-        first,
-        second,
-        &mask.0.data,
-        options.randomise_below,
-        options.seed,
-    );
     let resolution = correlation
         .corrected
         .resolution(options.threshold, voxel_size)
@@ -113,37 +126,42 @@ pub fn post_process(
 
     let dims = halves[0].dims();
     let plan = Fft3::plan(dims);
-    let mut spectrum = plan.forward(&((first + second) * 0.5));
+    let mut spectrum = plan.forward(&((&halves[0].data + &halves[1].data) * 0.5));
     if let Some(transfer) = transfer {
         shell_filter(&mut spectrum, dims, |frequency, _| {
             1.0 / transfer.at(frequency)
         });
     }
-    let original = guinier_curve(&spectrum, dims, voxel_size);
+    // Amplitudes as of a transform divided by the number of voxels, as RELION's are.
+    let scale = (dims.iter().product::<usize>() as f64).ln();
+    let guinier = |spectrum: &Array3<Complex32>| {
+        let mut curve = guinier_curve(spectrum, dims, voxel_size, options.counting);
+        for value in curve.log_amplitude.iter_mut().filter(|v| **v > f64::MIN) {
+            *value -= scale;
+        }
+        curve
+    };
+    let original = guinier(&spectrum);
     if options.fsc_weighting {
         let weights = fsc_weights(&correlation.corrected.fsc);
         shell_filter(&mut spectrum, dims, |_, shell| {
             weights.get(shell).copied().unwrap_or(0.0)
         });
     }
-    let weighted = guinier_curve(&spectrum, dims, voxel_size);
+    let weighted = guinier(&spectrum);
     let (b_factor, fit) = options.b_factor.choose(&weighted, resolution)?;
-    sharpen::sharpen(
-        &mut spectrum,
-        dims,
-        voxel_size,
-        b_factor,
-        options.low_pass.map_or(resolution, |d| d.0),
-    );
-    let sharpened = guinier_curve(&spectrum, dims, voxel_size);
+    let low_pass = options.low_pass.map_or(resolution, |d| d.0);
+    sharpen::sharpen(&mut spectrum, dims, voxel_size, b_factor, low_pass);
+    let sharpened = guinier(&spectrum);
 
     let data: Array3<f32> = plan.inverse(&spectrum);
-    let box_over_mask = data.len() as f64 / mask_sum;
+    let box_over_mask = data.len() as f64 / inside;
     let masked = Map::new(&data * &mask.0.data, halves[0].voxel_size);
+    let share = PROTEIN_SHARE * box_over_mask;
     Ok(PostProcessed {
         map: Map::new(data, halves[0].voxel_size),
         masked_map: masked,
-        particle_fraction: particle_fraction_fsc(&correlation.unmasked.fsc, box_over_mask),
+        particle_fraction: particle_fraction_fsc(&correlation.unmasked.fsc, share),
         never_drops: correlation.masked.fsc.iter().skip(1).all(|&fsc| fsc > 0.8),
         correlation,
         box_over_mask,
@@ -171,7 +189,7 @@ pub fn fsc_of_maps(
     ))
 }
 
-fn check_pair(a: &Map, b: &Map) -> Result<(), PostProcessError> {
+pub(crate) fn check_pair(a: &Map, b: &Map) -> Result<(), PostProcessError> {
     let mismatch = |what, first: String, second: String| PostProcessError::Mismatch {
         what,
         first,
@@ -195,14 +213,15 @@ fn check_pair(a: &Map, b: &Map) -> Result<(), PostProcessError> {
     Ok(())
 }
 
-/// Sum of the mask, after all boxes were found equal.
+/// Voxels where the mask exceeds one half, after all boxes were found equal.
 fn check_boxes(halves: [&Map; 2], mask: &Mask) -> Result<f64, PostProcessError> {
     check_pair(halves[0], halves[1])?;
     check_pair(halves[0], &mask.0)?;
     let sum: f64 = mask.0.data.iter().map(|&v| f64::from(v)).sum();
-    if sum < 1.0 {
+    let inside = mask.0.data.iter().filter(|v| **v > 0.5).count();
+    if sum < 1.0 || inside == 0 {
         Err(PostProcessError::BlackMask(sum))
     } else {
-        Ok(sum)
+        Ok(inside as f64)
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_signal::shells::{GuinierCurve, LineFit};
+use thon_signal::shells::{Counting, GuinierCurve, LineFit, MaskCorrection};
 use thon_units::{Angstrom, SquareAngstrom};
 
 use super::PostProcessError;
@@ -23,9 +23,27 @@ pub struct PostProcessOptions {
     /// Randomise phases beyond the shell where the unmasked FSC falls below this.
     #[schemars(range(min = 0.0, max = 1.0), extend("x-level" = "expert"))]
     pub randomise_below: f64,
+    /// Independent randomisations whose curves are averaged; RELION takes one.
+    #[schemars(range(min = 1, max = 100), extend("x-level" = "expert"))]
+    pub randomisations: usize,
+    /// How Fourier coefficients are counted: `stored` gives RELION's curves.
+    #[schemars(extend("x-level" = "expert"))]
+    pub counting: Counting,
     /// Seed of the random phases.
     #[schemars(extend("x-level" = "expert"))]
     pub seed: u64,
+}
+
+impl PostProcessOptions {
+    /// How the FSC inside the mask is corrected.
+    pub(super) fn mask_correction(&self) -> MaskCorrection {
+        MaskCorrection {
+            randomise_below: self.randomise_below,
+            randomisations: self.randomisations,
+            counting: self.counting,
+            seed: self.seed,
+        }
+    }
 }
 
 impl Default for PostProcessOptions {
@@ -36,6 +54,8 @@ impl Default for PostProcessOptions {
             low_pass: None,
             threshold: 0.143,
             randomise_below: 0.8,
+            randomisations: 4,
+            counting: Counting::Stored,
             seed: 1,
         }
     }

@@ -44,6 +44,18 @@ pub fn shell_filter(
         });
 }
 
+/// Gain of the low-pass that ends at shell `end`, at a radius in shells: half a cosine two shells wide.
+pub(crate) fn low_pass_at(radius: f64, end: f64) -> f64 {
+    let (inner, outer) = ((end - EDGE / 2.0).max(0.0), end + EDGE / 2.0);
+    if radius <= inner {
+        1.0
+    } else if radius >= outer {
+        0.0
+    } else {
+        0.5 + 0.5 * (std::f64::consts::PI * (radius - inner) / (outer - inner)).cos()
+    }
+}
+
 /// exp(−B k²/4), then a raised-cosine low-pass two shells wide at `low_pass` Å.
 pub(super) fn sharpen(
     spectrum: &mut Array3<Complex32>,
@@ -53,18 +65,10 @@ pub(super) fn sharpen(
     low_pass: f64,
 ) {
     let step = Shells::new(dims).frequency(1);
-    let edge = (voxel_size / low_pass / step).round();
-    let (inner, outer) = ((edge - EDGE / 2.0).max(0.0), edge + EDGE / 2.0);
+    let end = (voxel_size / low_pass / step).round();
     shell_filter(spectrum, dims, |frequency, _| {
         let k = frequency / voxel_size;
-        let radius = frequency / step;
-        let pass = if radius <= inner {
-            1.0
-        } else if radius >= outer {
-            0.0
-        } else {
-            0.5 + 0.5 * (std::f64::consts::PI * (radius - inner) / (outer - inner)).cos()
-        };
+        let pass = low_pass_at(frequency / step, end);
         // A strongly negative B must not overflow where the low-pass is zero anyway.
         if pass > 0.0 {
             pass * (-b_factor.0 * k * k / 4.0).exp()

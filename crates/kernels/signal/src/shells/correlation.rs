@@ -5,7 +5,7 @@
 use ndarray::{Array2, Array3, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::Shells;
+use super::{Counting, Shells};
 use crate::fft::{Complex32, Fft3};
 
 /// A correlation for every shell.
@@ -15,7 +15,8 @@ pub struct ShellCorrelation {
     pub frequency: Vec<f64>,
     /// Correlation in each shell, −1 to 1; 0 where a shell has no power.
     pub fsc: Vec<f64>,
-    /// Fourier coefficients in each shell, mirrored ones included (half as many are independent).
+    /// Fourier coefficients in each shell as they were counted: mirrored ones included (half as many are independent),
+    /// unless [`Counting::Stored`] was asked for.
     pub count: Vec<u64>,
 }
 
@@ -60,10 +61,18 @@ impl ShellCorrelation {
 /// # Panics
 /// When the extents differ.
 pub fn fsc(a: &Array3<f32>, b: &Array3<f32>) -> ShellCorrelation {
+    fsc_counting(a, b, Counting::Whole)
+}
+
+/// As [`fsc`], counting as told.
+///
+/// # Panics
+/// When the extents differ.
+pub fn fsc_counting(a: &Array3<f32>, b: &Array3<f32>, counting: Counting) -> ShellCorrelation {
     assert_eq!(a.shape(), b.shape(), "volumes to correlate");
     let (nz, ny, nx) = a.dim();
     let plan = Fft3::plan([nz, ny, nx]);
-    fsc_of_spectra(&plan.forward(a), &plan.forward(b), [nz, ny, nx])
+    fsc_of_spectra_counting(&plan.forward(a), &plan.forward(b), [nz, ny, nx], counting)
 }
 
 /// Fourier ring correlation of two images `[y, x]` of the same extents.
@@ -86,7 +95,20 @@ pub fn fsc_of_spectra(
     b: &Array3<Complex32>,
     dims: [usize; 3],
 ) -> ShellCorrelation {
-    let shells = Shells::new(dims);
+    fsc_of_spectra_counting(a, b, dims, Counting::Whole)
+}
+
+/// As [`fsc_of_spectra`], counting as told.
+///
+/// # Panics
+/// When a spectrum does not have the extents of a half spectrum of `dims`.
+pub fn fsc_of_spectra_counting(
+    a: &Array3<Complex32>,
+    b: &Array3<Complex32>,
+    dims: [usize; 3],
+    counting: Counting,
+) -> ShellCorrelation {
+    let shells = Shells::new(dims).counting(counting);
     shells.check(b.shape());
     let sums = shells.sum(a, 4, |plane, [z, y, x], weight, sums| {
         let (a, b) = (plane[[y, x]], b[[z, y, x]]);

@@ -5,7 +5,7 @@
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use super::Shells;
+use super::{Counting, Shells};
 use crate::fft::Complex32;
 
 /// ln of the mean amplitude by shell.
@@ -36,7 +36,7 @@ impl LineFit {
     }
 }
 
-/// Guinier curve of the half spectrum of a field `dims` with voxels of `voxel_size` Å.
+/// Guinier curve of the half spectrum of a field `dims` with voxels of `voxel_size` Å, shells counted as told.
 ///
 /// # Panics
 /// When `spectrum` is not a half spectrum of `dims`.
@@ -44,8 +44,9 @@ pub fn guinier_curve(
     spectrum: &Array3<Complex32>,
     dims: [usize; 3],
     voxel_size: f64,
+    counting: Counting,
 ) -> GuinierCurve {
-    let shells = Shells::new(dims);
+    let shells = Shells::new(dims).counting(counting);
     let sums = shells.sum(spectrum, 2, |plane, [_, y, x], weight, sums| {
         let value = plane[[y, x]];
         sums[0] += weight * f64::from(value.re).hypot(f64::from(value.im));

@@ -6,12 +6,35 @@ use thon_compute::parallel::sum_lists;
 
 use crate::fft::signed_index;
 
+/// How often a stored coefficient of a half spectrum counts in a sum over a shell.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counting {
+    /// Every coefficient of the whole spectrum once: a stored one twice where its mirror is not stored. The same curve
+    /// whichever way the map lies in its box.
+    #[default]
+    Whole,
+    /// Every stored coefficient once, as RELION counts: the plane x = 0 weighs twice as much as the rest.
+    Stored,
+}
+
 /// The shells of the half spectrum of a field `[nz, ny, nx]`.
 #[derive(Debug, Clone)]
 pub struct Shells {
     dims: [usize; 3],
     reference: usize,
     squares: [Vec<f64>; 3],
+    counting: Counting,
 }
 
 /// One element of a half spectrum as a shell sum sees it.
@@ -19,7 +42,7 @@ pub struct Shells {
 pub(super) struct Member {
     /// Shell number, at most [`Shells::last`].
     pub shell: usize,
-    /// 1, or 2 where the mirrored coefficient is not stored.
+    /// 1, or 2 where the mirrored coefficient is not stored and counts.
     pub weight: f64,
 }
 
@@ -40,7 +63,14 @@ impl Shells {
             dims,
             reference,
             squares: [full(dims[0]), full(dims[1]), half],
+            counting: Counting::Whole,
         }
+    }
+
+    /// The same shells with sums that count as told.
+    #[must_use]
+    pub fn counting(self, counting: Counting) -> Self {
+        Self { counting, ..self }
     }
 
     /// Extents of the field.
@@ -83,7 +113,7 @@ impl Shells {
 
     pub(super) fn member(&self, element: [usize; 3]) -> Option<Member> {
         let x = element[2];
-        let stored_alone = x > 0 && 2 * x != self.dims[2];
+        let stored_alone = self.counting == Counting::Whole && x > 0 && 2 * x != self.dims[2];
         self.shell(element).map(|shell| Member {
             shell,
             weight: if stored_alone { 2.0 } else { 1.0 },

@@ -6,7 +6,8 @@
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use super::{ShellCorrelation, fsc, randomise_phases};
+use super::{Counting, ShellCorrelation, fsc_of_spectra_counting, randomise_spectrum_phases};
+use crate::fft::{Complex32, Fft3};
 
 /// Shells beyond the first randomised one before the correction starts.
 const MARGIN: usize = 2;
@@ -26,10 +27,33 @@ pub struct CorrectedCorrelation {
     pub randomised_from: usize,
 }
 
+/// How a masked FSC is made and corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct MaskCorrection {
+    /// Phases are randomised from the first shell where the unmasked FSC is below this on (RELION: 0.8).
+    pub randomise_below: f64,
+    /// Independent randomisations whose curves are averaged; RELION takes one. At least one is made.
+    pub randomisations: usize,
+    /// How coefficients are counted.
+    pub counting: Counting,
+    /// Seed of the random phases.
+    pub seed: u64,
+}
+
+impl Default for MaskCorrection {
+    fn default() -> Self {
+        Self {
+            randomise_below: 0.8,
+            randomisations: 1,
+            counting: Counting::Whole,
+            seed: 1,
+        }
+    }
+}
+
 /// FSC of two half maps inside a mask with the mask's own contribution removed.
 ///
-/// Phases are randomised from the first shell where the unmasked FSC is below `randomise_below` (RELION: 0.8) on.
-/// `mask` is 0 to 1; all three arrays have the same extents.
+/// `mask` is 0 to 1; all three arrays have the same extents. Cost: 4 + 4·randomisations transforms.
 ///
 /// # Panics
 /// When the extents differ.
@@ -37,17 +61,36 @@ pub fn corrected_fsc(
     half1: &Array3<f32>,
     half2: &Array3<f32>,
     mask: &Array3<f32>,
-    randomise_below: f64,
-    seed: u64,
+    how: MaskCorrection,
 ) -> CorrectedCorrelation {
     assert_eq!(half1.shape(), mask.shape(), "half map against mask");
-    let unmasked = fsc(half1, half2);
-    let randomised_from = unmasked.last_shell_above(randomise_below) + 1;
-    let masked = fsc(&(half1 * mask), &(half2 * mask));
-    let scrambled = |half: &Array3<f32>, number| {
-        randomise_phases(half, randomised_from, seed.wrapping_mul(2) + number) * mask
+    assert_eq!(half2.shape(), mask.shape(), "half map against mask");
+    let (nz, ny, nx) = mask.dim();
+    let dims = [nz, ny, nx];
+    let plan = Fft3::plan(dims);
+    let spectra = [half1, half2].map(|half| plan.forward(half));
+    let fsc = |[a, b]: &[Array3<Complex32>; 2]| fsc_of_spectra_counting(a, b, dims, how.counting);
+    let unmasked = fsc(&spectra);
+    let randomised_from = unmasked.last_shell_above(how.randomise_below) + 1;
+    let masked = fsc(&[half1, half2].map(|half| plan.forward(&(half * mask))));
+    let scrambled = |number: usize, round: u64| {
+        let mut spectrum = spectra[number].clone();
+        let seed = how.seed.wrapping_mul(2).wrapping_add(number as u64);
+        let seed = seed.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        randomise_spectrum_phases(&mut spectrum, dims, randomised_from, seed);
+        plan.forward(&(plan.inverse(&spectrum) * mask))
     };
-    let randomised = fsc(&scrambled(half1, 0), &scrambled(half2, 1));
+    let rounds = how.randomisations.max(1) as u64;
+    let mut randomised = fsc(&[0, 1].map(|number| scrambled(number, 0)));
+    for round in 1..rounds {
+        let next = fsc(&[0, 1].map(|number| scrambled(number, round)));
+        for (sum, value) in randomised.fsc.iter_mut().zip(next.fsc) {
+            *sum += value;
+        }
+    }
+    for sum in &mut randomised.fsc {
+        *sum /= rounds as f64;
+    }
     let corrected = ShellCorrelation {
         fsc: correct_for_mask(&masked.fsc, &randomised.fsc, randomised_from),
         ..masked.clone()

@@ -10,7 +10,7 @@ use thon_compute::seed_stream;
 use super::Shells;
 use crate::fft::{Complex32, Fft3, mirrored_index};
 
-/// A volume with the same amplitudes whose phases from `from_shell` on (the corners too) are random.
+/// A volume with the same amplitudes whose phases at radii of `from_shell` shells and beyond (the corners too) are random.
 /// The same seed gives the same phases; two half maps must get different seeds.
 pub fn randomise_phases(volume: &Array3<f32>, from_shell: usize, seed: u64) -> Array3<f32> {
     let (nz, ny, nx) = volume.dim();
@@ -41,7 +41,7 @@ pub fn randomise_spectrum_phases(
             for ((y, x), value) in plane.indexed_iter_mut() {
                 // Drawn for every element, so that phases do not depend on `from_shell`.
                 let turns = f64::from(stream.next_u32()) / 4_294_967_296.0;
-                if shells.radius([z, y, x]).round() as usize >= from_shell {
+                if shells.radius([z, y, x]) >= from_shell as f64 {
                     let (sine, cosine) = (2.0 * PI * turns).sin_cos();
                     *value = Complex32::new(cosine as f32, sine as f32) * value.norm();
                 }

@@ -161,7 +161,11 @@ fn a_mask_alone_makes_correlation_and_the_correction_takes_it_out() {
     let signal = blurred(&noise3([n, n, n], 1), 300.0, 1.0) * &ball(n, 14.0, 4.0);
     let half = |seed| &signal + &(noise3([n, n, n], seed) * 0.02);
     let mask = ball(n, 8.0, 1.0);
-    let curves = corrected_fsc(&half(2), &half(3), &mask, 0.8, 7);
+    let how = MaskCorrection {
+        seed: 7,
+        ..MaskCorrection::default()
+    };
+    let curves = corrected_fsc(&half(2), &half(3), &mask, how);
     let mean = |curve: &ShellCorrelation| {
         curve.fsc[18..].iter().sum::<f64>() / (curve.fsc.len() - 18) as f64
     };
@@ -186,11 +190,54 @@ fn a_mask_alone_makes_correlation_and_the_correction_takes_it_out() {
 }
 
 #[test]
+fn averaged_randomisations_scatter_less() {
+    let n = 32;
+    let half = |seed| noise3([n, n, n], seed);
+    let mask = ball(n, 8.0, 3.0);
+    let scatter = |randomisations| {
+        let how = MaskCorrection {
+            randomisations,
+            ..MaskCorrection::default()
+        };
+        let curve = corrected_fsc(&half(2), &half(3), &mask, how).randomised.fsc;
+        curve[4..].iter().map(|r| r * r).sum::<f64>()
+    };
+    let ratio = scatter(8) / scatter(1);
+    assert!(
+        (0.04..0.4).contains(&ratio),
+        "expected about 1/8, found {ratio:.2}"
+    );
+}
+
+#[test]
+fn stored_coefficients_weigh_the_plane_of_no_x_twice() {
+    // Two waves on shell 4, of equal strength in both volumes: one along x agrees, one along y is reversed.
+    let n = 16;
+    let wave = |sign: f64| {
+        Array3::from_shape_fn((n, n, n), |(_, y, x)| {
+            let phase = |i: usize| std::f64::consts::TAU * 4.0 * i as f64 / n as f64;
+            (phase(x).cos() + sign * phase(y).cos()) as f32
+        })
+    };
+    let [a, b] = [wave(1.0), wave(-1.0)];
+    let whole = fsc(&a, &b);
+    let stored = fsc_counting(&a, &b, Counting::Stored);
+    assert!(whole.fsc[4].abs() < 1e-6, "{:?}", whole.fsc);
+    assert!((stored.fsc[4] + 1.0 / 3.0).abs() < 1e-6, "{:?}", stored.fsc);
+    assert!(stored.count[4] < whole.count[4] && stored.count[4] * 2 > whole.count[4]);
+}
+
+#[test]
 fn the_b_factor_put_in_comes_out() {
     let (dims, voxel_size) = ([64, 64, 64], 1.5);
     for b_factor in [40.0, 90.0] {
         let map = blurred(&noise3(dims, 5), b_factor, voxel_size);
-        let curve = guinier_curve(&Fft3::plan(dims).forward(&map), dims, voxel_size);
+        let curve = guinier_curve(
+            &Fft3::plan(dims).forward(&map),
+            dims,
+            voxel_size,
+            Counting::Whole,
+        );
         let fit = curve.fit(12.0, 3.2).unwrap();
         assert!((fit.b_factor() - b_factor).abs() < 1.5, "{fit:?}");
         assert!(fit.correlation < -0.99);
@@ -226,7 +273,7 @@ fn bytes_do_not_depend_on_the_number_of_threads() {
     let results = [1, 2, 4].map(|n| {
         in_pool(n, || {
             (
-                corrected_fsc(&a, &b, &mask, 0.8, 3),
+                corrected_fsc(&a, &b, &mask, MaskCorrection::default()),
                 randomise_phases(&a, 4, 9),
                 radial_average3(&a),
             )
