@@ -1,1 +1,38 @@
-//! Regularised-likelihood refinement and three-dimensional classification.
+//! Refinement and classification of particles in three dimensions, by iterations of expectation and maximisation.
+//!
+//! * [`refine`]: gold-standard refinement of one map in two halves.
+//! * [`classify`]: K maps, with and without alignment.
+//! * [`iterate`], [`expect_block`], [`reduce`]: one iteration, whole or in blocks; [`State`] is what one leaves to the
+//!   next, as bytes if need be.
+//!
+//! Particles come from a [`thon_likelihood::ParticleSource`], one unit at a time; nothing here knows files. Maps are
+//! `[z, y, x]` with the origin at voxel ⌊n/2⌋; placements have shifts in voxels; figures in reports are Å and degrees.
+//! Same input and seed, same bytes: for any number of threads, any division into blocks, stopped and resumed or not.
+
+mod bytes;
+pub mod classify;
+mod directions;
+mod error;
+mod halves;
+mod helix;
+mod input;
+mod iterate;
+mod noise;
+mod options;
+pub mod refine;
+mod report;
+mod state;
+
+pub use directions::AngularDistribution;
+pub use error::AverageError;
+pub use halves::draw_halves;
+pub use helix::{Helix, HelixFit};
+pub use input::Input;
+pub use iterate::{BlockResult, ParticleRow, UNIT, block_ranges, expect_block, iterate, reduce};
+pub use noise::Weighting;
+pub use options::{
+    Alignment, ClassifyOptions, FscMeasure, PoseOptions, RefineOptions, StartingPoses,
+    TargetOptions,
+};
+pub use report::{IterationReport, Search};
+pub use state::{Head, State, Status, Task};

@@ -1,0 +1,45 @@
+//! Two independent halves of a particle set.
+
+use rand::seq::SliceRandom;
+use thon_compute::seed_stream;
+
+use crate::AverageError;
+
+/// Draws halves by seed, 0 or 1 per particle; their sizes differ by one at most.
+///
+/// ```
+/// let halves = thon_average::draw_halves(101, 7);
+/// assert_eq!(halves.iter().filter(|half| **half == 0).count(), 51);
+/// ```
+pub fn draw_halves(count: usize, seed: u64) -> Vec<u8> {
+    let mut order: Vec<usize> = (0..count).collect();
+    order.shuffle(&mut seed_stream(seed, "particles/halves", 0));
+    let mut halves = vec![0; count];
+    for row in order.into_iter().skip(1).step_by(2) {
+        halves[row] = 1;
+    }
+    halves
+}
+
+/// Fails unless every particle has half 0 or 1 and neither half is empty.
+pub(crate) fn check_halves(halves: &[u8], particles: usize) -> Result<(), AverageError> {
+    if halves.len() != particles {
+        return Err(AverageError::Count {
+            what: "halves",
+            expected: particles,
+            found: halves.len(),
+        });
+    }
+    if let Some(half) = halves.iter().find(|half| **half > 1) {
+        return Err(AverageError::option("half", half, "0 or 1"));
+    }
+    let ones = halves.iter().filter(|half| **half == 1).count();
+    if ones == 0 || ones == particles {
+        return Err(AverageError::option(
+            "halves",
+            format!("{} and {ones} particles", particles - ones),
+            "particles in both halves",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! The maximisation step: from sums to references, through symmetry, correlation of halves, prior, mask and helix.
+
+use ndarray::Array3;
+use thon_likelihood::Representative;
+use thon_reconstruct::{
+    ExpectedSums, Regulariser, WeightedPlacement, data_over_prior, gold_standard_tau2,
+};
+use thon_signal::fft::Fft3;
+use thon_signal::mask::{box_centre, sphere};
+use thon_signal::shells::{MaskCorrection, corrected_fsc, fsc, joined_fsc, shell_power};
+
+use crate::options::{FscMeasure, RefineOptions, TargetOptions};
+use crate::state::{Head, Task};
+use crate::{AverageError, State};
+
+/// Where the FSC says nothing any more.
+pub(super) const FSC_LIMIT: f64 = 0.143;
+
+/// A representative as the sums take it.
+pub(super) fn weighted(representative: &Representative) -> WeightedPlacement {
+    WeightedPlacement {
+        rotation: representative.placement.rotation,
+        shift: representative.placement.shift,
+        weight: representative.weight as f32,
+    }
+}
+
+/// What the M-step made.
+pub(super) struct Maximised {
+    /// As [`State::references`].
+    pub(super) references: Vec<Vec<f32>>,
+    /// Of the halves; empty for classes.
+    pub(super) fsc: Vec<f64>,
+    /// Last shell that the data determine.
+    pub(super) resolution_shell: usize,
+    /// Refined helix.
+    pub(super) helix: Option<crate::helix::Helix>,
+}
+
+/// The mask of references: the one given, or the soft sphere.
+pub(crate) fn solvent_mask(target: &TargetOptions, box_size: usize, voxel_size: f64) -> Vec<f32> {
+    let dims = [box_size; 3];
+    let radius = target.radius(box_size, voxel_size);
+    sphere(dims, box_centre(dims), radius, target.edge).into_raw_vec_and_offset().0
+}
+
+fn cube(map: &[f32], n: usize) -> Array3<f32> {
+    Array3::from_shape_vec((n, n, n), map.to_vec()).expect("a map of the box")
+}
+
+/// References from sums.
+pub(super) fn maximise(
+    state: &State,
+    mut sums: Vec<ExpectedSums>,
+) -> Result<Maximised, AverageError> {
+    let head = &state.head;
+    let target = head.task.target();
+    let operators = target.symmetry.rotations();
+    for (map, sums) in sums.iter_mut().enumerate() {
+        if sums.placements() > 0 {
+            sums.symmetrise(&operators)?;
+        } else if matches!(head.task, Task::Refine(_)) {
+            return Err(AverageError::NothingSummed {
+                what: format!("half {}", map + 1),
+            });
+        }
+    }
+    let mask = state
+        .mask
+        .clone()
+        .unwrap_or_else(|| solvent_mask(target, head.box_size, head.voxel_size));
+    let (references, curve, resolution_shell) = match &head.task {
+        Task::Refine(options) => of_halves(head, options, &mask, sums)?,
+        Task::Classify(options) => of_classes(state, options.regularisation, &mask, &sums)?,
+    };
+    let (references, helix) = helical(head, references);
+    Ok(Maximised {
+        references,
+        fsc: curve,
+        resolution_shell,
+        helix,
+    })
+}
+
+type Solved = (Vec<Vec<f32>>, Vec<f64>, usize);
+
+fn of_halves(
+    head: &Head,
+    options: &RefineOptions,
+    mask: &[f32],
+    mut sums: Vec<ExpectedSums>,
+) -> Result<Solved, AverageError> {
+    let edge = head.box_size as f64 * head.voxel_size;
+    let joined = if options.join_halves.0 > 0.0 {
+        (edge / options.join_halves.0).round() as usize
+    } else {
+        0
+    };
+    let [first, second] = sums.as_mut_slice() else {
+        unreachable!("a refinement has two maps");
+    };
+    if joined > 0 {
+        ExpectedSums::join_below(first, second, joined + 1)?;
+    }
+    let raw = [first, second].map(|sums| sums.solve(&Regulariser::none()));
+    let [one, two] = raw;
+    let mut curve = half_correlation(&one?, &two?, mask, head.box_size, options.fsc, options.poses.seed);
+    for value in curve.iter_mut().take(joined + 1) {
+        *value = 1.0;
+    }
+    let shell = last_above(&curve);
+    let references = sums
+        .iter()
+        .map(|sums| {
+            let tau2 = gold_standard_tau2(&curve, &sums.shell_weights(), options.regularisation);
+            Ok(masked(sums.solve(&Regulariser::tau2(tau2))?, mask))
+        })
+        .collect::<Result<_, AverageError>>()?;
+    Ok((references, curve, shell))
+}
+
+/// Fourier shell correlation of two half maps.
+pub(crate) fn half_correlation(
+    one: &[f32],
+    two: &[f32],
+    mask: &[f32],
+    n: usize,
+    how: FscMeasure,
+    seed: u64,
+) -> Vec<f64> {
+    let [a, b, mask] = [one, two, mask].map(|map| cube(map, n));
+    match how {
+        FscMeasure::Unmasked => fsc(&a, &b).fsc,
+        FscMeasure::Masked => fsc(&(a * &mask), &(b * &mask)).fsc,
+        FscMeasure::MaskCorrected => {
+            let how = MaskCorrection {
+                seed,
+                ..MaskCorrection::default()
+            };
+            corrected_fsc(&a, &b, &mask, how).corrected.fsc
+        }
+    }
+}
+
+/// Last shell before the curve first falls below 0.143.
+pub(super) fn last_above(curve: &[f64]) -> usize {
+    let shells = curve.iter().enumerate().skip(1);
+    shells
+        .take_while(|(_, value)| **value >= FSC_LIMIT)
+        .last()
+        .map_or(0, |(shell, _)| shell)
+}
+
+/// Maps of classes. The power of the signal of each class is that of its unregularised map less what the noise left there.
+fn of_classes(
+    state: &State,
+    regularisation: f64,
+    mask: &[f32],
+    sums: &[ExpectedSums],
+) -> Result<Solved, AverageError> {
+    let n = state.head.box_size;
+    let mut references = Vec::with_capacity(sums.len());
+    let mut resolution = 0;
+    let left = mask.iter().map(|m| f64::from(m * m)).sum::<f64>() / mask.len() as f64;
+    for (class, sums) in sums.iter().enumerate() {
+        if sums.placements() == 0 {
+            // A class that nobody chose keeps its map; its share falls.
+            references.push(state.references.get(class).cloned().unwrap_or_default());
+            continue;
+        }
+        let raw = masked(sums.solve(&Regulariser::none())?, mask);
+        let spectrum = Fft3::plan([n; 3]).forward(&cube(&raw, n));
+        let power = shell_power(&spectrum, [n; 3]).mean();
+        let weights = sums.shell_weights();
+        let tau2: Vec<f64> = power
+            .iter()
+            .zip(&weights)
+            .map(|(power, weight)| {
+                if *weight > 0.0 {
+                    // A mask leaves a share of the noise; the signal lies within it.
+                    (power - left / weight).max(1e-3 / weight) * regularisation / left
+                } else {
+                    0.0
+                }
+            })
+            .collect();
+        let data = data_over_prior(&weights, &tau2);
+        let determined = (1..data.len()).take_while(|shell| data[*shell] >= 1.0).last();
+        resolution = resolution.max(determined.unwrap_or(0));
+        references.push(masked(sums.solve(&Regulariser::tau2(tau2))?, mask));
+    }
+    let voxels = n.pow(3);
+    for (class, map) in references.iter_mut().enumerate() {
+        if map.len() != voxels {
+            return Err(AverageError::NothingSummed {
+                what: format!("class {}", class + 1),
+            });
+        }
+    }
+    Ok((references, Vec::new(), resolution))
+}
+
+fn masked(mut map: Vec<f32>, mask: &[f32]) -> Vec<f32> {
+    for (value, mask) in map.iter_mut().zip(mask) {
+        *value *= mask;
+    }
+    map
+}
+
+/// Imposes the helix of a state, after refining it on the sum of the maps if asked.
+fn helical(
+    head: &Head,
+    references: Vec<Vec<f32>>,
+) -> (Vec<Vec<f32>>, Option<crate::helix::Helix>) {
+    let Some(mut helix) = head.helix else {
+        return (references, None);
+    };
+    let (n, voxel) = (head.box_size, head.voxel_size);
+    if helix.refine {
+        let mut sum = vec![0.0; n.pow(3)];
+        for map in &references {
+            for (sum, value) in sum.iter_mut().zip(map) {
+                *sum += value;
+            }
+        }
+        let fit = helix.fit(&sum, n, voxel);
+        (helix.rise, helix.twist) = (fit.rise, fit.twist);
+    }
+    let imposed = references.iter().map(|map| helix.impose(map, n, voxel));
+    (imposed.collect(), Some(helix))
+}
+
+/// Maps of the last iteration.
+pub(crate) struct FinishedMaps {
+    /// Unfiltered half maps.
+    pub(crate) halves: [Vec<f32>; 2],
+    /// Both halves together, regularised.
+    pub(crate) merged: Vec<f32>,
+    /// Of the half maps, as chosen by the options.
+    pub(crate) fsc: Vec<f64>,
+    /// Last shell before the FSC falls below 0.143.
+    pub(crate) resolution_shell: usize,
+}
+
+/// Unfiltered half maps and the regularised map of both from the sums of the last iteration.
+pub(crate) fn finish_maps(
+    state: &State,
+    options: &RefineOptions,
+    mut sums: Vec<ExpectedSums>,
+) -> Result<FinishedMaps, AverageError> {
+    let head = &state.head;
+    let operators = options.target.symmetry.rotations();
+    for sums in &mut sums {
+        sums.symmetrise(&operators)?;
+    }
+    let n = head.box_size;
+    let mask = state
+        .mask
+        .clone()
+        .unwrap_or_else(|| solvent_mask(&options.target, n, head.voxel_size));
+    let one = sums[0].solve(&Regulariser::none())?;
+    let two = sums[1].solve(&Regulariser::none())?;
+    let (halves, _) = helical(head, vec![one, two]);
+    let [one, two] = <[Vec<f32>; 2]>::try_from(halves).expect("two halves");
+    let curve = half_correlation(&one, &two, &mask, n, options.fsc, options.poses.seed);
+    let joined: Vec<f64> = curve.iter().map(|value| joined_fsc(value.max(0.0))).collect();
+    let second = sums.pop().expect("two halves");
+    let mut both = sums.pop().expect("two halves");
+    both.add(&second)?;
+    drop(second);
+    let tau2 = gold_standard_tau2(&joined, &both.shell_weights(), options.regularisation);
+    let merged = both.solve(&Regulariser::tau2(tau2))?;
+    let (mut merged, _) = helical(head, vec![merged]);
+    Ok(FinishedMaps {
+        halves: [one, two],
+        merged: merged.pop().expect("one map"),
+        resolution_shell: last_above(&curve),
+        fsc: curve,
+    })
+}

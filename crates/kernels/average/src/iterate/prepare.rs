@@ -1,0 +1,136 @@
+//! What all particles of an iteration share: references, the grid of the search, bands, quanta.
+
+use glam::DQuat;
+use rand_distr::{Distribution, StandardNormal};
+use thon_compute::seed_stream;
+use thon_likelihood::{
+    Dictionary, Placement, PolishOptions, PosteriorOptions, Prior, Reference,
+    RepresentativeOptions, RotationPrior, SearchGrid, coarse_band,
+};
+use thon_reconstruct::{ExpectedSums, Quanta};
+
+use super::schedule::{largest_band, sums_band};
+use crate::report::Search;
+use crate::{AverageError, State};
+
+/// An iteration, ready to compare particles.
+pub(super) struct Prepared<'a> {
+    pub(super) state: &'a State,
+    /// One per map; none before there are references.
+    pub(super) references: Vec<Reference>,
+    /// Grid of the global search.
+    pub(super) grid: Option<SearchGrid>,
+    /// Largest shell poses are compared at.
+    pub(super) band: usize,
+    /// Largest shell that is summed.
+    pub(super) sums_band: usize,
+    pub(super) posterior: PosteriorOptions,
+    quanta: Quanta,
+}
+
+impl<'a> Prepared<'a> {
+    pub(super) fn new(state: &'a State) -> Result<Self, AverageError> {
+        let head = &state.head;
+        let n = head.box_size;
+        let references = state
+            .references
+            .iter()
+            .map(|map| Ok(Reference::new(map, n)?))
+            .collect::<Result<_, AverageError>>()?;
+        let limit = largest_band(head);
+        let band = head.band.min(limit);
+        let target = head.task.target();
+        let diameter = 2.0 * target.radius(n, head.voxel_size);
+        let order = head.task.poses().search_order;
+        let spacing = std::f64::consts::FRAC_PI_3 / f64::from(1_u32 << order);
+        let low = coarse_band(spacing, diameter, n).min(band);
+        let grid = (head.search == Search::Global).then(|| {
+            let step = 0.25 * n as f64 / low as f64;
+            let range = head.task.poses().offset_range.0 / head.voxel_size;
+            let turn = perturbation(head.task.poses().seed, head.iteration as u64);
+            SearchGrid::global(order, target.symmetry, turn, range, step, low)
+        });
+        let powers = state.weighting.noise.shells.iter().flatten().copied();
+        Ok(Self {
+            state,
+            references,
+            grid,
+            band,
+            sums_band: sums_band(head),
+            posterior: PosteriorOptions {
+                modes: head.task.poses().modes,
+                polished_modes: head.task.poses().modes.max(2),
+                polish: PolishOptions::default(),
+                ..PosteriorOptions::bands(low, band)
+            },
+            quanta: Quanta::from_noise(powers)?,
+        })
+    }
+
+    /// Dictionaries of a half: one per class. None unless poses are searched for everywhere.
+    pub(super) fn dictionaries(&self, half: usize) -> Vec<Dictionary<'_>> {
+        let Some(grid) = &self.grid else {
+            return Vec::new();
+        };
+        let classes = self.of_half(half).iter().enumerate();
+        classes
+            .map(|(class, reference)| Dictionary::new(reference, grid, class as u32))
+            .collect()
+    }
+
+    /// References of the classes of a half.
+    pub(super) fn of_half(&self, half: usize) -> &[Reference] {
+        if self.references.is_empty() {
+            return &[];
+        }
+        let classes = self.state.head.classes;
+        &self.references[half * classes..][..classes]
+    }
+
+    /// Empty sums of every map.
+    pub(super) fn empty_sums(&self) -> Result<Vec<ExpectedSums>, AverageError> {
+        (0..self.state.maps())
+            .map(|_| {
+                let n = self.state.head.box_size;
+                Ok(ExpectedSums::new(n, 2, self.sums_band, self.quanta)?)
+            })
+            .collect()
+    }
+
+    /// What is believed of a particle beforehand.
+    pub(super) fn prior(&self, index: usize) -> Prior {
+        let head = &self.state.head;
+        let start = self.state.starts.get(index).copied();
+        let rotation = head.task.poses().local_sigma.zip(start);
+        Prior {
+            shift: start.map_or(glam::DVec3::ZERO, |start: Placement| start.shift),
+            shift_deviation: head.offset_sigma,
+            rotation: rotation.map(|(sigma, start)| RotationPrior {
+                centre: start.rotation,
+                deviation: sigma.radians().0,
+            }),
+            class_log_weights: head.class_shares.iter().map(|share| share.ln()).collect(),
+        }
+    }
+
+    /// How posteriors are represented in the sums.
+    pub(super) fn representation(&self) -> RepresentativeOptions {
+        let head = &self.state.head;
+        let poses = head.task.poses();
+        RepresentativeOptions {
+            box_size: head.box_size,
+            band: self.band,
+            radius: head.task.target().radius(head.box_size, head.voxel_size),
+            blur: 0.7,
+            maximum: poses.draws.max(poses.modes),
+            seed: poses.seed.wrapping_add(head.iteration as u64),
+        }
+    }
+}
+
+/// A random rotation of the grid of an iteration.
+fn perturbation(seed: u64, iteration: u64) -> DQuat {
+    let mut random = seed_stream(seed, "search/perturbation", iteration);
+    let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
+    DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize()
+}
