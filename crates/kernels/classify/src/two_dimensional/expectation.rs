@@ -1,0 +1,438 @@
+//! Expectation: which class, angle and shift each image is likely to have.
+//!
+//! For an image X with transfer c, noise power P, and template T (class and angle) at shift t, relative to no particle,
+//!
+//! ln L = Σ_q [ 2 Re( c X̄ e^(−2πi q·t/n) T ) − c² |T|² ] / P
+//!
+//! over a half disc. The cross term over (shifts of a block of images) × (templates) is one matrix product, the norm
+//! term over images × templates another. First on the coarse grids and half the band; then, for each image, on the
+//! fine grids and the whole band, for runs of templates whose coarse ones matter.
+
+use num_complex::Complex32;
+use serde::{Deserialize, Serialize};
+
+use super::HalfDisc;
+use super::noise::{NoisePowers, shell_powers};
+use super::sampling::Sampling;
+use super::source::Prepared;
+use super::templates::Templates;
+use crate::product::{Matrix, multiply};
+
+/// What an image was found to be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Most likely class, from 0.
+    pub class: u32,
+    /// Its share of the posterior.
+    pub class_probability: f64,
+    /// In-plane rotation of the class average to the image, radians, x to y.
+    pub angle: f64,
+    /// Displacement of the particle from the centre of its image, pixels (x, y).
+    pub shift: [f64; 2],
+    /// Largest weight of a single pose.
+    pub pose_probability: f64,
+    /// ln of the likelihood of all poses together, relative to no particle.
+    pub log_likelihood: f64,
+}
+
+/// A pose with its share of an image's posterior.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub template: u32,
+    pub shift: u32,
+    pub weight: f32,
+}
+
+/// What the search found for one image.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// Poses by template, then shift; their weights sum to 1.
+    pub entries: Vec<Entry>,
+    /// Σ w |X − c T e^(…)|² per shell of the averages' band; |X|² beyond the band of the search.
+    pub residual: Vec<f64>,
+    pub assignment: Assignment,
+}
+
+/// What all images of a round are compared with.
+pub(crate) struct Search<'a> {
+    pub sampling: &'a Sampling,
+    pub templates: &'a Templates,
+    /// Half disc of the averages; that of the search is its prefix of `templates.points`.
+    pub disc: &'a HalfDisc,
+    /// Points of the coarse search.
+    pub coarse_points: usize,
+    /// Rows of shifts over `disc`.
+    pub phases: &'a [Complex32],
+    pub noise: &'a NoisePowers,
+    /// ln of the prior of each class; −∞ for a class that nobody is in.
+    pub log_priors: &'a [f64],
+    /// Deviation of the particles about the centres of their boxes, pixels.
+    pub shift_deviation: f64,
+    /// What the log-likelihood is multiplied by: below 1 while annealing.
+    pub sharpness: f64,
+}
+
+/// Share of the posterior that is kept.
+const KEPT: f64 = 0.999;
+/// Log-likelihood below the best coarse pose at which poses stop to matter: a constant, and a part of the best gain for
+/// what the coarse grids blur.
+const MARGIN: (f64, f64) = (7.0, 0.08);
+
+impl Search<'_> {
+    /// Searches a block of images; `offsets` are the whole pixels that each was centred by.
+    pub fn block(&self, images: &[Prepared], offsets: &[[i32; 2]]) -> Vec<Found> {
+        let coarse = self.coarse_scores(images);
+        let per_image = coarse.len() / images.len().max(1);
+        let each = images
+            .iter()
+            .zip(offsets)
+            .zip(coarse.chunks_exact(per_image.max(1)));
+        each.map(|((image, offset), scores)| self.fine(image, *offset, scores))
+            .collect()
+    }
+
+    /// The best coarse score of every image of a block: how much its likelihood gains from the templates.
+    pub fn best_gains(&self, images: &[Prepared]) -> Vec<f64> {
+        let coarse = self.coarse_scores(images);
+        let per_image = (coarse.len() / images.len().max(1)).max(1);
+        let best = |scores: &[f32]| scores.iter().copied().fold(0.0_f32, f32::max);
+        coarse
+            .chunks_exact(per_image)
+            .map(|scores| f64::from(best(scores)))
+            .collect()
+    }
+
+    /// X c/P and c²/P at the first `points` points.
+    fn whitened(&self, image: &Prepared, points: usize) -> (Vec<Complex32>, Vec<f32>) {
+        let mut weights = self.noise.inverse(image.group, self.disc);
+        weights.truncate(points);
+        let mut data: Vec<Complex32> = image
+            .transform
+            .iter()
+            .zip(&weights)
+            .map(|(x, w)| x * w)
+            .collect();
+        if let Some(transfer) = &image.transfer {
+            for ((d, w), c) in data.iter_mut().zip(&mut weights).zip(transfer) {
+                *d *= *c;
+                *w *= c * c;
+            }
+        }
+        (data, weights)
+    }
+
+    /// The whitened image with a shift undone, as (re, im, …).
+    fn shifted(&self, data: &[Complex32], shift: usize, row: &mut [f32]) {
+        let phases = &self.phases[shift * self.disc.points.len()..];
+        for ((pair, d), e) in row.chunks_exact_mut(2).zip(data).zip(phases) {
+            pair[0] = d.re * e.re - d.im * e.im;
+            pair[1] = d.re * e.im + d.im * e.re;
+        }
+    }
+
+    /// ln of the prior of a shift.
+    fn shift_prior(&self, offset: [i32; 2], shift: usize) -> f64 {
+        let [x, y] = self.sampling.shifts[shift];
+        let (x, y) = (x + f64::from(offset[0]), y + f64::from(offset[1]));
+        -(x * x + y * y) / (2.0 * self.shift_deviation * self.shift_deviation)
+    }
+
+    /// 2 ⟨X, T⟩ − ⟨c², |T|²⟩ of every image, coarse shift and coarse template, `[image][shift][template]`.
+    fn coarse_scores(&self, images: &[Prepared]) -> Vec<f32> {
+        let (points, shifts) = (self.coarse_points, self.sampling.coarse.len());
+        let templates = self.templates.count() / 2;
+        let mut rows = vec![0.0; images.len() * shifts * 2 * points];
+        let mut weights = vec![0.0; images.len() * points];
+        for (i, image) in images.iter().enumerate() {
+            let (data, weight) = self.whitened(image, points);
+            weights[i * points..][..points].copy_from_slice(&weight);
+            for (s, shift) in self.sampling.coarse.iter().enumerate() {
+                self.shifted(
+                    &data,
+                    *shift,
+                    &mut rows[(i * shifts + s) * 2 * points..][..2 * points],
+                );
+            }
+        }
+        let every_other =
+            |values, columns, stride| Matrix::rows(values, templates, columns, 2 * stride);
+        let all = self.templates.points;
+        let mut scores = vec![0.0; images.len() * shifts * templates];
+        let data = Matrix::rows(&rows, images.len() * shifts, 2 * points, 2 * points);
+        let values = every_other(&self.templates.values, 2 * points, 2 * all);
+        multiply(data, values.transposed(), &mut scores, false);
+        let mut norms = vec![0.0; images.len() * templates];
+        let weights = Matrix::rows(&weights, images.len(), points, points);
+        let squares = every_other(&self.templates.squares, points, all);
+        multiply(weights, squares.transposed(), &mut norms, false);
+        for (scores, norms) in scores
+            .chunks_exact_mut(shifts * templates)
+            .zip(norms.chunks_exact(templates))
+        {
+            for row in scores.chunks_exact_mut(templates) {
+                row.iter_mut()
+                    .zip(norms)
+                    .for_each(|(s, n)| *s = 2.0 * *s - n);
+            }
+        }
+        scores
+    }
+
+    /// Which fine templates and shifts the coarse scores leave: runs of templates, and shifts.
+    fn promising(&self, offset: [i32; 2], scores: &[f32]) -> (Vec<(usize, usize)>, Vec<usize>) {
+        let per_class = self.templates.angles / 2;
+        let templates = self.templates.count() / 2;
+        let shift_priors: Vec<f64> = (self.sampling.coarse.iter())
+            .map(|s| self.shift_prior(offset, *s))
+            .collect();
+        let sharpness = self.sharpness as f32;
+        let mut rows = scores.to_vec();
+        let (mut best, mut gain) = (f32::NEG_INFINITY, 0.0_f32);
+        for (row, prior) in rows.chunks_exact_mut(templates).zip(&shift_priors) {
+            for (scores, class) in row.chunks_exact_mut(per_class).zip(self.log_priors) {
+                let constant = (prior + class) as f32;
+                for score in scores {
+                    gain = gain.max(*score * sharpness);
+                    *score = *score * sharpness + constant;
+                    best = best.max(*score);
+                }
+            }
+        }
+        let least = best - MARGIN.0 as f32 - MARGIN.1 as f32 * gain;
+        let mut wanted = vec![false; self.templates.count()];
+        let mut shifts = vec![false; self.sampling.shifts.len()];
+        for (row, children) in rows.chunks_exact(templates).zip(&self.sampling.children) {
+            let mut any = false;
+            for (coarse, _) in row.iter().enumerate().filter(|(_, score)| **score >= least) {
+                any = true;
+                let (class, j) = (coarse / per_class, 2 * (coarse % per_class));
+                let first = class * self.templates.angles;
+                for neighbour in [j + self.templates.angles - 1, j, j + 1] {
+                    wanted[first + neighbour % self.templates.angles] = true;
+                }
+            }
+            if any {
+                children.iter().for_each(|c| shifts[*c] = true);
+            }
+        }
+        let shifts = (0..shifts.len()).filter(|s| shifts[*s]).collect();
+        (runs(&wanted), shifts)
+    }
+
+    /// The fine search of one image.
+    fn fine(&self, image: &Prepared, offset: [i32; 2], scores: &[f32]) -> Found {
+        let (runs, shifts) = self.promising(offset, scores);
+        let points = self.templates.points;
+        let (data, weights) = self.whitened(image, points);
+        let mut rows = vec![0.0; shifts.len() * 2 * points];
+        for (row, shift) in rows.chunks_exact_mut(2 * points).zip(&shifts) {
+            self.shifted(&data, *shift, row);
+        }
+        let priors: Vec<f64> = shifts
+            .iter()
+            .map(|s| self.shift_prior(offset, *s))
+            .collect();
+        let mut poses: Vec<(u32, u32, f64)> = Vec::new();
+        let mut products = Vec::new();
+        for (start, count) in runs {
+            products.clear();
+            products.resize(count * shifts.len(), 0.0);
+            let part = &self.templates.values[start * 2 * points..];
+            multiply(
+                Matrix::rows(part, count, 2 * points, 2 * points),
+                Matrix::rows(&rows, shifts.len(), 2 * points, 2 * points).transposed(),
+                &mut products,
+                false,
+            );
+            for (t, row) in products.chunks_exact(shifts.len()).enumerate() {
+                let template = start + t;
+                let norm = dot(self.templates.square_row(template), &weights);
+                let class = self.log_priors[template / self.templates.angles];
+                for ((product, shift), prior) in row.iter().zip(&shifts).zip(&priors) {
+                    let score = f64::from(2.0 * product - norm) * self.sharpness;
+                    poses.push((template as u32, *shift as u32, score + class + prior));
+                }
+            }
+        }
+        let (entries, log_likelihood) = weighted(poses);
+        Found {
+            residual: self.residual(image, &entries),
+            assignment: self.assignment(&entries, offset, log_likelihood),
+            entries,
+        }
+    }
+
+    /// Σ w |X − c T e^(…)|² per shell.
+    fn residual(&self, image: &Prepared, entries: &[Entry]) -> Vec<f64> {
+        let mut residual = shell_powers(image, self.disc);
+        let points = self.templates.points;
+        let band = self
+            .disc
+            .starts
+            .iter()
+            .position(|s| *s == points)
+            .map_or(self.disc.band, |s| s - 1);
+        for same in entries.chunk_by(|a, b| a.template == b.template) {
+            let blurred = self.blurred(image, same, points);
+            let weight: f32 = same.iter().map(|e| e.weight).sum();
+            let row = self.templates.row(same[0].template as usize);
+            let squares = self.templates.square_row(same[0].template as usize);
+            let transfer = image.transfer.as_deref();
+            for (shell, range) in self.disc.shells().take(band) {
+                let mut change = 0.0;
+                for q in range {
+                    let c = transfer.map_or(1.0, |t| t[q]);
+                    let cross = blurred[q].re * row[2 * q] + blurred[q].im * row[2 * q + 1];
+                    change += f64::from(weight * c * c * squares[q] - 2.0 * c * cross);
+                }
+                residual[shell] += change;
+            }
+        }
+        // Rounding must not leave less than nothing.
+        residual.iter_mut().for_each(|r| *r = r.max(0.0));
+        residual
+    }
+
+    /// Σ over shifts of w X e^(2πi q·t/n): an image with its shifts undone, at the first `points` points.
+    pub fn blurred(&self, image: &Prepared, entries: &[Entry], points: usize) -> Vec<Complex32> {
+        let mut turned = vec![Complex32::default(); points];
+        for entry in entries {
+            let phases = &self.phases[entry.shift as usize * self.disc.points.len()..];
+            for (sum, phase) in turned.iter_mut().zip(phases) {
+                *sum += phase * entry.weight;
+            }
+        }
+        for (sum, x) in turned.iter_mut().zip(&image.transform) {
+            *sum *= x;
+        }
+        turned
+    }
+
+    /// The best class, and the mean pose around the best one in it.
+    fn assignment(&self, entries: &[Entry], offset: [i32; 2], log_likelihood: f64) -> Assignment {
+        let angles = self.templates.angles;
+        let class_of = |e: &Entry| e.template as usize / angles;
+        let mut shares = vec![0.0; self.log_priors.len()];
+        for entry in entries {
+            shares[class_of(entry)] += f64::from(entry.weight);
+        }
+        let class =
+            (0..shares.len()).fold(0, |best, k| if shares[k] > shares[best] { k } else { best });
+        let of_class = || entries.iter().filter(|e| class_of(e) == class);
+        let Some(best) = of_class().reduce(|a, b| if b.weight > a.weight { b } else { a }) else {
+            return Assignment::default();
+        };
+        let angle_of = |e: &Entry| self.sampling.angles[e.template as usize % angles];
+        let (middle, [x0, y0]) = (angle_of(best), self.sampling.shifts[best.shift as usize]);
+        let mut sums = [0.0; 4];
+        for entry in of_class() {
+            let turn = (angle_of(entry) - middle + std::f64::consts::PI)
+                .rem_euclid(std::f64::consts::TAU)
+                - std::f64::consts::PI;
+            let [x, y] = self.sampling.shifts[entry.shift as usize];
+            let near = turn.abs() < 1.5 * self.sampling.angle_step()
+                && (x - x0).abs().max((y - y0).abs()) < 1.5 * self.sampling.shift_step;
+            if near {
+                let w = f64::from(entry.weight);
+                sums = [
+                    sums[0] + w,
+                    sums[1] + w * turn,
+                    sums[2] + w * x,
+                    sums[3] + w * y,
+                ];
+            }
+        }
+        Assignment {
+            class: class as u32,
+            class_probability: shares[class],
+            angle: (middle + sums[1] / sums[0]).rem_euclid(std::f64::consts::TAU),
+            shift: [
+                sums[2] / sums[0] + f64::from(offset[0]),
+                sums[3] / sums[0] + f64::from(offset[1]),
+            ],
+            pose_probability: f64::from(best.weight),
+            log_likelihood,
+        }
+    }
+}
+
+/// Starts and lengths of the runs of true.
+fn runs(wanted: &[bool]) -> Vec<(usize, usize)> {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for (i, _) in wanted.iter().enumerate().filter(|(_, w)| **w) {
+        match runs.last_mut() {
+            Some((start, count)) if *start + *count == i => *count += 1,
+            _ => runs.push((i, 1)),
+        }
+    }
+    runs
+}
+
+/// Σ a b over the shorter length, in sixteen partial sums.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    let (left, right) = (a.chunks_exact(16), b.chunks_exact(16));
+    let rest: f32 = (left.remainder().iter().zip(right.remainder()))
+        .map(|(a, b)| a * b)
+        .sum();
+    for (a, b) in left.zip(right) {
+        for i in 0..16 {
+            sums[i] += a[i] * b[i];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// Weights of poses from their log posteriors: the heaviest that make up [`KEPT`], and ln of the whole sum.
+fn weighted(mut poses: Vec<(u32, u32, f64)>) -> (Vec<Entry>, f64) {
+    let best = poses.iter().map(|p| p.2).fold(f64::NEG_INFINITY, f64::max);
+    poses.retain(|p| p.2 > best - 20.0);
+    let total: f64 = poses.iter().map(|p| (p.2 - best).exp()).sum();
+    poses.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then((a.0, a.1).cmp(&(b.0, b.1))));
+    let mut kept = 0.0;
+    let mut last = 0;
+    for pose in &poses {
+        last += 1;
+        kept += (pose.2 - best).exp();
+        if kept >= KEPT * total {
+            break;
+        }
+    }
+    poses.truncate(last);
+    poses.sort_unstable_by_key(|p| (p.0, p.1));
+    let entry = |p: &(u32, u32, f64)| Entry {
+        template: p.0,
+        shift: p.1,
+        weight: ((p.2 - best).exp() / kept) as f32,
+    };
+    (poses.iter().map(entry).collect(), best + total.ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_and_dots() {
+        let wanted = [true, true, false, true, false, false, true];
+        assert_eq!(runs(&wanted), [(0, 2), (3, 1), (6, 1)]);
+        let a: Vec<f32> = (0..37).map(|i| i as f32).collect();
+        assert_eq!(dot(&a, &a), (0..37).map(|i| (i * i) as f32).sum::<f32>());
+    }
+
+    #[test]
+    fn weights_sum_to_one_and_light_poses_go() {
+        let poses = vec![
+            (3, 0, -5.0),
+            (1, 2, 0.0),
+            (1, 1, 0.0),
+            (0, 0, -30.0),
+            (2, 2, -9.0),
+        ];
+        let (entries, log) = weighted(poses);
+        assert_eq!(entries.len(), 3);
+        assert!((entries.iter().map(|e| e.weight).sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!((entries[0].template, entries[0].shift) == (1, 1) && entries[2].template == 3);
+        assert!((log - (2.0_f64 + (-5.0_f64).exp() + (-9.0_f64).exp()).ln()).abs() < 1e-12);
+    }
+}
