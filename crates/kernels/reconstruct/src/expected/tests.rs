@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use thon_signal::fft::Complex32;
 
 use super::*;
-use crate::{FourierVolume, ReconstructError};
+use crate::FourierVolume;
 
 /// Samples of one particle on the lattice, with their placement.
 struct Particle {

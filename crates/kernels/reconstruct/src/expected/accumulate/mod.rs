@@ -1,19 +1,29 @@
-//! Samples into the sums: positions and values block by block, then their shares to eight neighbours in whole quanta.
+//! Samples into the sums: sorted by slabs of z first, so that the elements they change stay in cache.
 //!
-//! Every task owns a slab of z and takes from all samples what falls into its cells; neighbours across its upper border go
-//! to a plane of its own that is added at the end. As whole numbers are added, cutting changes nothing; one slab per
-//! thread costs least. No fused multiply-adds, and roundings to even: the portable loop gives the same bytes as AVX-512.
+//! Padding twice leaves about as many elements as there are shares of the samples of one particle: each particle walks once
+//! through all of the sums. So a batch of placements is turned into records (cell, fractions, value), each unit of work
+//! its own, ordered by slab; then every slab takes its records from all units. Slabs share a plane with the next: even
+//! ones go first, odd ones after. As whole numbers are added, none of this changes the sums. No fused multiply-adds, and
+//! roundings to even: the portable loop gives the same bytes as AVX-512.
+//!
+//! Memory on top of the sums: records of 32 bytes, in all a quarter of the sums (but at least those of one placement).
 
 mod block;
+mod record;
 mod scatter;
+
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::sums::Element;
-use super::{Contribution, Quanta};
+use super::{Contribution, Quanta, WeightedPlacement};
 use crate::half_space::HalfSpace;
-use block::{Block, Placed};
-use scatter::{Scatter, Slab};
+use record::{Record, Slabs};
+pub(super) use scatter::Level;
+
+/// Samples of a unit of work.
+const UNIT: usize = 16_384;
 
 /// What all samples have in common.
 #[derive(Clone, Copy)]
@@ -24,103 +34,99 @@ pub(super) struct Insertion {
     pub(super) quanta: Quanta,
 }
 
+/// Some samples of one particle at placements of one rotation.
+struct Unit<'a> {
+    contribution: &'a Contribution<'a>,
+    placements: &'a [WeightedPlacement],
+    range: Range<usize>,
+}
+
 impl Insertion {
     /// Adds all contributions to all elements of the half space.
     pub(super) fn run(&self, elements: &mut [Element], contributions: &[Contribution<'_>]) {
-        let scatter = Scatter::detect();
-        self.run_in(
-            elements,
-            contributions,
-            rayon::current_num_threads(),
-            scatter,
-        );
+        self.run_at(Level::detect(), elements, contributions);
     }
 
-    /// As [`Insertion::run`], in `count` slabs at most.
-    pub(super) fn run_in(
+    /// As [`Insertion::run`], with the loops of a level.
+    pub(super) fn run_at(
         &self,
+        level: Level,
         elements: &mut [Element],
         contributions: &[Contribution<'_>],
-        count: usize,
-        scatter: Scatter,
     ) {
-        let mut slabs = self.slabs(elements, count);
-        slabs.par_iter_mut().for_each(|slab| {
-            let mut block = Block::default();
-            for contribution in contributions {
-                self.insert(slab, contribution, scatter, &mut block);
+        let slabs = Slabs::new(self.space);
+        let most = elements.len() / 4;
+        let mut records: Vec<Record> = Vec::new();
+        let units = units(contributions);
+        let mut rest = &units[..];
+        while !rest.is_empty() {
+            let (mut count, mut samples) = (0, 0);
+            while count < rest.len() && (count == 0 || samples + rest[count].range.len() <= most) {
+                samples += rest[count].range.len();
+                count += 1;
             }
-        });
-        let borders: Vec<_> = slabs
-            .into_iter()
-            .map(|slab| (slab.end, slab.border))
-            .collect();
-        for (z, border) in borders {
-            let plane = &mut elements[z * self.space.plane()..][..border.len()];
-            for (sum, value) in plane
-                .as_flattened_mut()
-                .iter_mut()
-                .zip(border.as_flattened())
-            {
-                *sum += value;
+            let (batch, later) = rest.split_at(count);
+            rest = later;
+            if records.len() < samples {
+                records.resize(samples, Record::default());
             }
+            self.add(level, elements, &slabs, batch, &mut records[..samples]);
         }
     }
 
-    /// All placements of one particle into one slab. Placements of one rotation go together.
-    fn insert(
+    /// Adds one batch; `records` has room for its samples.
+    fn add(
         &self,
-        slab: &mut Slab<'_>,
-        contribution: &Contribution<'_>,
-        scatter: Scatter,
-        block: &mut Block,
+        level: Level,
+        elements: &mut [Element],
+        slabs: &Slabs,
+        batch: &[Unit<'_>],
+        records: &mut [Record],
     ) {
+        let mut rooms = Vec::with_capacity(batch.len());
+        let mut rest = records;
+        for unit in batch {
+            let (room, later) = rest.split_at_mut(unit.range.len());
+            rooms.push((unit, room));
+            rest = later;
+        }
+        let sorted: Vec<(&[Record], Vec<u32>)> = rooms
+            .into_par_iter()
+            .map(|(unit, room)| {
+                let starts = level.sort(self, slabs, unit, room);
+                (&*room, starts)
+            })
+            .collect();
+        for odd in [0, 1] {
+            slabs
+                .parts(elements, odd)
+                .into_par_iter()
+                .for_each(|(slab, elements)| {
+                    for (records, starts) in &sorted {
+                        let range = starts[slab] as usize..starts[slab + 1] as usize;
+                        level.scatter(self.space, elements, &records[range]);
+                    }
+                });
+        }
+    }
+}
+
+/// Cuts all placements into units; those of one rotation that follow each other go together.
+fn units<'a>(contributions: &'a [Contribution<'a>]) -> Vec<Unit<'a>> {
+    let mut units = Vec::new();
+    for contribution in contributions {
         let alike = contribution
             .placements
             .chunk_by(|a, b| a.rotation == b.rotation);
         for placements in alike {
-            let placed = Placed::new(self, placements);
-            let mut first = 0;
-            while first < contribution.count {
-                let end = (first + Block::LENGTH).min(contribution.count);
-                scatter.insert(slab, &placed, contribution, first..end, block);
-                first = end;
+            for first in (0..contribution.count).step_by(UNIT) {
+                units.push(Unit {
+                    contribution,
+                    placements,
+                    range: first..(first + UNIT).min(contribution.count),
+                });
             }
         }
     }
-
-    /// Cuts the half space into at most `count` slabs of about as many samples each: those of a ball.
-    fn slabs<'a>(&self, mut elements: &'a mut [Element], count: usize) -> Vec<Slab<'a>> {
-        let (space, plane) = (self.space, self.space.plane());
-        let cells = space.height() - 1;
-        let extent = space.extent as f64;
-        // Share of a ball below z = −extent + cell.
-        let below = |cell: usize| {
-            let z = cell as f64 / extent - 1.0;
-            (2.0 + 3.0 * z - z.powi(3)) / 4.0
-        };
-        let count = count.clamp(1, cells);
-        let mut slabs = Vec::with_capacity(count);
-        let mut first = 0;
-        for task in 1..=count {
-            let wanted = task as f64 / count as f64;
-            let end = (first + 1..cells)
-                .find(|cell| below(*cell) >= wanted)
-                .unwrap_or(cells);
-            let (own, rest) = elements.split_at_mut((end - first) * plane);
-            elements = rest;
-            slabs.push(Slab {
-                space,
-                first,
-                end,
-                elements: own,
-                border: vec![Element::default(); plane],
-            });
-            if end == cells {
-                break;
-            }
-            first = end;
-        }
-        slabs
-    }
+    units
 }

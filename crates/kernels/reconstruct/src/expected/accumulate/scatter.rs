@@ -1,91 +1,76 @@
 //! Shares of samples to their neighbours, as whole quanta: AVX-512 and its portable twin.
 
-use std::ops::Range;
-
-use super::block::{Block, Placed};
-use crate::expected::Contribution;
+use super::record::{Record, Slabs};
+use super::{Insertion, Unit};
 use crate::expected::sums::Element;
 use crate::half_space::HalfSpace;
 
-/// The cells with first ≤ z < end, their elements, and those of plane `end`.
-pub(super) struct Slab<'a> {
-    pub(super) space: HalfSpace,
-    pub(super) first: usize,
-    pub(super) end: usize,
-    pub(super) elements: &'a mut [Element],
-    pub(super) border: Vec<Element>,
-}
-
-/// Which loop adds.
+/// Which instructions the loops use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::expected) enum Scatter {
+pub(in crate::expected) enum Level {
+    /// What every processor has.
     Portable,
+    /// AVX-512 F, BW, CD, DQ and VL.
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Wide(wide::Token),
 }
 
-impl Scatter {
+impl Level {
     /// The fastest that this processor has.
     pub(in crate::expected) fn detect() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512cd")
-        {
-            return Self::Avx512;
+        if let Some(token) = wide::Token::detect() {
+            return Self::Wide(token);
         }
         Self::Portable
     }
 
-    /// Adds samples of one particle and rotation.
-    pub(super) fn insert(
+    /// See [`Unit::sort`].
+    pub(super) fn sort(
         self,
-        slab: &mut Slab<'_>,
-        placed: &Placed,
-        contribution: &Contribution<'_>,
-        range: Range<usize>,
-        block: &mut Block,
-    ) {
+        insertion: &Insertion,
+        slabs: &Slabs,
+        unit: &Unit<'_>,
+        room: &mut [Record],
+    ) -> Vec<u32> {
         match self {
-            Self::Portable => {
-                block.fill(slab, placed, contribution, range);
-                portable(slab, block);
-            }
+            Self::Portable => unit.sort(insertion, slabs, room),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: `detect` is the only place that names this loop, after it found these features.
-            Self::Avx512 => unsafe { wide::insert(slab, placed, contribution, range, block) },
+            Self::Wide(token) => token.sort(insertion, slabs, unit, room),
+        }
+    }
+
+    /// Adds records to the elements of their slab.
+    pub(super) fn scatter(self, space: HalfSpace, elements: &mut [Element], records: &[Record]) {
+        match self {
+            Self::Portable => scatter(space, elements, records),
+            #[cfg(target_arch = "x86_64")]
+            Self::Wide(token) => token.scatter(space, elements, records),
         }
     }
 }
 
-impl Slab<'_> {
-    /// The four rows of a sample's neighbours: two on its plane, two on the next.
-    #[inline]
-    fn row(&mut self, lower: usize, row: usize) -> &mut [Element; 2] {
-        let first = lower + (row & 1) * self.space.width();
-        let next = first + self.space.plane();
-        let pair = if row < 2 {
-            &mut self.elements[first..]
-        } else if next < self.elements.len() {
-            &mut self.elements[next..]
-        } else {
-            &mut self.border[next - self.elements.len()..]
-        };
-        pair.first_chunk_mut().expect("two neighbours along x")
-    }
+/// Offsets of the four rows of two neighbours from the first: (y, z), (y + 1, z), (y, z + 1), (y + 1, z + 1).
+fn rows(space: HalfSpace) -> [usize; 4] {
+    let (width, plane) = (space.width(), space.plane());
+    [0, width, plane, plane + width]
 }
 
-/// Adds a block, element by element.
-fn portable(slab: &mut Slab<'_>, block: &Block) {
-    for i in 0..block.length {
-        let along_x = [1.0 - block.along_x[i], block.along_x[i]];
-        for (row, shares) in block.rows.iter().enumerate() {
-            let pair = slab.row(block.lower[i] as usize, row);
-            for (element, along_x) in pair.iter_mut().zip(along_x) {
-                for (sum, value) in element.iter_mut().zip(block.values[i]) {
-                    *sum += whole(value * along_x * shares[i]);
+/// Shares of the four rows.
+#[inline]
+fn shares([_, y, z]: [f32; 3]) -> [f32; 4] {
+    let (v, w) = (1.0 - y, 1.0 - z);
+    [v * w, y * w, v * z, y * z]
+}
+
+fn scatter(space: HalfSpace, elements: &mut [Element], records: &[Record]) {
+    for record in records {
+        let along_x = [1.0 - record.fraction[0], record.fraction[0]];
+        for (row, share) in rows(space).into_iter().zip(shares(record.fraction)) {
+            let first = record.lower as usize + row;
+            for (element, along_x) in elements[first..][..2].iter_mut().zip(along_x) {
+                for (sum, value) in element.iter_mut().zip(record.value) {
+                    *sum += whole(value * along_x * share);
                 }
             }
         }
@@ -106,55 +91,81 @@ fn whole(value: f32) -> i64 {
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_set1_ps, _mm512_add_epi64,
-        _mm512_cvtps_epi64, _mm512_loadu_si512, _mm512_storeu_si512,
+        __m128, __m512i, _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_set1_ps,
+        _mm512_add_epi64, _mm512_cvtps_epi64,
     };
-    use std::ops::Range;
+    use std::mem::transmute;
 
-    use super::{Block, Contribution, Placed, Slab};
+    use super::{Element, HalfSpace, Insertion, Record, Slabs, Unit, rows, shares};
 
-    /// Fills a block and adds it, both neighbours along x at once.
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,avx512bw,avx512cd")]
-    pub(super) fn insert(
-        slab: &mut Slab<'_>,
-        placed: &Placed,
-        contribution: &Contribution<'_>,
-        range: Range<usize>,
-        block: &mut Block,
-    ) {
-        block.fill(slab, placed, contribution, range);
-        let (width, plane) = (slab.space.width(), slab.space.plane());
-        // What `Block::fill` clamps: the first neighbour is in the slab and has neighbours after it in all directions.
-        let length = slab.elements.len();
-        assert!(slab.border.len() == plane && length == (slab.end - slab.first) * plane);
-        let elements = slab.elements.as_mut_ptr();
-        let border = slab.border.as_mut_ptr();
+    /// Exists only where the instructions do.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(in crate::expected) struct Token(());
+
+    impl Token {
+        pub(super) fn detect() -> Option<Self> {
+            let found = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512cd")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            found.then_some(Self(()))
+        }
+
+        pub(super) fn sort(
+            self,
+            insertion: &Insertion,
+            slabs: &Slabs,
+            unit: &Unit<'_>,
+            room: &mut [Record],
+        ) -> Vec<u32> {
+            // SAFETY: a token exists only after `detect` found these features.
+            unsafe { sort(insertion, slabs, unit, room) }
+        }
+
+        pub(super) fn scatter(
+            self,
+            space: HalfSpace,
+            elements: &mut [Element],
+            records: &[Record],
+        ) {
+            // SAFETY: a token exists only after `detect` found these features.
+            unsafe { scatter(space, elements, records) }
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    fn sort(
+        insertion: &Insertion,
+        slabs: &Slabs,
+        unit: &Unit<'_>,
+        room: &mut [Record],
+    ) -> Vec<u32> {
+        unit.sort(insertion, slabs, room)
+    }
+
+    /// As the portable loop, both neighbours along x at once.
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    fn scatter(space: HalfSpace, elements: &mut [Element], records: &[Record]) {
+        let rows = rows(space);
         let ones = _mm256_set1_ps(1.0);
-        for i in 0..block.length {
-            let lower = block.lower[i] as usize;
-            let upper = lower + plane;
-            // SAFETY: reads 16 bytes of an array of four f32.
-            let value = unsafe { _mm256_broadcast_ps(&*block.values[i].as_ptr().cast()) };
-            let fraction = _mm256_set1_ps(block.along_x[i]);
+        for record in records {
+            // SAFETY: both types are 16 bytes of f32; any bytes are valid.
+            let value = unsafe { transmute::<[f32; 4], __m128>(record.value) };
+            let fraction = _mm256_set1_ps(record.fraction[0]);
             let along_x = _mm256_mask_sub_ps(fraction, 0b1111, ones, fraction);
-            let pair = _mm256_mul_ps(value, along_x);
-            // SAFETY: `fill` leaves x ≤ width − 2, y ≤ height − 2 and z within the slab, so that two elements at `lower` and
-            // at `lower` + width lie in one plane of the slab; one plane up they lie in the slab or, as many elements
-            // after its end, in the border.
-            unsafe {
-                let low = elements.add(lower);
-                let high = if upper < length {
-                    elements.add(upper)
-                } else {
-                    border.add(upper - length)
+            let pair = _mm256_mul_ps(_mm256_broadcast_ps(&value), along_x);
+            for (row, share) in rows.into_iter().zip(shares(record.fraction)) {
+                let added = _mm512_cvtps_epi64(_mm256_mul_ps(pair, _mm256_set1_ps(share)));
+                let first = (record.lower as usize).wrapping_add(row);
+                let Some(place) = elements.get_mut(first..).and_then(<[_]>::first_chunk_mut) else {
+                    unreachable!("a record of another slab");
                 };
-                let rows = [low, low.add(width), high, high.add(width)];
-                for (row, shares) in rows.into_iter().zip(&block.rows) {
-                    let share = _mm256_set1_ps(shares[i]);
-                    let added = _mm512_cvtps_epi64(_mm256_mul_ps(pair, share));
-                    let sum = _mm512_add_epi64(_mm512_loadu_si512(row.cast()), added);
-                    _mm512_storeu_si512(row.cast(), sum);
-                }
+                // SAFETY: both types are 64 bytes of whole numbers; any bytes are valid.
+                let sum = unsafe { transmute::<[Element; 2], __m512i>(*place) };
+                let sum = _mm512_add_epi64(sum, added);
+                // SAFETY: as above.
+                *place = unsafe { transmute::<__m512i, [Element; 2]>(sum) };
             }
         }
     }
