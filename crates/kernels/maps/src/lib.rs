@@ -3,9 +3,10 @@
 //! Kernels over arrays; maps are `[z, y, x]` with a voxel size in Å, frequencies are cycles per Å
 //! unless a name says otherwise.
 
-pub mod automask;
 mod half_sets;
 pub mod local_resolution;
+pub mod masks;
 pub mod post_process;
 
 pub use half_sets::draw_halves;
+pub use masks::automask;

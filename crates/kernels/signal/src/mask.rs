@@ -8,7 +8,7 @@ mod distance;
 mod from_map;
 mod shape;
 
-pub use component::largest_component;
+pub use component::{components, largest_component};
 pub use distance::distance_squared_to;
 pub use from_map::{
     MaskShape, apply, apply_with_mean, mask_from_map, soften, threshold, volume_fraction,

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{CurvesKind, MapKind, MaskKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
-use thon_maps::automask::{AutomaskOptions, automask, mask_doubts};
+use thon_maps::automask::{AutomaskOptions, automask};
+use thon_maps::masks::mask_doubts;
 use thon_maps::post_process::{PostProcessOptions, PostProcessed, post_process};
 use thon_model::{Map, Mask};
 use thon_units::PixelSize;
@@ -111,7 +112,7 @@ impl Job for PostProcess {
             Some(mask) => load_mask(mask, context)?,
             None => automask(&mean(&first, &second)?, &params.automask),
         };
-        for doubt in mask_doubts(&mask) {
+        for doubt in mask_doubts(&mask).in_words() {
             context.warn(doubt);
         }
         thon_compute::check(context.progress())?;

@@ -18,6 +18,20 @@ pub fn largest_component(inside: &Array3<bool>) -> Array3<bool> {
     label.mapv(|of| best != 0 && of == best)
 }
 
+/// Sizes in voxels of the connected pieces (through faces), largest first.
+pub fn components(inside: &Array3<bool>) -> Vec<usize> {
+    let mut label = Array3::<u32>::zeros(inside.dim());
+    let mut sizes = Vec::new();
+    for (start, _) in inside.indexed_iter().filter(|(_, is)| **is) {
+        if label[start] == 0 {
+            let number = sizes.len() as u32 + 1;
+            sizes.push(flood(inside, &mut label, start, number));
+        }
+    }
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes
+}
+
 /// Labels the piece that holds `start`; returns its number of voxels.
 fn flood(
     inside: &Array3<bool>,
@@ -66,6 +80,7 @@ mod tests {
         let kept = largest_component(&inside);
         assert_eq!(kept.iter().filter(|is| **is).count(), 12);
         assert!(kept[[2, 2, 3]] && !kept[[4, 3, 2]]);
+        assert_eq!(components(&inside), [12, 1, 1, 1]);
         let nothing = Array3::from_elem((3, 3, 3), false);
         assert_eq!(largest_component(&nothing), nothing);
     }

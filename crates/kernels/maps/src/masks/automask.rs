@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_model::{Map, Mask};
 use thon_signal::filter::{Edge, RadialFilter, apply_filters3};
-use thon_signal::mask::{largest_component, soften, threshold as threshold_map, volume_fraction};
+use thon_signal::mask::{components, largest_component, soften, threshold as threshold_map};
 use thon_units::Angstrom;
 
 /// How a mask is made from a map: low-pass, threshold, extension, soft edge.
@@ -24,6 +24,8 @@ pub struct AutomaskOptions {
     /// threshold that parts particle and solvent best.
     #[schemars(range(min = 0.001, max = 0.9))]
     pub volume: Option<f64>,
+    /// Which of the pieces above the threshold are kept.
+    pub pieces: Pieces,
     /// Extension of the mask in all directions; 5 % of the box's edge when empty.
     pub extend: Option<Angstrom>,
     /// Width of the soft edge; 8 % of the box's edge when empty.
@@ -36,10 +38,21 @@ impl Default for AutomaskOptions {
             low_pass: Angstrom(30.0),
             threshold: None,
             volume: None,
+            pieces: Pieces::Largest,
             extend: None,
             soft_edge: None,
         }
     }
+}
+
+/// Which pieces of a thresholded map a mask keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pieces {
+    /// The largest connected piece: no islands.
+    Largest,
+    /// All of them.
+    All,
 }
 
 /// Extension as a fraction of the box's edge.
@@ -49,8 +62,33 @@ const SOFT_EDGE: f64 = 0.08;
 /// Bins of the histogram that the threshold is found in.
 const BINS: usize = 512;
 
-/// Makes a mask around the brightest connected piece of a map. It is black when nothing reaches the threshold.
+/// Share of the voxels above a proposed threshold that belong to the largest piece.
+const CONNECTED: f64 = 0.95;
+/// Least volume of a proposal, as a share of what the first threshold encloses.
+const LEAST_LEFT: f64 = 0.3;
+/// Steps between the first threshold and the least volume.
+const STEPS: usize = 15;
+
+/// A mask and the density at its border.
+#[derive(Clone, Debug)]
+pub struct Automask {
+    /// The mask; black when nothing reaches the threshold.
+    pub mask: Mask,
+    /// The threshold that was given or found, in the units of the map.
+    pub threshold: f32,
+    /// Share of the voxels above the threshold that belong to the largest piece; 1 when there are none.
+    pub connected: f64,
+}
+
+/// Makes a mask around a map, as [`propose`] does.
 pub fn automask(map: &Map, options: &AutomaskOptions) -> Mask {
+    propose(map, options).mask
+}
+
+/// Makes a mask around a map. Without a threshold or a volume, one is proposed: the one that parts particle and solvent best,
+/// raised as little as needed until islands hold at most 5 % of the voxels above it, but not so far that less
+/// than a third of the volume is left.
+pub fn propose(map: &Map, options: &AutomaskOptions) -> Automask {
     let voxel_size = map.voxel_size.0;
     let edge = map.dims().into_iter().min().unwrap_or(1) as f64 * voxel_size;
     let low_pass = RadialFilter::LowPass {
@@ -61,9 +99,14 @@ pub fn automask(map: &Map, options: &AutomaskOptions) -> Mask {
     let threshold = match (options.threshold, options.volume) {
         (Some(given), _) => given as f32,
         (None, Some(volume)) => enclosing(&smooth, volume),
-        (None, None) => parting(&smooth),
+        (None, None) => without_islands(&smooth, parting(&smooth)),
     };
-    let particle = largest_component(&threshold_map(&smooth, threshold));
+    let above = threshold_map(&smooth, threshold);
+    let connected = connected_share(&above);
+    let particle = match options.pieces {
+        Pieces::Largest => largest_component(&above),
+        Pieces::All => above,
+    };
     let voxels = |length: Option<Angstrom>, share: f64| {
         length.map_or(share * edge, |given| given.0) / voxel_size
     };
@@ -72,7 +115,34 @@ pub fn automask(map: &Map, options: &AutomaskOptions) -> Mask {
         voxels(options.extend, EXTEND),
         voxels(options.soft_edge, SOFT_EDGE),
     );
-    Mask(Map::new(mask, map.voxel_size))
+    Automask {
+        mask: Mask(Map::new(mask, map.voxel_size)),
+        threshold,
+        connected,
+    }
+}
+
+fn connected_share(above: &Array3<bool>) -> f64 {
+    let sizes = components(above);
+    let all: usize = sizes.iter().sum();
+    match sizes.first() {
+        Some(largest) => *largest as f64 / all as f64,
+        None => 1.0,
+    }
+}
+
+/// The least threshold from `first` up at which nearly all is one piece; `first` when there is none.
+fn without_islands(data: &Array3<f32>, first: f32) -> f32 {
+    let mut above: Vec<f32> = data.iter().copied().filter(|v| *v >= first).collect();
+    above.sort_by(f32::total_cmp);
+    let candidate = |step: usize| {
+        let share = (1.0 - LEAST_LEFT) * step as f64 / STEPS as f64;
+        above.get((share * above.len() as f64) as usize).copied()
+    };
+    (0..=STEPS)
+        .filter_map(candidate)
+        .find(|threshold| connected_share(&threshold_map(data, *threshold)) >= CONNECTED)
+        .unwrap_or(first)
 }
 
 /// Density that encloses a fraction `volume` of the box.
@@ -128,37 +198,10 @@ fn inside_sphere(data: &Array3<f32>) -> Vec<f32> {
         .collect()
 }
 
-/// What is doubtful about a mask, in words; empty when it lies well inside its box.
-pub fn mask_doubts(mask: &Mask) -> Vec<String> {
-    let data = &mask.0.data;
-    let mut doubts = Vec::new();
-    let fraction = volume_fraction(data);
-    if fraction > 0.7 {
-        doubts.push(format!(
-            "the mask covers {:.0} % of the box: FSC and noise cannot be told apart; take a larger box or a tighter mask",
-            100.0 * fraction
-        ));
-    }
-    let (nz, ny, nx) = data.dim();
-    let face = |i: usize, n: usize| i == 0 || i + 1 == n;
-    let border = data
-        .indexed_iter()
-        .filter(|((z, y, x), value)| {
-            **value > 0.0 && (face(*z, nz) || face(*y, ny) || face(*x, nx))
-        })
-        .count();
-    if border > 0 {
-        doubts.push(format!(
-            "the mask is cut off by the box ({border} voxels of its faces are inside): take a larger box, or less extension and \
-             soft edge"
-        ));
-    }
-    doubts
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thon_signal::mask::volume_fraction;
     use thon_units::PixelSize;
 
     /// A ball of 1 with ripples of noise around it, and a small bright island.
@@ -192,9 +235,40 @@ mod tests {
                 "{share}: radius {radius:.1}, expected {expected:.1}"
             );
             assert_eq!(mask.0.data[[0, 0, 0]], 0.0, "the island is left out");
-            assert_eq!(mask_doubts(&mask), Vec::<String>::new(), "{share}");
+            let doubts = crate::masks::mask_doubts(&mask).in_words();
+            assert_eq!(doubts, Vec::<String>::new(), "{share}");
             assert!(mask.0.data.iter().any(|v| *v > 0.2 && *v < 0.8), "soft");
         }
+    }
+
+    #[test]
+    fn a_proposed_threshold_leaves_islands_below_it() {
+        // Debris of 0.6 around a ball of 1: the threshold that parts both from nothing lets islands in.
+        let n = 48;
+        let mut map = ball(n, 0.4);
+        for corner in 0..8 {
+            let at = |bit: usize| if corner >> bit & 1 == 1 { 33 } else { 8 };
+            let (z, y, x) = (at(0), at(1), at(2));
+            let piece = ndarray::s![z..z + 7, y..y + 7, x..x + 7];
+            map.data.slice_mut(piece).mapv_inplace(|v| v + 0.6);
+        }
+        let made = propose(&map, &AutomaskOptions::default());
+        assert!(made.connected >= CONNECTED, "{:?}", made.connected);
+        assert!(
+            made.threshold > 0.5 && made.threshold < 1.2,
+            "{}",
+            made.threshold
+        );
+        let low = AutomaskOptions {
+            pieces: Pieces::All,
+            threshold: Some(0.3),
+            extend: Some(Angstrom(0.0)),
+            soft_edge: Some(Angstrom(4.0)),
+            ..AutomaskOptions::default()
+        };
+        let low = propose(&map, &low);
+        assert!(low.connected < CONNECTED);
+        assert_eq!(crate::masks::mask_doubts(&low.mask).islands, 8);
     }
 
     #[test]
@@ -214,15 +288,5 @@ mod tests {
         );
         let asked = share(options(None, Some(0.03)));
         assert!((asked - 0.03).abs() < 0.003, "{asked}");
-    }
-
-    #[test]
-    fn a_mask_that_fills_or_leaves_the_box_is_doubted() {
-        let all = Mask(Map::new(Array3::ones((8, 8, 8)), PixelSize(1.0)));
-        let doubts = mask_doubts(&all);
-        assert!(
-            doubts[0].contains("100 %") && doubts[1].contains("296 voxels"),
-            "{doubts:?}"
-        );
     }
 }
