@@ -10,7 +10,7 @@ use thon_engine::Catalogue;
 fn main() -> ExitCode {
     let application = Application {
         version: env!("CARGO_PKG_VERSION"),
-        catalogue: Catalogue(thon_catalogue::ALL),
+        catalogue: Catalogue::new(thon_catalogue::ALL).with_border(thon_catalogue::BORDER),
         demo: Some(&demo::FIRST_LIGHT),
     };
     thon_cli::run(application, std::env::args_os())

@@ -38,7 +38,7 @@ pub fn simulate(directory: &Path, parameters: &Value) -> UnitOutputs {
         ..JobSpec::default()
     };
     let outputs = run_standalone(
-        &Catalogue(ALL),
+        &Catalogue::new(ALL),
         &spec,
         directory,
         &Silent,
@@ -60,7 +60,7 @@ pub fn files(directory: &Path, outputs: &UnitOutputs, slot: &str) -> Source {
 pub fn engine(project: &Project) -> Engine<'_> {
     Engine {
         project,
-        catalogue: Catalogue(ALL),
+        catalogue: Catalogue::new(ALL),
         observer: &Silent,
         settings: Settings::default(),
     }

@@ -131,7 +131,7 @@ fn coarse_waves_stay_and_fine_ones_go() {
     let project = Project::create(&Durable::default(), &directory.path().join("project")).unwrap();
     let engine = Engine {
         project: &project,
-        catalogue: Catalogue(JOBS),
+        catalogue: Catalogue::new(JOBS),
         observer: &Silent,
         settings: Settings::default(),
     };

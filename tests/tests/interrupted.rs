@@ -78,7 +78,7 @@ inputs = { half_map_1 = "average.half_map_1", half_map_2 = "average.half_map_2" 
 fn run(project: &Project, observer: &dyn Observer) -> Result<usize, EngineError> {
     let engine = Engine {
         project,
-        catalogue: Catalogue(ALL),
+        catalogue: Catalogue::new(ALL),
         observer,
         settings: Settings::default(),
     };
@@ -169,7 +169,7 @@ fn a_stopped_stand_alone_run_leaves_no_result() {
     };
     let attempt = |observer: &StopAt| {
         run_standalone(
-            &Catalogue(ALL),
+            &Catalogue::new(ALL),
             &spec,
             &output,
             observer,
@@ -207,7 +207,7 @@ fn a_refused_stand_alone_run_writes_nothing_although_other_items_are_good() {
     let output = directory.path().join("tomograms");
     let watched = StopAt::new(u64::MAX);
     let result = run_standalone(
-        &Catalogue(ALL),
+        &Catalogue::new(ALL),
         &spec,
         &output,
         &watched,

@@ -10,11 +10,12 @@ mod kernel_errors;
 mod maps;
 mod particles;
 mod pictures;
+mod symmetry;
 mod tilt_images;
 mod tilt_series;
 mod tomogram;
 
-use thon_contract::AnyJob;
+use thon_contract::{AnyJob, Border};
 
 /// Every job, room by room, in the order of the work.
 pub static ALL: &[&dyn AnyJob] = &[
@@ -32,9 +33,21 @@ pub static ALL: &[&dyn AnyJob] = &[
     &particles::ReconstructParticles,
     &maps::CompareMaps,
     &maps::PostProcess,
+    &symmetry::FindSymmetry,
+    &symmetry::ExpandSymmetry,
+    &symmetry::ParticleParts,
     &export::ExportRelion,
     &export::ExportProjections,
     &export::ExportImod,
     &export::ExportAretomo,
     &export::ExportPostProcess,
 ];
+
+/// Where foreign files cross into runs: read as inputs, written beside results.
+pub static BORDER: Border = Border {
+    readers: &[
+        import::foreign_readers::PARTICLES,
+        import::foreign_readers::TILT_SERIES,
+    ],
+    companions: &[],
+};

@@ -19,7 +19,7 @@ pub trait Kind: Send + Sync + 'static {
     /// Name on every surface, kebab-case: `tilt-series`.
     const NAME: &'static str;
     /// What an item is in memory.
-    type Value;
+    type Value: Send + 'static;
 
     /// Reads an item from its main file.
     fn read(path: &Path, context: &Context) -> Result<Self::Value, JobError>;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use thon_compute::Progress;
 
+use crate::border::ForeignReader;
 use crate::kept::{Kept, KeptDirectory, check_name};
 use crate::{Item, ItemRecord, JobError, Kind, Rejection};
 
@@ -20,6 +21,11 @@ pub trait Workspace: Sync {
 
     /// Where a file of the scratch directory will lie after publishing, relative to the project.
     fn published(&self, file: &Path) -> PathBuf;
+
+    /// Readers of the foreign files that may fill slots; none by default.
+    fn foreign_readers(&self) -> &'static [ForeignReader] {
+        &[]
+    }
 
     /// What an interrupted attempt at the same unit kept under a name. The default forgets: it cannot know whether
     /// it is the same unit.
@@ -152,12 +158,30 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Reads an item.
+    /// Reads an item: of a job, or from the plain file of another program, whose losses and remarks are told once.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not hold what it should.
     pub fn load<K: Kind>(&self, item: &Item<K>) -> Result<K::Value, JobError> {
         let main = item.record.files.first().ok_or_else(|| {
             JobError::data(format!("{} {} has no file", K::NAME, item.record.name))
         })?;
-        K::read(&self.resolve(main), self)
+        let mut readers = self.workspace.foreign_readers().iter();
+        let Some(reader) = readers.find(|reader| reader.reads(K::NAME, main)) else {
+            return K::read(&self.resolve(main), self);
+        };
+        let read = (reader.read)(main, &item.record.name, self)?;
+        for text in read.remarks {
+            let note = Note::Warning { text };
+            let told = self.locked_notes().contains(&note);
+            if !told {
+                self.note(note);
+            }
+        }
+        match read.value.downcast::<K::Value>() {
+            Ok(value) => Ok(*value),
+            Err(_) => Err(JobError::file(main, format!("was not read as {}", K::NAME))),
+        }
     }
 
     /// Writes an item into the unit's directory.

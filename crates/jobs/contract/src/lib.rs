@@ -6,6 +6,7 @@
 
 mod any;
 mod artifact;
+mod border;
 pub mod compliance;
 mod context;
 mod error;
@@ -17,6 +18,7 @@ pub mod schema;
 
 pub use any::{AnyJob, InputSlot, OutputSlot, UnitInputs, UnitOutputs};
 pub use artifact::{Artifact, Each, Item, ItemRecord, Kind, Output, Rejection, SlotRecord};
+pub use border::{Beside, Border, Companion, ForeignItem, ForeignReader, ForeignValue};
 pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
 pub use error::JobError;
 pub use finding::{Finding, Severity};

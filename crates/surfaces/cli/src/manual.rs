@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thon_contract::schema::{Field, fields};
 use thon_contract::{AnyJob, Citation, Methods};
 
-use crate::arguments::{default_words, flag_of, range_words, value_name};
+use crate::arguments::{default_words, flag_of, flag_of_slot, range_words, value_name};
 use crate::terminal::{Paint, Tone};
 use crate::text::wrap;
 
@@ -57,7 +57,10 @@ fn usage(page: &mut Page, job: &dyn AnyJob) {
     page.heading("Usage");
     let mut line = format!("thon run {}", job.id());
     for slot in job.inputs() {
-        let input = format!("--input {}=JOB.SLOT|FILE", slot.name);
+        let input = match flag_of_slot(job, &slot) {
+            Some(flag) => format!("--{flag} JOB.SLOT|FILE"),
+            None => format!("--input {}=JOB.SLOT|FILE", slot.name),
+        };
         let input = if slot.required {
             input
         } else {

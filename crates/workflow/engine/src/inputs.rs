@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use thon_contract::{AnyJob, InputSlot, ItemRecord, SlotRecord, UnitInputs};
-use thon_project::{Digest, Durable, JobNumber, Project};
+use thon_contract::{AnyJob, InputSlot, SlotRecord, UnitInputs};
+use thon_project::{JobNumber, Project};
 
-use crate::EngineError;
+use crate::plain_files::plain_files;
+use crate::{Catalogue, EngineError};
 
 /// What fills an input slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,12 +24,31 @@ pub enum Source {
     Files(Vec<PathBuf>),
 }
 
+/// Where a job looks for its inputs.
+#[derive(Clone, Copy)]
+pub(crate) enum Place<'a> {
+    /// In a project: outputs of its jobs, and files by paths relative to it.
+    Project(&'a Project),
+    /// Without a project: files by paths relative to this directory.
+    Directory(&'a Path),
+}
+
+impl Place<'_> {
+    /// Where relative paths start.
+    pub(crate) fn root(&self) -> &Path {
+        match self {
+            Self::Project(project) => project.root(),
+            Self::Directory(directory) => directory,
+        }
+    }
+}
+
 /// Finds the items behind the sources of a job.
 pub(crate) fn resolve(
+    catalogue: &Catalogue,
     job: &dyn AnyJob,
     sources: &std::collections::BTreeMap<String, Source>,
-    project: Option<&Project>,
-    root: &Path,
+    place: Place,
 ) -> Result<UnitInputs, EngineError> {
     let slots = job.inputs();
     let known = |name: &String| slots.iter().any(|slot| slot.name == *name);
@@ -50,7 +70,7 @@ pub(crate) fn resolve(
             Some(source) => {
                 resolved.insert(
                     slot.name.clone(),
-                    records(job, slot, source, project, root)?,
+                    records(catalogue, job, slot, source, place)?,
                 );
             }
             None if slot.required => {
@@ -79,23 +99,23 @@ fn refused(job: &dyn AnyJob, slot: &str, message: String) -> EngineError {
 }
 
 fn records(
+    catalogue: &Catalogue,
     job: &dyn AnyJob,
     slot: &InputSlot,
     source: &Source,
-    project: Option<&Project>,
-    root: &Path,
+    place: Place,
 ) -> Result<SlotRecord, EngineError> {
-    let found = match (source, project) {
-        (Source::Files(paths), _) => plain_files(&slot.kind, paths, root)
+    let found = match (source, place) {
+        (Source::Files(paths), _) => plain_files(catalogue, &slot.kind, paths, place)
             .map_err(|message| refused(job, &slot.name, message))?,
         (
             Source::Job {
                 job: number,
                 slot: output,
             },
-            Some(project),
+            Place::Project(project),
         ) => job_output(project, *number, output).map_err(|e| refused(job, &slot.name, e))?,
-        (Source::Job { .. }, None) => {
+        (Source::Job { .. }, Place::Directory(_)) => {
             return Err(refused(
                 job,
                 &slot.name,
@@ -123,37 +143,5 @@ fn job_output(project: &Project, number: JobNumber, slot: &str) -> Result<SlotRe
             "job {number} has no output {slot}\nhint: its outputs are {}",
             names.join(", ")
         )
-    })
-}
-
-/// Plain files become items named after the file, without its extensions.
-fn plain_files(kind: &str, paths: &[PathBuf], root: &Path) -> Result<SlotRecord, String> {
-    let mut items = Vec::new();
-    for path in paths {
-        let full = root.join(path);
-        let (_, digest) = Digest::of_file(&Durable::default(), &full)
-            .map_err(|e| format!("{}: {e}", path.display()))?;
-        let file_name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let name = file_name.split('.').next().unwrap_or_default().to_owned();
-        items.push(ItemRecord {
-            name,
-            files: vec![path.clone()],
-            digest: digest.to_string(),
-        });
-    }
-    items.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(pair) = items.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        return Err(format!(
-            "two files make an item named {}\nhint: rename one of them",
-            pair[0].name
-        ));
-    }
-    Ok(SlotRecord {
-        kind: kind.into(),
-        items,
     })
 }

@@ -11,6 +11,7 @@ mod inputs;
 mod observer;
 mod outcome;
 mod pipeline;
+mod plain_files;
 mod plan;
 mod run;
 mod standalone;

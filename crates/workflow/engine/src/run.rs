@@ -7,7 +7,7 @@ use serde_json::Value;
 use thon_contract::{AnyJob, Context, Finding, UnitInputs};
 use thon_project::{Attempt, JobNumber, Manifest, Outcome, Project};
 
-use crate::inputs::resolve;
+use crate::inputs::{Place, resolve};
 use crate::outcome::draft;
 use crate::plan::{Plan, PlannedUnit, plan};
 use crate::workspace::UnitWorkspace;
@@ -57,7 +57,7 @@ impl Engine<'_> {
     pub fn submit(&self, spec: &JobSpec) -> Result<JobNumber, EngineError> {
         let request = spec.request(&self.catalogue)?;
         let job = self.catalogue.find(&spec.operation)?;
-        let inputs = resolve(job, &spec.inputs, Some(self.project), self.project.root())?;
+        let inputs = self.inputs(job, &spec.inputs)?;
         let plan = self.plan(job, &request.parameters, &inputs)?;
         let mut unknown = Vec::new();
         for unit in &plan.units {
@@ -109,7 +109,7 @@ impl Engine<'_> {
                 );
                 EngineError::Refused(vec![finding])
             })?;
-        let inputs = resolve(job, &sources, Some(self.project), self.project.root())?;
+        let inputs = self.inputs(job, &sources)?;
         let plan = self.plan(job, &request.parameters, &inputs)?;
         Ok(Prepared {
             job,
@@ -118,13 +118,22 @@ impl Engine<'_> {
         })
     }
 
+    fn inputs(
+        &self,
+        job: &dyn AnyJob,
+        sources: &BTreeMap<String, Source>,
+    ) -> Result<UnitInputs, EngineError> {
+        let place = Place::Project(self.project);
+        resolve(&self.catalogue, job, sources, place)
+    }
+
     fn plan(
         &self,
         job: &dyn AnyJob,
         params: &Value,
         inputs: &UnitInputs,
     ) -> Result<Plan, EngineError> {
-        let workspace = UnitWorkspace::looking(self.project.root());
+        let workspace = UnitWorkspace::looking(self.project.root(), &self.catalogue);
         let progress = thon_compute::Quiet;
         let context = Context::new(&workspace, &progress, self.settings.memory);
         plan(job, params, inputs, &context)
@@ -213,7 +222,7 @@ impl Engine<'_> {
 
     /// What the job says of the units, each thing once.
     fn findings(&self, job: &dyn AnyJob, params: &Value, units: &[&PlannedUnit]) -> Vec<Finding> {
-        let workspace = UnitWorkspace::looking(self.project.root());
+        let workspace = UnitWorkspace::looking(self.project.root(), &self.catalogue);
         let progress = thon_compute::Quiet;
         let context = Context::new(&workspace, &progress, self.settings.memory);
         let mut findings: Vec<Finding> = Vec::new();
@@ -235,8 +244,9 @@ pub(crate) fn plan_standalone(
     params: &Value,
     inputs: &UnitInputs,
     root: &Path,
+    catalogue: &Catalogue,
 ) -> Result<Plan, EngineError> {
-    let workspace = UnitWorkspace::looking(root);
+    let workspace = UnitWorkspace::looking(root, catalogue);
     let progress = thon_compute::Quiet;
     let context = Context::new(&workspace, &progress, u64::MAX);
     plan(job, params, inputs, &context)

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use thon_contract::{AnyJob, Context, Finding, JobError, UnitOutputs};
+use thon_contract::{AnyJob, Beside, Context, Finding, JobError, UnitOutputs};
 use thon_project::{Durable, KeptSteps};
 
-use crate::inputs::resolve;
+use crate::inputs::{Place, resolve};
 use crate::plan::{Plan, PlannedUnit};
 use crate::run::{Settings, plan_standalone};
 use crate::workspace::{UnitProgress, UnitWorkspace};
@@ -38,19 +38,11 @@ pub fn run_standalone(
         .complete_params(&spec.parameters)
         .map_err(EngineError::Refused)?;
     let here = std::env::current_dir().map_err(|e| file_error(Path::new("."), e))?;
-    let inputs = resolve(job, &spec.inputs, None, &here)?;
-    let plan = plan_standalone(job, &params, &inputs, &here)?;
-    check(job, &params, &plan, &here, observer, settings)?;
+    let inputs = resolve(catalogue, job, &spec.inputs, Place::Directory(&here))?;
+    let plan = plan_standalone(job, &params, &inputs, &here, catalogue)?;
     let output = here.join(output);
-    let record = output.join(RECORD);
-    refuse_overwriting(&output, &plan)?;
-    observer.tell(Event::Started {
-        job: None,
-        operation: job.id(),
-        units: plan.units.len(),
-    });
-    std::fs::create_dir_all(&output).map_err(|e| file_error(&output, e))?;
     let run = Run {
+        catalogue,
         job,
         params: &params,
         here: &here,
@@ -59,6 +51,15 @@ pub fn run_standalone(
         observer,
         settings,
     };
+    run.check(&plan)?;
+    let record = output.join(RECORD);
+    refuse_overwriting(&output, &plan)?;
+    observer.tell(Event::Started {
+        job: None,
+        operation: job.id(),
+        units: plan.units.len(),
+    });
+    std::fs::create_dir_all(&output).map_err(|e| file_error(&output, e))?;
     let mut results = BTreeMap::new();
     for unit in &plan.units {
         results.insert(unit.item.clone(), run.unit(unit)?);
@@ -80,6 +81,7 @@ pub fn run_standalone(
 
 /// A run under way.
 struct Run<'a> {
+    catalogue: &'a Catalogue,
     job: &'a dyn AnyJob,
     params: &'a Value,
     here: &'a Path,
@@ -90,6 +92,52 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Asks the job about every unit; errors refuse them all before anything is written.
+    fn check(&self, plan: &Plan) -> Result<(), EngineError> {
+        let workspace = UnitWorkspace::looking(self.here, self.catalogue);
+        let context = Context::new(&workspace, &thon_compute::Quiet, self.settings.memory);
+        let mut errors: Vec<Finding> = Vec::new();
+        for unit in &plan.units {
+            for finding in self.job.check(self.params, &unit.inputs, &context) {
+                if !finding.is_error() {
+                    self.observer.tell(Event::Warning { finding: &finding });
+                } else if !errors.contains(&finding) {
+                    errors.push(finding);
+                }
+            }
+        }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(EngineError::Refused(errors))
+        }
+    }
+
+    /// Writes what other programs expect beside the result. The result does not depend on it, so that a failure is
+    /// told and the result kept.
+    fn stand_beside(
+        &self,
+        unit: &PlannedUnit,
+        outputs: &UnitOutputs,
+        aside: &Path,
+        context: &Context,
+    ) {
+        let mut written = outputs.clone();
+        let items = written.values_mut().flat_map(|slot| &mut slot.items);
+        for file in items.flat_map(|item| &mut item.files) {
+            *file = aside.join(&file);
+        }
+        let beside = Beside {
+            inputs: &unit.inputs,
+            outputs: &written,
+        };
+        for companion in self.catalogue.companions(self.job) {
+            if let Err(error) = (companion.write)(&beside, context) {
+                context.warn(format!("{} are not written: {error}", companion.name));
+            }
+        }
+    }
+
     /// Runs one unit aside and moves what it wrote to where it belongs.
     fn unit(&self, unit: &PlannedUnit) -> Result<UnitOutputs, EngineError> {
         self.observer.tell(Event::Running { item: &unit.item });
@@ -104,12 +152,14 @@ impl Run<'_> {
             scratch: aside.clone(),
             published: place.clone(),
             kept: Some(kept),
+            readers: self.catalogue.readers(),
         };
         let never = || false;
         let progress = UnitProgress::new(&unit.item, self.observer, &never);
         let context = Context::new(&workspace, &progress, self.settings.memory);
         match self.job.run(self.params, &unit.inputs, &context) {
             Ok(outputs) => {
+                self.stand_beside(unit, &outputs, &aside, &context);
                 publish(&aside, &place, self.several)?;
                 self.observer.tell(Event::Finished {
                     item: &unit.item,
@@ -122,34 +172,6 @@ impl Run<'_> {
                 Err(stopped(&unit.item, source))
             }
         }
-    }
-}
-
-/// Asks the job about every unit; errors refuse them all before anything is written.
-fn check(
-    job: &dyn AnyJob,
-    params: &Value,
-    plan: &Plan,
-    here: &Path,
-    observer: &dyn Observer,
-    settings: Settings,
-) -> Result<(), EngineError> {
-    let workspace = UnitWorkspace::looking(here);
-    let context = Context::new(&workspace, &thon_compute::Quiet, settings.memory);
-    let mut errors: Vec<Finding> = Vec::new();
-    for unit in &plan.units {
-        for finding in job.check(params, &unit.inputs, &context) {
-            if !finding.is_error() {
-                observer.tell(Event::Warning { finding: &finding });
-            } else if !errors.contains(&finding) {
-                errors.push(finding);
-            }
-        }
-    }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(EngineError::Refused(errors))
     }
 }
 

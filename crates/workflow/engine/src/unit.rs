@@ -32,6 +32,7 @@ impl Engine<'_> {
             scratch: work.path().to_path_buf(),
             published: Path::new(directory.as_str()).join("units").join(name),
             kept: Some(kept.clone()),
+            readers: self.catalogue.readers(),
         };
         let progress = UnitProgress::new(&unit.item, self.observer, &asked);
         let context = Context::new(&workspace, &progress, self.settings.memory);

@@ -5,10 +5,10 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use thon_compute::Progress;
-use thon_contract::{JobError, Kept, Note, Workspace};
+use thon_contract::{ForeignReader, JobError, Kept, Note, Workspace};
 use thon_project::{KeptSteps, ProjectError};
 
-use crate::{Event, Observer};
+use crate::{Catalogue, Event, Observer};
 
 /// A unit's private directory, in a project or without one.
 pub(crate) struct UnitWorkspace {
@@ -20,16 +20,19 @@ pub(crate) struct UnitWorkspace {
     pub(crate) published: PathBuf,
     /// What the unit keeps of its finished steps; absent where nothing is run.
     pub(crate) kept: Option<KeptSteps>,
+    /// Readers of foreign files among the inputs.
+    pub(crate) readers: &'static [ForeignReader],
 }
 
 impl UnitWorkspace {
     /// A workspace to look at inputs from; nothing is written.
-    pub(crate) fn looking(root: &Path) -> Self {
+    pub(crate) fn looking(root: &Path, catalogue: &Catalogue) -> Self {
         Self {
             root: root.to_path_buf(),
             scratch: PathBuf::new(),
             published: PathBuf::new(),
             kept: None,
+            readers: catalogue.readers(),
         }
     }
 
@@ -59,6 +62,10 @@ impl Workspace for UnitWorkspace {
 
     fn published(&self, file: &Path) -> PathBuf {
         self.published.join(file)
+    }
+
+    fn foreign_readers(&self) -> &'static [ForeignReader] {
+        self.readers
     }
 
     fn kept(&self, name: &str) -> Result<Option<Kept>, JobError> {

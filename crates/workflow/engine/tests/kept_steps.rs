@@ -129,7 +129,7 @@ fn spec(start: f64) -> JobSpec {
 fn engine(project: &Project) -> Engine<'_> {
     Engine {
         project,
-        catalogue: Catalogue(ALL),
+        catalogue: Catalogue::new(ALL),
         observer: &Silent,
         settings: Settings::default(),
     }
@@ -152,7 +152,7 @@ fn run_in_project(root: &Path, start: f64) {
 
 fn run_alone(output: &Path, start: f64) {
     run_standalone(
-        &Catalogue(ALL),
+        &Catalogue::new(ALL),
         &spec(start),
         output,
         &Silent,

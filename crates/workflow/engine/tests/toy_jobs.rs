@@ -215,7 +215,7 @@ fn pipeline() -> Pipeline {
 fn engine<'a>(project: &'a Project, observer: &'a dyn Observer) -> Engine<'a> {
     Engine {
         project,
-        catalogue: Catalogue(ALL),
+        catalogue: Catalogue::new(ALL),
         observer,
         settings: Settings::default(),
     }
@@ -456,7 +456,7 @@ fn a_job_runs_on_plain_files_without_a_project() {
     };
     let output = directory.path().join("result");
     run_standalone(
-        &Catalogue(ALL),
+        &Catalogue::new(ALL),
         &spec,
         &output,
         &Silent,
@@ -469,7 +469,7 @@ fn a_job_runs_on_plain_files_without_a_project() {
         [Some(8.0)]
     );
     let again = run_standalone(
-        &Catalogue(ALL),
+        &Catalogue::new(ALL),
         &spec,
         &output,
         &Silent,

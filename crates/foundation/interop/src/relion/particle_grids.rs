@@ -42,35 +42,42 @@ pub fn binned_grid(
     grid
 }
 
-/// The grid of one tomogram: given, or of its volume on disk, or unknown.
+/// Names of tomograms of unknown size, by what that means for them.
+pub(super) type Unknown<'a> = BTreeMap<&'static str, Vec<&'a str>>;
+
+/// One sentence for all tomograms with the same doubt.
+pub(super) fn doubts(unknown: &Unknown<'_>) -> Vec<String> {
+    let sentence = |(doubt, names): (&&str, &Vec<&str>)| match names.as_slice() {
+        [one] => format!("{one}: {doubt}"),
+        all => format!("{} and {} more tomograms: {doubt}", all[0], all.len() - 1),
+    };
+    unknown.iter().map(sentence).collect()
+}
+
+/// The grid of one tomogram: given, or of its volume on disk, or unknown, with the doubt.
 pub(super) fn grid_of(
     name: &str,
     how: Coordinates,
     options: &ParticleImport,
     root: &Path,
-    remarks: &mut Vec<String>,
-) -> Result<Grid, InteropError> {
+) -> Result<(Grid, Option<&'static str>), InteropError> {
     let known = options.grids.get(name).copied();
     if let Some(grid) = known.filter(|grid| how.centred || !grid.is_empty()) {
-        return Ok(grid);
+        return Ok((grid, None));
     }
     let path = resolved(root, name);
     if !how.centred && path.is_file() {
         let header = Mrc::read_header(&path)?;
         if let Some(size) = header.pixel_size() {
-            return Ok(Grid::new(
-                [header.nz, header.ny, header.nx],
-                PixelSize(size),
-            ));
+            let grid = Grid::new([header.nz, header.ny, header.nx], PixelSize(size));
+            return Ok((grid, None));
         }
     }
     let size = known.map_or(how.image_pixel_size, |grid| grid.voxel_size.0);
-    if how.centred {
-        remarks.push(format!("{name}: volume size unknown, taken as even"));
+    let doubt = if how.centred {
+        "volume size unknown, taken as even"
     } else if options.allow_unknown_tomograms {
-        remarks.push(format!(
-            "{name}: volume size unknown, positions are measured from its first voxel"
-        ));
+        "volume size unknown, positions are measured from its first voxel"
     } else {
         return Err(InteropError::contradiction(
             name,
@@ -78,6 +85,6 @@ pub(super) fn grid_of(
             "none",
         )
         .with_hint("give the tilt series or tomograms beside the particles"));
-    }
-    Ok(Grid::new([0, 0, 0], PixelSize(size)))
+    };
+    Ok((Grid::new([0, 0, 0], PixelSize(size)), Some(doubt)))
 }

@@ -7,7 +7,7 @@ use thon_formats::star;
 use thon_geometry::Grid;
 use thon_model::{Carried, ParticleSet};
 
-use super::particle_grids::grid_of;
+use super::particle_grids::{Unknown, doubts, grid_of};
 use super::particle_images::{
     ABERRATIONS, Boxes, image_pixel_size, images, one_optics, two_dimensional,
 };
@@ -69,16 +69,16 @@ pub fn read_particles(
         });
         set.tilt_series.push(index);
     }
+    let mut unknown = Unknown::new();
     let mut grids = Vec::with_capacity(set.tilt_series_names.len());
     for name in &set.tilt_series_names {
-        grids.push(grid_of(
-            name,
-            how,
-            options,
-            &tables.root,
-            &mut imported.remarks,
-        )?);
+        let (grid, doubt) = grid_of(name, how, options, &tables.root)?;
+        grids.push(grid);
+        if let Some(doubt) = doubt {
+            unknown.entry(doubt).or_default().push(name);
+        }
     }
+    imported.remarks.extend(doubts(&unknown));
     for row in 0..rows {
         set.poses.push(pose(
             cells,

@@ -165,6 +165,15 @@ fn read(
     Ok((read_particles(&file, &options).map_err(stopped)?, grids))
 }
 
+/// Reads without tilt series beside the table; image paths are not yet as they were given.
+pub(super) fn read_alone(
+    params: &Params,
+    context: &Context,
+) -> Result<Imported<ParticleSet>, JobError> {
+    let inputs = Inputs { tilt_series: None };
+    Ok(read(params, &inputs, context)?.0)
+}
+
 fn root(params: &Params, context: &Context) -> Option<PathBuf> {
     params
         .project

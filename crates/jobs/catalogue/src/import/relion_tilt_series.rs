@@ -137,7 +137,10 @@ fn table(params: &Params, context: &Context) -> Result<PathBuf, JobError> {
     }
 }
 
-fn read(params: &Params, context: &Context) -> Result<Imported<Vec<TiltSeries>>, JobError> {
+pub(super) fn read(
+    params: &Params,
+    context: &Context,
+) -> Result<Imported<Vec<TiltSeries>>, JobError> {
     let options = TiltSeriesImport {
         root: params
             .project

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, Command, value_parser};
-use thon_contract::AnyJob;
 use thon_contract::schema::{Field, FieldType, fields};
+use thon_contract::{AnyJob, InputSlot};
 
 use crate::text;
 
@@ -57,6 +57,7 @@ pub(crate) fn job_command(job: &'static dyn AnyJob) -> Command {
             slots.join(", ")
         );
         command = command.arg(input().help(help));
+        command = command.args(job.inputs().iter().filter_map(|slot| slot_flag(job, slot)));
     }
     command = command
         .arg(
@@ -79,6 +80,33 @@ pub(crate) fn job_command(job: &'static dyn AnyJob) -> Command {
         command = command.arg(parameter(field));
     }
     command
+}
+
+/// The flag of an input slot; none where another flag has its name.
+pub(crate) fn flag_of_slot(job: &dyn AnyJob, slot: &InputSlot) -> Option<String> {
+    let flag = slot.name.replace('_', "-");
+    let declared = fields(&job.params_schema(), &job.default_params());
+    let taken =
+        RESERVED.contains(&flag.as_str()) || declared.iter().any(|field| flag_of(field) == flag);
+    (!taken).then_some(flag)
+}
+
+/// Name of the argument of an input slot.
+pub(crate) fn slot_argument(slot: &InputSlot) -> String {
+    format!("slot:{}", slot.name)
+}
+
+/// `--SLOT`, the same as `--input SLOT=`.
+fn slot_flag(job: &dyn AnyJob, slot: &InputSlot) -> Option<Arg> {
+    let help = slot.doc.lines().next().unwrap_or_default().to_owned();
+    let flag = flag_of_slot(job, slot)?;
+    Some(
+        Arg::new(slot_argument(slot))
+            .long(flag)
+            .value_name("JOB.SLOT|FILE,…")
+            .action(ArgAction::Append)
+            .help(help.trim_end_matches('.').to_owned()),
+    )
 }
 
 /// `--input`.

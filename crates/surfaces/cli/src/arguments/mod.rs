@@ -4,7 +4,9 @@ mod job;
 mod overview;
 mod usage;
 
-pub(crate) use job::{default_words, flag_of, range_words, value_name};
+pub(crate) use job::{
+    default_words, flag_of, flag_of_slot, range_words, slot_argument, value_name,
+};
 pub(crate) use usage::{unknown_job, usage};
 
 use std::ffi::OsString;

@@ -66,7 +66,7 @@ mod tests {
     fn every_command_is_on_the_first_page_once() {
         let application = crate::Application {
             version: "0",
-            catalogue: thon_engine::Catalogue(&[]),
+            catalogue: thon_engine::Catalogue::new(&[]),
             demo: None,
         };
         let root = crate::arguments::command(&application, &[]);

@@ -86,7 +86,7 @@ fn exporters(session: &Session, format: &str) -> impl Iterator<Item = &'static d
         let rest = name.strip_prefix(&wanted)?;
         (rest.is_empty() || rest.starts_with(['-', '.'])).then_some(())
     };
-    let jobs = session.application.catalogue.0.iter().copied();
+    let jobs = session.application.catalogue.jobs();
     jobs.filter(move |job| fits(job.id()).is_some())
 }
 

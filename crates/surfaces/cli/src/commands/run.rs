@@ -13,6 +13,7 @@ use thon_engine::{
 use thon_project::{JobNumber, Project};
 
 use super::outputs;
+use crate::arguments::slot_argument;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::progress::Watcher;
@@ -59,9 +60,18 @@ pub(super) fn engine<'a>(
     }
 }
 
-fn given_inputs(matches: &ArgMatches) -> Vec<String> {
-    let given = matches.try_get_many::<String>("input").ok().flatten();
-    given.into_iter().flatten().cloned().collect()
+/// All inputs as `SLOT=…`, whether given with `--input` or with the slot's own flag.
+fn given_inputs(job: &dyn AnyJob, matches: &ArgMatches) -> Vec<String> {
+    let values = |argument: &str| {
+        let given = matches.try_get_many::<String>(argument).ok().flatten();
+        given.into_iter().flatten().cloned().collect::<Vec<_>>()
+    };
+    let mut all = values("input");
+    for slot in job.inputs() {
+        let own = values(&slot_argument(&slot));
+        all.extend(own.iter().map(|value| format!("{}={value}", slot.name)));
+    }
+    all
 }
 
 fn in_project(session: &Session, job: &'static dyn AnyJob, matches: &ArgMatches) -> Outcome {
@@ -81,7 +91,7 @@ fn in_project(session: &Session, job: &'static dyn AnyJob, matches: &ArgMatches)
             .cloned()
             .unwrap_or_default(),
         parameters: parameters::given(job, matches, Some(project.root()))?,
-        inputs: inputs::sources(catalogue, job, &given_inputs(matches), Some(&project))?,
+        inputs: inputs::sources(catalogue, job, &given_inputs(job, matches), Some(&project))?,
         origin: None,
     };
     let watcher = Watcher::new(&session.terminal, Interrupt::install()?);
@@ -148,7 +158,7 @@ fn standalone(
     let spec = JobSpec {
         operation: job.id().into(),
         parameters: parameters::given(job, matches, None)?,
-        inputs: inputs::sources(catalogue, job, &given_inputs(matches), None)?,
+        inputs: inputs::sources(catalogue, job, &given_inputs(job, matches), None)?,
         ..JobSpec::default()
     };
     let watcher = Watcher::new(&session.terminal, Interrupt::install()?);

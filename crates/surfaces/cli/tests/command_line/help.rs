@@ -29,7 +29,7 @@ fn a_manual_page_says_all_that_is_declared() {
 toy.scale-curve: Multiply each curve by a factor
 
 Usage
-  thon run toy.scale-curve --input curve=JOB.SLOT|FILE [PARAMETERS] [--output DIR]
+  thon run toy.scale-curve --curve JOB.SLOT|FILE [PARAMETERS] [--output DIR]
 
 Inputs
   curve  (curves, one at a time)

@@ -165,6 +165,19 @@ fn a_job_runs_on_plain_files() {
     let read = fs::read(scaled.join("c2/c2.curves.json")).unwrap();
     let curve: Value = serde_json::from_slice(&read).unwrap();
     assert_eq!(curve["columns"][0]["values"], json!([4.0]));
+    // The slot has a flag of its own.
+    let by_flag = text(&directory.path().join("by_flag"));
+    let curve = text(&made.join("c1.curves.json"));
+    let told = thon(&[
+        "run",
+        "toy.scale-curve",
+        "--curve",
+        &curve,
+        "--output",
+        &by_flag,
+    ])
+    .ok();
+    assert!(told.contains("by_flag/c1.curves.json"), "{told}");
     let again = thon(&arguments).refused(Exit::Usage);
     assert!(
         again.contains("already holds a result\nhint: choose another"),

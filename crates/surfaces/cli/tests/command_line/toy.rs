@@ -43,7 +43,7 @@ inputs = { curve = "make.curves" }
 pub fn application() -> Application {
     Application {
         version: "0.0.0-toy",
-        catalogue: Catalogue(ALL),
+        catalogue: Catalogue::new(ALL),
         demo: Some(&DEMO),
     }
 }

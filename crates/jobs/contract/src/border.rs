@@ -1,0 +1,79 @@
+//! Where foreign files cross into runs: readers of plain files, and files that other programs expect beside a result.
+//!
+//! Jobs see neither. [`crate::Context::load`] asks the readers of its workspace when a plain file of another program
+//! fills a slot; the engine calls the companions after a run without a project.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+
+use crate::{AnyJob, Context, JobError, UnitInputs, UnitOutputs};
+
+/// All crossings that an application knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Border {
+    /// Readers of foreign files.
+    pub readers: &'static [ForeignReader],
+    /// Writers of files beside results.
+    pub companions: &'static [Companion],
+}
+
+/// Reads foreign files as items of a kind.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignReader {
+    /// Name of the kind of the items.
+    pub kind: &'static str,
+    /// Extensions of the files, without dot: `star`.
+    pub extensions: &'static [&'static str],
+    /// The items that a file holds, in order. The file is named as it was given; see [`Context::resolve`].
+    pub items: fn(&Path, &Context) -> Result<Vec<ForeignItem>, JobError>,
+    /// Reads the item of this name.
+    pub read: fn(&Path, &str, &Context) -> Result<ForeignValue, JobError>,
+}
+
+/// An item that a foreign file holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignItem {
+    /// Name, unique in its file.
+    pub name: String,
+    /// Stands for everything the item says, and for how it was read; the same text for the same item.
+    pub digest: String,
+    /// Files that the item names and that are read later, such as images, each once.
+    pub files: Vec<PathBuf>,
+}
+
+/// A foreign item, read.
+pub struct ForeignValue {
+    /// The value of the reader's kind.
+    pub value: Box<dyn Any + Send>,
+    /// What was lost and what was decided on the way, one sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// Writes, after a run without a project, what another program expects beside the result.
+#[derive(Clone, Copy, Debug)]
+pub struct Companion {
+    /// What it writes, for messages: `files of a RELION refinement`.
+    pub name: &'static str,
+    /// Whether a job's declaration has what is needed.
+    pub fits: fn(&dyn AnyJob) -> bool,
+    /// Writes into the unit's directory through its context.
+    pub write: fn(&Beside<'_>, &Context) -> Result<(), JobError>,
+}
+
+/// The finished unit that a companion stands beside.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// What filled the slots.
+    pub inputs: &'a UnitInputs,
+    /// What was written, by paths that [`Context::load`] can open.
+    pub outputs: &'a UnitOutputs,
+}
+
+impl ForeignReader {
+    /// Whether a file of this name is one for this reader.
+    pub fn reads(&self, kind: &str, path: &Path) -> bool {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let extension = extension.to_ascii_lowercase();
+        self.kind == kind && self.extensions.contains(&extension.as_str())
+    }
+}
