@@ -2,19 +2,28 @@
 //!
 //! * [`Subtomograms`]: volumes with their 3D CTF, weights or wedge → [`thon_likelihood::Observation`].
 //! * [`VolumeSource`]: the same as a [`thon_likelihood::ParticleSource`] over whatever reads the volumes.
+//! * [`TiltSource`]: tilt images of particles, each with its own CTF, as a source.
+//! * [`CtfSlices`]: three-dimensional CTF models of the 2016 protocol from the CTFs of all tilts.
 //!
 //! Volumes `[z, y, x]`, vectors (x, y, z), origin voxel ⌊n/2⌋; frequencies in cycles per box, transforms are not
 //! normalised. No file is opened here.
 
 mod band_transform;
+mod ctf_volume;
+mod delocalised;
 mod error;
 mod soft_mask;
 mod subtomogram;
 mod support;
+mod tilt_scheme;
+mod tilt_source;
 mod transfer_volume;
 mod volume_source;
 
+pub use ctf_volume::{CtfSlice, CtfSlices, full_volume};
 pub use error::ExtractError;
 pub use subtomogram::Subtomograms;
+pub use tilt_scheme::{TiltScheme, TiltView};
+pub use tilt_source::{BoxReader, TiltParticle, TiltSource};
 pub use transfer_volume::TransferVolume;
 pub use volume_source::{StoredParticle, VolumeReader, VolumeSource};
