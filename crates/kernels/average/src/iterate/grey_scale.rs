@@ -13,7 +13,7 @@ use crate::report::Search;
 use crate::{AverageError, State};
 
 /// Particles that the factor is fitted to, at most.
-const PARTICLES: usize = 64;
+const PARTICLES: usize = 32;
 
 /// Multiplies the references of a state, which has no posteriors yet, by their factors.
 ///

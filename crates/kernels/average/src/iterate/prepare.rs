@@ -60,7 +60,10 @@ impl<'a> Prepared<'a> {
             posterior: PosteriorOptions {
                 modes: head.task.poses().modes,
                 polished_modes: head.task.poses().modes.max(2),
-                polish: PolishOptions::default(),
+                polish: PolishOptions {
+                    tolerance: if head.last { 0.02 } else { 0.1 },
+                    ..PolishOptions::default()
+                },
                 ..PosteriorOptions::bands(low, band)
             },
             quanta: Quanta::from_noise(powers)?,

@@ -1,0 +1,147 @@
+//! Refinement and classification of subtomograms in RELION's layout with known poses.
+//!
+//! Wants `THON_RELION_DATA`: a data set of the bench, with `box64/gt.star` and `box64/ref.mrc`; `THON_RELION_BOX` and
+//! `THON_RELION_STRIDE` choose box and every how many particles.
+
+mod judge;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use judge::{errors, median};
+use thon_average::{Input, RefineOptions, Status, iterate, refine};
+use thon_compute::Quiet;
+use thon_extract::{StoredParticle, VolumeReader, VolumeSource};
+use thon_images::mrc::Mrc;
+use thon_interop::relion::{ParticleImport, read_particles};
+use thon_likelihood::{Placement, SourceError};
+use thon_model::ParticleSet;
+use thon_units::Angstrom;
+
+struct Files {
+    set: ParticleSet,
+    rows: Vec<usize>,
+}
+
+impl VolumeReader for Files {
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn read(&self, index: usize) -> Result<StoredParticle, SourceError> {
+        let images = self.set.images.as_ref().ok_or("no images")?;
+        let transfer = Mrc::open(&images.ctf_paths[self.rows[index]])?;
+        Ok(StoredParticle {
+            volume: Mrc::open(&images.paths[self.rows[index]])?.read_all()?,
+            transfer: Some((transfer.read_all()?, transfer.shape())),
+            premultiplied: images.ctf_premultiplied,
+        })
+    }
+
+    fn place(&self, index: usize) -> String {
+        self.set.names[self.rows[index]].clone()
+    }
+}
+
+fn variable(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |value| value.parse().unwrap())
+}
+
+struct Data {
+    source: VolumeSource<Files>,
+    truth: Vec<Placement>,
+    reference: Vec<f32>,
+}
+
+fn data(file: &str) -> Option<Data> {
+    let folder = std::env::var_os("THON_RELION_DATA").map(PathBuf::from);
+    let Some(folder) = folder else {
+        println!("skipped: THON_RELION_DATA is not set");
+        return None;
+    };
+    let n = variable("THON_RELION_BOX", 64);
+    let stride = variable("THON_RELION_STRIDE", 1);
+    let read = |file: &Path| {
+        let options = ParticleImport {
+            root: Some(folder.clone()),
+            allow_unknown_tomograms: true,
+            ..ParticleImport::default()
+        };
+        read_particles(file, &options).unwrap().value
+    };
+    let set = read(&folder.join(format!("box{n}/{file}")));
+    let voxel = 480.0 / n as f64;
+    let rows: Vec<usize> = (0..set.len()).step_by(stride).collect();
+    let truth = rows
+        .iter()
+        .map(|&i| {
+            let pose = set.pose_in_box(i).unwrap();
+            Placement {
+                rotation: pose.rotation.quaternion(),
+                shift: pose.position.xyz / voxel,
+            }
+        })
+        .collect();
+    let groups = vec![0; rows.len()];
+    let reference = Mrc::open(folder.join(format!("box{n}/ref.mrc"))).unwrap();
+    Some(Data {
+        source: VolumeSource::new(Files { set, rows }, n, voxel, groups).unwrap(),
+        truth,
+        reference: reference.read_all().unwrap(),
+    })
+}
+
+#[test]
+#[ignore = "wants THON_RELION_DATA"]
+fn refinement_from_a_low_passed_reference_finds_the_poses() {
+    let Some(data) = data("gt.star") else { return };
+    let mut options = RefineOptions::default();
+    options.target.diameter = Angstrom(320.0);
+    let input = Input {
+        references: &[&data.reference],
+        ..Input::default()
+    };
+    let begun = Instant::now();
+    let mut state = refine::start(&data.source, &input, &options, &Quiet).unwrap();
+    println!("start: {:.1} s", begun.elapsed().as_secs_f64());
+    while state.head.status == Status::Running {
+        let begun = Instant::now();
+        state = iterate(&data.source, &state, &Quiet).unwrap();
+        let (angles, shifts) = errors(&state.placements(), &data.truth);
+        let r = state.head.reports.last().unwrap();
+        println!(
+            "{:.1} s {:?} band {:.1} resolution {:.1} change {:.2} deg {:.2} A jumps {:.2} modes {:.2} stated {:.2} deg \
+             {:.2} A offset {:.1} LL {:.0} | error median {:.2} deg {:.2} A, {} over 10 deg",
+            begun.elapsed().as_secs_f64(),
+            r.search,
+            r.band,
+            r.resolution,
+            r.angle_change,
+            r.shift_change,
+            r.jumps,
+            r.effective_modes,
+            r.angle_uncertainty,
+            r.shift_uncertainty,
+            r.offset_sigma,
+            r.log_likelihood,
+            median(&angles),
+            median(&shifts) * state.head.voxel_size,
+            angles.iter().filter(|a| **a > 10.0).count()
+        );
+        println!("   FSC {}", r.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>());
+    }
+    let begun = Instant::now();
+    let state = refine::last(&state);
+    let block = thon_average::expect_block(&data.source, &state, 0..data.truth.len(), &Quiet).unwrap();
+    let refined = refine::finish(&state, vec![block]).unwrap();
+    let found: Vec<Placement> = refined.posteriors.iter().map(|p| p.best().placement).collect();
+    let (angles, shifts) = errors(&found, &data.truth);
+    println!(
+        "last: {:.1} s, resolution {:.1}, error median {:.2} deg {:.2} A",
+        begun.elapsed().as_secs_f64(),
+        refined.resolution,
+        median(&angles),
+        median(&shifts) * state.head.voxel_size
+    );
+    println!("   FSC {}", refined.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>());
+}
