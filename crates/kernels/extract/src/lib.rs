@@ -3,6 +3,7 @@
 //! * [`Subtomograms`]: volumes with their 3D CTF, weights or wedge → [`thon_likelihood::Observation`].
 //! * [`VolumeSource`]: the same as a [`thon_likelihood::ParticleSource`] over whatever reads the volumes.
 //! * [`TiltSource`]: tilt images of particles, each with its own CTF, as a source.
+//! * [`CutSettings`]: boxes out of whole tilt images.
 //! * [`CtfSlices`]: three-dimensional CTF models of the 2016 protocol from the CTFs of all tilts.
 //!
 //! Volumes `[z, y, x]`, vectors (x, y, z), origin voxel ⌊n/2⌋; frequencies in cycles per box, transforms are not
@@ -10,6 +11,7 @@
 
 mod band_transform;
 mod ctf_volume;
+mod cut;
 mod delocalised;
 mod error;
 mod soft_mask;
@@ -21,6 +23,7 @@ mod transfer_volume;
 mod volume_source;
 
 pub use ctf_volume::{CtfSlice, CtfSlices, full_volume};
+pub use cut::{BoxPlace, CutBox, CutSettings};
 pub use error::ExtractError;
 pub use subtomogram::Subtomograms;
 pub use tilt_scheme::{TiltScheme, TiltView};
