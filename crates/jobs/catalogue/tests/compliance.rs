@@ -49,7 +49,9 @@ fn names_are_unique_and_rooms_come_in_the_order_of_the_work() {
         "tilt_series",
         "tomogram",
         "particles",
+        "classification",
         "maps",
+        "symmetry",
         "export",
     ];
     let order: Vec<usize> = ALL

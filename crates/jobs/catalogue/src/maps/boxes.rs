@@ -9,13 +9,13 @@ use thon_model::{Map, Mask};
 const SAME_VOXEL_SIZE: f64 = 1e-3;
 
 /// What an input slot refers to.
-pub(super) fn records<K: Kind>(artifact: &Artifact<K>) -> Vec<ItemRecord> {
+pub(crate) fn records<K: Kind>(artifact: &Artifact<K>) -> Vec<ItemRecord> {
     let items = artifact.items().iter();
     items.map(|item| item.record.clone()).collect()
 }
 
 /// Number of voxels of an input's first map, from its header; 0 when it cannot be read.
-pub(super) fn voxels<K: Kind>(artifact: &Artifact<K>, context: &Context) -> u64 {
+pub(crate) fn voxels<K: Kind>(artifact: &Artifact<K>, context: &Context) -> u64 {
     let header = records(artifact)
         .first()
         .and_then(|record| header(record, context).ok());
@@ -25,7 +25,7 @@ pub(super) fn voxels<K: Kind>(artifact: &Artifact<K>, context: &Context) -> u64 
 }
 
 /// What is wrong with maps that must share box and voxel size: the first is the measure of the others.
-pub(super) fn box_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
+pub(crate) fn box_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut measure: Option<(&str, [usize; 3], f64)> = None;
     for (slot, items) in slots {
@@ -66,7 +66,7 @@ fn difference(
     Some(Finding::error(slot, message).with_hint("all must come from the same box"))
 }
 
-fn box_of(item: &ItemRecord, context: &Context) -> Result<([usize; 3], f64), JobError> {
+pub(crate) fn box_of(item: &ItemRecord, context: &Context) -> Result<([usize; 3], f64), JobError> {
     let header = header(item, context)?;
     let voxel_size = header.pixel_size().filter(|size| *size > 0.0);
     let voxel_size = voxel_size.ok_or_else(|| JobError::Data {
@@ -86,7 +86,7 @@ fn header(item: &ItemRecord, context: &Context) -> Result<MrcHeader, JobError> {
 }
 
 /// Loads a map whose voxels can be worked with: finite, and not all the same.
-pub(super) fn load_usable(
+pub(crate) fn load_usable(
     slot: &str,
     item: &Item<MapKind>,
     context: &Context,

@@ -96,6 +96,17 @@ pub fn cases() -> Vec<Case> {
                 ("half_map_2", AVERAGE, "half_map_2"),
             ],
         ),
+        case(
+            "symmetry.find",
+            json!({ "largest_fold": 3, "resolution": 60.0 }),
+            &[("map", SIMULATE, "phantom"), particles],
+        ),
+        case("symmetry.expand", json!({ "symmetry": "C3" }), &[particles]),
+        case(
+            "symmetry.parts",
+            json!({ "symmetry": "D2", "x_offset": 40.0, "z_offset": 30.0, "point_along_z": true }),
+            &[particles],
+        ),
         case("export.relion", json!({}), &[series, particles]),
         case(
             "export.relion-projections",
