@@ -67,35 +67,33 @@ impl Placed {
     }
 }
 
+/// A number of each sample of a block.
+pub(super) type Lanes<T> = [T; Block::LENGTH];
+
 /// The samples of one block.
 pub(super) struct Block {
+    /// q = (x, y, z).
+    q: [Lanes<f32>; 3],
     /// z of the cell, from the first plane; the number of planes for samples outside.
-    pub(super) z: [u32; Self::LENGTH],
+    pub(super) z: Lanes<u32>,
     /// First neighbour within its plane.
-    pub(super) within: [u32; Self::LENGTH],
-    /// Fractions of the cell along x, y and z.
-    pub(super) x: [f32; Self::LENGTH],
-    pub(super) y: [f32; Self::LENGTH],
-    pub(super) up: [f32; Self::LENGTH],
-    /// Values in quanta.
-    pub(super) re: [f32; Self::LENGTH],
-    pub(super) im: [f32; Self::LENGTH],
-    pub(super) weight: [f32; Self::LENGTH],
-    cosines: [f32; Self::LENGTH],
-    sines: [f32; Self::LENGTH],
+    pub(super) within: Lanes<u32>,
+    /// Fractions of the cell along x, y, z.
+    pub(super) fractions: [Lanes<f32>; 3],
+    /// Real and imaginary part and weight, in quanta.
+    pub(super) values: [Lanes<f32>; 3],
+    cosines: Lanes<f32>,
+    sines: Lanes<f32>,
 }
 
 impl Default for Block {
     fn default() -> Self {
         Self {
+            q: [[0.0; Self::LENGTH]; 3],
             z: [0; Self::LENGTH],
             within: [0; Self::LENGTH],
-            x: [0.0; Self::LENGTH],
-            y: [0.0; Self::LENGTH],
-            up: [0.0; Self::LENGTH],
-            re: [0.0; Self::LENGTH],
-            im: [0.0; Self::LENGTH],
-            weight: [0.0; Self::LENGTH],
+            fractions: [[0.0; Self::LENGTH]; 3],
+            values: [[0.0; Self::LENGTH]; 3],
             cosines: [0.0; Self::LENGTH],
             sines: [0.0; Self::LENGTH],
         }
@@ -106,14 +104,25 @@ impl Block {
     /// Samples of a block at most.
     pub(super) const LENGTH: usize = 256;
 
+    /// Takes positions, [`Block::LENGTH`] at most. (What lies behind them is of no concern: whole blocks are computed.)
+    #[inline(always)]
+    fn take(&mut self, positions: &[[f32; 3]]) {
+        let [xs, ys, zs] = &mut self.q;
+        for (((x, y), z), q) in xs.iter_mut().zip(ys).zip(zs).zip(positions) {
+            [*x, *y, *z] = *q;
+        }
+    }
+
     /// Fills in `z` alone.
     #[inline(always)]
     pub(super) fn planes(&mut self, placed: &Placed, positions: &[[f32; 3]]) {
-        let last = placed.height as i32 - 2;
-        for (position, plane) in positions.iter().zip(&mut self.z) {
-            let (place, _, inside) = placed.place(*position);
-            let z = (place[2] as i32).clamp(0, last) as u32;
-            *plane = if inside { z } else { placed.height };
+        self.take(positions);
+        let last = ROUND + placed.height as f32 - 2.0;
+        for i in 0..Self::LENGTH {
+            let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
+            let ([_, _, z], _, inside) = placed.place(q);
+            let (z, _) = cell(z, last);
+            self.z[i] = if inside { z } else { placed.height };
         }
     }
 
@@ -126,46 +135,64 @@ impl Block {
         products: &[Complex32],
         weights: &[f32],
     ) {
-        let length = positions.len().min(Self::LENGTH);
-        let (products, weights) = (&products[..length], &weights[..length]);
-        self.add_phases(placed, &positions[..length]);
-        let (last_x, last) = (placed.extent as i32 - 1, placed.height as i32 - 2);
-        for i in 0..length {
-            let ([px, py, pz], sign, inside) = placed.place(positions[i]);
-            let ix = (px as i32).min(last_x);
-            let iy = (py as i32).clamp(0, last);
-            let iz = (pz as i32).clamp(0, last);
-            self.x[i] = px - ix as f32;
-            self.y[i] = py - iy as f32;
-            self.up[i] = pz - iz as f32;
-            self.within[i] = iy as u32 * placed.width + ix as u32;
-            self.z[i] = if inside { iz as u32 } else { placed.height };
-            let (re, im) = (products[i].re, products[i].im);
+        self.take(positions);
+        self.add_phases(placed);
+        self.take_values(products, weights);
+        let last_x = ROUND + placed.extent - 1.0;
+        let last = ROUND + placed.height as f32 - 2.0;
+        for i in 0..Self::LENGTH {
+            let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
+            let ([x, y, z], sign, inside) = placed.place(q);
+            let ((ix, x), (iy, y), (iz, z)) = (cell(x, last_x), cell(y, last), cell(z, last));
+            self.fractions[0][i] = x;
+            self.fractions[1][i] = y;
+            self.fractions[2][i] = z;
+            self.within[i] = iy.wrapping_mul(placed.width).wrapping_add(ix);
+            self.z[i] = if inside { iz } else { placed.height };
+            let (re, im) = (self.values[0][i], self.values[1][i]);
             let (cosine, sine) = (self.cosines[i], self.sines[i]);
-            self.re[i] = re * cosine - im * sine;
-            self.im[i] = (re * sine + im * cosine) * sign;
-            self.weight[i] = weights[i] * placed.weight;
+            self.values[0][i] = re * cosine - im * sine;
+            self.values[1][i] = (re * sine + im * cosine) * sign;
+            self.values[2][i] *= placed.weight;
+        }
+    }
+
+    #[inline(always)]
+    fn take_values(&mut self, products: &[Complex32], weights: &[f32]) {
+        let [re, im, weight] = &mut self.values;
+        for ((re, im), product) in re.iter_mut().zip(im).zip(products) {
+            (*re, *im) = (product.re, product.im);
+        }
+        for (weight, value) in weight.iter_mut().zip(weights) {
+            *weight = *value;
         }
     }
 
     /// Σ w·e^(2πi q·t/n) over the shifts, in quanta.
     #[inline(always)]
-    fn add_phases(&mut self, placed: &Placed, positions: &[[f32; 3]]) {
-        let (cosines, sines) = (&mut self.cosines[..], &mut self.sines[..]);
-        let (cosines, sines) = (
-            &mut cosines[..positions.len()],
-            &mut sines[..positions.len()],
-        );
-        cosines.fill(0.0);
-        sines.fill(0.0);
+    fn add_phases(&mut self, placed: &Placed) {
+        self.cosines.fill(0.0);
+        self.sines.fill(0.0);
         for (turns, scale) in &placed.turns {
-            for (i, [x, y, z]) in positions.iter().enumerate() {
-                let [cosine, sine] = turn(x * turns[0] + y * turns[1] + z * turns[2]);
-                cosines[i] += cosine * scale;
-                sines[i] += sine * scale;
+            for i in 0..Self::LENGTH {
+                let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
+                let [cosine, sine] = turn(q[0] * turns[0] + q[1] * turns[1] + q[2] * turns[2]);
+                self.cosines[i] += cosine * scale;
+                self.sines[i] += sine * scale;
             }
         }
     }
+}
+
+/// The cell of a coordinate ≥ 0, at most `last` − [`ROUND`], and the fraction of it, 0 to 1.
+#[inline(always)]
+fn cell(coordinate: f32, last: f32) -> (u32, f32) {
+    // A whole coordinate may fall to the end of a cell or the start of the next: the same place.
+    let rounded = (coordinate - 0.5) + ROUND;
+    let rounded = if rounded < last { rounded } else { last };
+    let rounded = if rounded > ROUND { rounded } else { ROUND };
+    let index = rounded.to_bits().wrapping_sub(ROUND.to_bits());
+    (index, coordinate - (rounded - ROUND))
 }
 
 /// Cosine and sine of a number of turns, to 3e-7.
@@ -198,7 +225,19 @@ fn turn(turns: f32) -> [f32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::turn;
+    use super::{ROUND, cell, turn};
+
+    #[test]
+    fn cells_hold_their_coordinates() {
+        for i in 0..4096 {
+            let coordinate = i as f32 / 32.0;
+            let (index, fraction) = cell(coordinate, ROUND + 127.0);
+            assert!((0.0..=1.0).contains(&fraction) && index <= 127);
+            assert_eq!(index as f32 + fraction, coordinate);
+        }
+        assert_eq!(cell(f32::INFINITY, ROUND + 7.0).0, 7);
+        assert_eq!(cell(f32::NAN, ROUND + 7.0).0, 7);
+    }
 
     #[test]
     fn turns_are_cosine_and_sine() {

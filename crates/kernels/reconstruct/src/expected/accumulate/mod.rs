@@ -55,7 +55,7 @@ impl Insertion {
         contributions: &[Contribution<'_>],
     ) {
         let slabs = Slabs::new(self.space);
-        let most = elements.len() / 4;
+        let most = elements.len() / 2;
         let mut records: Vec<Record> = Vec::new();
         let units = units(contributions);
         let mut rest = &units[..];

@@ -87,6 +87,9 @@ impl Unit<'_> {
         }
         // What lies outside has z = height: give it a slab of its own.
         slab_of[slabs.space.height()] = slabs.count as u16;
+        let first_plane: Vec<u32> = (0..=slabs.count)
+            .map(|s| (s * slabs.planes) as u32)
+            .collect();
         let mut starts = vec![0_u32; slabs.count + 2];
         for positions in positions.chunks(Block::LENGTH) {
             block.planes(&placed, positions);
@@ -103,17 +106,19 @@ impl Unit<'_> {
             let products = &products[first..][..positions.len()];
             let weights = &weights[first..][..positions.len()];
             block.fill(&placed, positions, products, weights);
-            for i in 0..positions.len() {
+            for i in 0..positions.len().min(Block::LENGTH) {
                 let z = block.z[i];
                 let slab = usize::from(slab_of[z as usize]);
                 let place = &mut next[slab];
-                let above = z.wrapping_sub((slab * slabs.planes) as u32);
+                let above = z.wrapping_sub(first_plane[slab]);
+                let [x, y, up] = &block.fractions;
+                let [re, im, weight] = &block.values;
                 room[*place as usize] = Record {
                     lower: block.within[i].wrapping_add(above.wrapping_mul(plane)),
-                    fraction: [block.x[i], block.y[i], block.up[i]],
-                    value: [block.re[i], block.im[i], block.weight[i], 0.0],
+                    fraction: [x[i], y[i], up[i]],
+                    value: [re[i], im[i], weight[i], 0.0],
                 };
-                *place += 1;
+                *place = place.wrapping_add(1);
             }
         }
         starts

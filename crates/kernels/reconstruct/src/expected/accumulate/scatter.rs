@@ -92,7 +92,7 @@ fn whole(value: f32) -> i64 {
 mod wide {
     use std::arch::x86_64::{
         __m128, __m512i, _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm512_add_epi64, _mm512_cvtps_epi64,
+        _mm512_add_epi64, _mm512_cvtps_epi64, _mm512_setzero_si512,
     };
     use std::mem::transmute;
 
@@ -155,18 +155,31 @@ mod wide {
             let fraction = _mm256_set1_ps(record.fraction[0]);
             let along_x = _mm256_mask_sub_ps(fraction, 0b1111, ones, fraction);
             let pair = _mm256_mul_ps(_mm256_broadcast_ps(&value), along_x);
-            for (row, share) in rows.into_iter().zip(shares(record.fraction)) {
+            let lower = record.lower as usize;
+            // All rows are read before the first is written: a read close behind a write to an address that looks alike
+            // (planes and rows are often a multiple of 4096 bytes apart) would wait for it.
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for ((sum, row), share) in sums.iter_mut().zip(rows).zip(shares(record.fraction)) {
                 let added = _mm512_cvtps_epi64(_mm256_mul_ps(pair, _mm256_set1_ps(share)));
-                let first = (record.lower as usize).wrapping_add(row);
-                let Some(place) = elements.get_mut(first..).and_then(<[_]>::first_chunk_mut) else {
-                    unreachable!("a record of another slab");
-                };
                 // SAFETY: both types are 64 bytes of whole numbers; any bytes are valid.
-                let sum = unsafe { transmute::<[Element; 2], __m512i>(*place) };
-                let sum = _mm512_add_epi64(sum, added);
+                let old = unsafe {
+                    transmute::<[Element; 2], __m512i>(*neighbours(elements, lower, row))
+                };
+                *sum = _mm512_add_epi64(old, added);
+            }
+            for (sum, row) in sums.into_iter().zip(rows) {
                 // SAFETY: as above.
-                *place = unsafe { transmute::<__m512i, [Element; 2]>(sum) };
+                *neighbours(elements, lower, row) =
+                    unsafe { transmute::<__m512i, [Element; 2]>(sum) };
             }
         }
+    }
+
+    /// The two elements of a row.
+    #[inline(always)]
+    fn neighbours(elements: &mut [Element], lower: usize, row: usize) -> &mut [Element; 2] {
+        let pair = elements.get_mut(lower.wrapping_add(row)..);
+        let pair = pair.and_then(<[_]>::first_chunk_mut);
+        pair.expect("a record of this slab")
     }
 }
