@@ -108,14 +108,14 @@ impl<'w> BlendedFilter<'w> {
             .enumerate()
             .for_each(|(z, mut plane)| {
                 let last = (z + reach).min(self.dims[0] - 1);
-                for centre_z in z.saturating_sub(reach)..=last {
-                    for &number in &self.by_plane[centre_z] {
-                        let factor = factor(number);
-                        if factor != 0.0 {
-                            let [x, y, _] = self.centres[number];
-                            let squares = &profile[z.abs_diff(centre_z).pow(2)..];
-                            add_disc(&mut plane, [x, y], reach, squares, factor);
-                        }
+                let near = (z.saturating_sub(reach)..=last)
+                    .flat_map(|at| self.by_plane[at].iter().map(move |&number| (at, number)));
+                for (centre_z, number) in near {
+                    let factor = factor(number);
+                    let [x, y, _] = self.centres[number];
+                    let squares = &profile[z.abs_diff(centre_z).pow(2)..];
+                    if factor != 0.0 {
+                        add_disc(&mut plane, [x, y], reach, squares, factor);
                     }
                 }
             });

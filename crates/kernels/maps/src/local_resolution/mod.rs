@@ -28,6 +28,7 @@ use thon_model::{Map, Mask};
 use thon_signal::fft::Fft3;
 use thon_signal::shells::{Shells, correct_for_mask, randomise_phases};
 
+use crate::falling::{crossing, falling};
 use crate::post_process::{PostProcessError, TransferCurve, check_pair};
 use filter::{BlendedFilter, shell_weights};
 pub use options::LocalOptions;
@@ -165,42 +166,10 @@ fn true_fsc(
     if monotone { falling(&curve) } else { curve }
 }
 
-/// The falling curve nearest to `curve` in least squares, a shell weighing as many coefficients as it has (∝ shell²): neighbours
-/// that rise are replaced by their mean (pool-adjacent-violators; Ayer et al. 1955). Shell 0 stays.
-fn falling(curve: &[f64]) -> Vec<f64> {
-    // Blocks of (Σ weight·value, Σ weight, shells).
-    let mut blocks: Vec<(f64, f64, usize)> = Vec::new();
-    for (shell, &value) in curve.iter().enumerate().skip(1) {
-        let weight = (shell * shell) as f64;
-        let mut block = (weight * value, weight, 1);
-        while let Some(&(sum, total, count)) = blocks.last() {
-            if sum / total > block.0 / block.1 {
-                break;
-            }
-            block = (sum + block.0, total + block.1, count + block.2);
-            blocks.pop();
-        }
-        blocks.push(block);
-    }
-    let rest = blocks
-        .into_iter()
-        .flat_map(|(sum, weight, count)| std::iter::repeat_n(sum / weight, count));
-    curve.iter().copied().take(1).chain(rest).collect()
-}
-
 /// Where the curve first falls below the threshold, between shells, in Å; at most the lowest resolution.
 fn resolution(curve: &[f64], shells: &Shells, voxel_size: f64, options: &LocalOptions) -> f64 {
-    let below =
-        (1..curve.len()).find(|&shell| curve[shell].is_nan() || curve[shell] < options.threshold);
-    let shell = match below {
-        None => curve.len() as f64 - 1.0,
-        Some(shell) if curve[shell].is_nan() => shell as f64 - 1.0,
-        Some(shell) => {
-            let (above, below) = (curve[shell - 1], curve[shell]);
-            shell as f64 - 1.0 + (above - options.threshold) / (above - below)
-        }
-    };
-    let period = voxel_size / (shell.max(1e-3) * shells.frequency(1));
+    let shell = crossing(curve, options.threshold).max(1e-3);
+    let period = voxel_size / (shell * shells.frequency(1));
     period.min(options.lowest.0)
 }
 

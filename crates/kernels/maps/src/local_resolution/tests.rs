@@ -75,17 +75,6 @@ fn local_resolution_follows_the_noise_that_was_put_in() {
 }
 
 #[test]
-fn a_falling_curve_is_the_nearest_one() {
-    assert_eq!(falling(&[1.0, 0.9, 0.5, 0.2]), [1.0, 0.9, 0.5, 0.2]);
-    // Shells 2 and 3 rise; their mean weighs 4 and 9.
-    let fallen = falling(&[1.0, 0.9, 0.1, 0.4, 0.0]);
-    let mean = (4.0 * 0.1 + 9.0 * 0.4) / 13.0;
-    for (a, b) in fallen.iter().zip([1.0, 0.9, mean, mean, 0.0]) {
-        assert!((a - b).abs() < 1e-12, "{fallen:?}");
-    }
-}
-
-#[test]
 fn the_filtered_map_is_smooth_where_the_noise_is() {
     let [a, b] = halves();
     let found = local_resolution([&a, &b], None, None, &LocalOptions::default(), &Quiet).unwrap();
@@ -170,6 +159,16 @@ fn a_mask_limits_the_windows_and_bytes_do_not_depend_on_threads() {
     assert_eq!(one.resolution, three.resolution);
 }
 
+/// Wants nothing any more.
+struct Stopped;
+
+impl Progress for Stopped {
+    fn advance(&self, _: u64, _: u64) {}
+    fn cancelled(&self) -> bool {
+        true
+    }
+}
+
 #[test]
 fn what_cannot_be_measured_is_named() {
     let [a, b] = halves();
@@ -191,13 +190,6 @@ fn what_cannot_be_measured_is_named() {
         error(Some(&black), &options, &Quiet),
         LocalError::NothingInside
     );
-    struct Stopped;
-    impl Progress for Stopped {
-        fn advance(&self, _: u64, _: u64) {}
-        fn cancelled(&self) -> bool {
-            true
-        }
-    }
     assert!(matches!(
         error(None, &options, &Stopped),
         LocalError::Cancelled(_)

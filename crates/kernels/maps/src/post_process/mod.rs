@@ -6,6 +6,7 @@
 //! Guinier fit or as given; low-pass at the resolution.
 
 mod curve;
+mod doubts;
 mod options;
 mod sharpen;
 #[cfg(test)]

@@ -169,6 +169,38 @@ fn bad_input_is_named() {
 }
 
 #[test]
+fn doubtful_results_are_told_apart_from_sound_ones() {
+    let options = PostProcessOptions {
+        b_factor: BFactorChoice {
+            fitted: false,
+            ..Default::default()
+        },
+        ..Default::default()
+    };
+    let doubts = |[a, b]: [Map; 2], mask: &Mask| {
+        post_process([&a, &b], mask, None, &options)
+            .unwrap()
+            .doubts()
+    };
+    assert_eq!(doubts(halves(300.0, 0.05), &full_mask()), [""; 0]);
+    // The halves differ by nothing: signal to the end of the box.
+    let never = doubts(halves(50.0, 0.0), &full_mask());
+    assert!(never[0].contains("never drops below 0.8"), "{never:?}");
+    // A filter applied to both halves alike lets signal and noise vanish together.
+    let [a, b] = halves(300.0, 0.05);
+    let plan = Fft3::plan([N; 3]);
+    let smoothed = [a, b].map(|m| {
+        let mut spectrum = plan.forward(&m.data);
+        shell_filter(&mut spectrum, [N; 3], |f, _| {
+            (-2500.0 * (f / VOXEL).powi(2) / 4.0).exp()
+        });
+        map(plan.inverse(&spectrum))
+    });
+    let sirt = doubts(smoothed, &full_mask());
+    assert!(sirt[0].contains("SIRT"), "{sirt:?}");
+}
+
+#[test]
 fn fsc_weights_stop_where_the_signal_stops() {
     assert_eq!(fsc_weights(&[1.0, 1.0, -0.1, 0.5]), [1.0, 1.0, 0.0, 0.0]);
     assert!((fsc_weights(&[1.0, 0.5])[1] - (2.0f64 / 3.0).sqrt()).abs() < 1e-12);
