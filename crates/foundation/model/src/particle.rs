@@ -30,6 +30,8 @@ pub enum RepresentationKind {
     TiltStack,
     /// A subtomogram volume, with a 3D CTF or weight volume beside it.
     Volume,
+    /// One image: the projection of a subtomogram along z.
+    Projection,
 }
 
 /// Images of particles that exist as files; virtual particles have none.
@@ -43,8 +45,11 @@ pub struct ParticleImages {
     pub pixel_size: PixelSize,
     /// True when the images were already multiplied by their CTF.
     pub ctf_premultiplied: bool,
-    /// One file per particle.
+    /// The file of each particle.
     pub paths: Vec<PathBuf>,
+    /// For each particle the section of its file, from 0; empty when every file is of one particle alone.
+    #[serde(default)]
+    pub sections: Vec<u32>,
     /// The 3D CTF or weight volume of each particle; empty when there are none.
     pub ctf_paths: Vec<PathBuf>,
     /// For each particle, which tilts of its series are to be used, in series order; empty when all. A stack has a
@@ -137,6 +142,7 @@ impl ParticleSet {
         }
         let images = self.images.as_ref().map(|images| ParticleImages {
             paths: pick(&images.paths, rows),
+            sections: pick(&images.sections, rows),
             ctf_paths: pick(&images.ctf_paths, rows),
             visible: pick(&images.visible, rows),
             boxes: pick(&images.boxes, rows),
@@ -229,6 +235,7 @@ mod tests {
             pixel_size: PixelSize(2.0),
             ctf_premultiplied: false,
             paths: vec!["a.mrc".into(), "b.mrc".into()],
+            sections: vec![],
             ctf_paths: vec![],
             visible: vec![],
             boxes: vec![],

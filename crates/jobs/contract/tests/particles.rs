@@ -31,6 +31,7 @@ fn set(n: usize) -> ParticleSet {
             pixel_size: PixelSize(12.0),
             ctf_premultiplied: true,
             paths: (0..n).map(|i| format!("p{i}.mrcs").into()).collect(),
+            sections: (0..n as u32).rev().collect(),
             ctf_paths: vec![],
             visible: (0..n).map(|i| vec![true, i % 2 == 0, false]).collect(),
             boxes: (0..n).map(|i| pose(i + 3)).collect(),

@@ -30,7 +30,19 @@ pub(super) fn put_images(
     for particle in particles.iter() {
         let row = particle.row;
         let path = relative(root, &images.paths[row]);
-        put_path(rows, count, "rlnImageName", row, &path);
+        if let Some(section) = images.sections.get(row) {
+            let token = format!("{:06}@{path}", section + 1);
+            let same = rows.value("rlnImageName", row).is_some_and(|old| {
+                let meant = old.split_once('@');
+                meant
+                    .is_some_and(|(number, file)| file == path && number.parse() == Ok(section + 1))
+            });
+            if !same {
+                set(rows, count, "rlnImageName", row, token, "None");
+            }
+        } else {
+            put_path(rows, count, "rlnImageName", row, &path);
+        }
         if let Some(ctf) = images.ctf_paths.get(row) {
             put_path(rows, count, "rlnCtfImage", row, &relative(root, ctf));
         }

@@ -52,6 +52,42 @@ pub(super) fn two_dimensional(tables: &Tables) -> Result<bool, InteropError> {
     Ok(stacks || optics.whole("rlnImageDimensionality", 0)? == Some(2))
 }
 
+/// True when each row is one image, a section of a stack: projections, not tilts.
+pub(super) fn projections(tables: &Tables) -> Result<bool, InteropError> {
+    let general = Cells {
+        carried: &tables.general,
+        file: &tables.file,
+    };
+    let optics = Cells {
+        carried: &tables.optics,
+        file: &tables.file,
+    };
+    let rows = Cells {
+        carried: &tables.particles,
+        file: &tables.file,
+    };
+    let numbered = rows
+        .text("rlnImageName", 0)
+        .is_some_and(|name| name.contains('@'));
+    Ok(numbered
+        && !rows.has("rlnTomoVisibleFrames")
+        && general.whole("rlnTomoSubTomosAre2DStacks", 0)? != Some(1)
+        && optics.whole("rlnImageDimensionality", 0)? != Some(3))
+}
+
+/// The sections, from 0, that `NUMBER@STACK` names.
+fn sections(cells: Cells<'_>, rows: usize) -> Result<Vec<u32>, InteropError> {
+    let section = |row| {
+        let token = cells.text("rlnImageName", row).unwrap_or_default();
+        let number = token
+            .split_once('@')
+            .and_then(|(number, _)| number.parse::<u32>().ok());
+        let section = number.and_then(|number| number.checked_sub(1));
+        section.ok_or_else(|| cells.wrong("rlnImageName", row, "NUMBER@STACK, from 1", token))
+    };
+    (0..rows).map(section).collect()
+}
+
 /// The optics when all groups agree.
 pub(super) fn one_optics(
     cells: Cells<'_>,
@@ -162,8 +198,11 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
         }
     }
     let has_ctf = cells.has("rlnCtfImage");
+    let projections = projections(tables)?;
     Ok(Ok(Some(ParticleImages {
-        kind: if two_dimensional(tables)? {
+        kind: if projections {
+            RepresentationKind::Projection
+        } else if two_dimensional(tables)? {
             RepresentationKind::TiltStack
         } else {
             RepresentationKind::Volume
@@ -175,6 +214,11 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
             .unwrap_or(0)
             != 0,
         paths: (0..rows).map(|row| path("rlnImageName", row)).collect(),
+        sections: if projections {
+            sections(cells, rows)?
+        } else {
+            Vec::new()
+        },
         ctf_paths: if has_ctf {
             (0..rows).map(|row| path("rlnCtfImage", row)).collect()
         } else {

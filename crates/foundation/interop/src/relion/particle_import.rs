@@ -9,7 +9,7 @@ use thon_model::{Carried, ParticleSet};
 
 use super::particle_grids::{Unknown, doubts, grid_of};
 use super::particle_images::{
-    ABERRATIONS, Boxes, image_pixel_size, images, one_optics, two_dimensional,
+    ABERRATIONS, Boxes, image_pixel_size, images, one_optics, projections, two_dimensional,
 };
 use super::particle_labels::{classes, halves, particle_names};
 use super::particle_rows::{Coordinates, box_of, oriented, pose};
@@ -207,7 +207,7 @@ fn coordinates(
         ));
     }
     let found = Coordinates::of(cells, image.unwrap_or(1.0), pixel_size);
-    if found.is_none() && boxed && !two_dimensional {
+    if found.is_none() && boxed && (!two_dimensional || projections(tables)?) {
         remarks.push(format!(
             "{}: no coordinates; places are measured from the middle of each particle's box",
             tables.file

@@ -27,6 +27,14 @@ pub(super) fn boxes_differ(before: &Boxes, set: &ParticleSet) -> bool {
     })
 }
 
+/// `rlnImageDimensionality`.
+fn dimensions(kind: RepresentationKind) -> &'static str {
+    match kind {
+        RepresentationKind::Volume => "3",
+        RepresentationKind::TiltStack | RepresentationKind::Projection => "2",
+    }
+}
+
 /// Writes kind and size of the boxes into every optics group.
 pub(super) fn put_boxes(particles: &ParticleSet, optics: &mut Carried) {
     let Some(images) = &particles.images else {
@@ -36,11 +44,7 @@ pub(super) fn put_boxes(particles: &ParticleSet, optics: &mut Carried) {
         .columns
         .first()
         .map_or(0, |column| column.values.len());
-    let dimensions = if images.kind == RepresentationKind::TiltStack {
-        "2"
-    } else {
-        "3"
-    };
+    let dimensions = dimensions(images.kind);
     for row in 0..groups {
         let cells = Cells {
             carried: optics,
@@ -119,10 +123,12 @@ pub(super) fn optics(
         source: Generation::Five.source().to_owned(),
         columns: Vec::new(),
     };
-    let Some(first) = series
+    let first = series
         .iter()
-        .find(|one| particles.tilt_series_names.contains(&one.name))
-    else {
+        .find(|one| particles.tilt_series_names.contains(&one.name));
+    let boxed = particles.images.is_some();
+    let known = particles.optics.or(first.map(|one| one.optics));
+    let Some(optics) = known.filter(|_| first.is_some() || boxed) else {
         losses.add(
             LossKind::Optics,
             particles.len(),
@@ -130,16 +136,17 @@ pub(super) fn optics(
         );
         return table;
     };
-    let differing = series
-        .iter()
-        .filter(|one| one.pixel_size != first.pixel_size || one.optics != first.optics)
-        .count();
+    let differing = first.map_or(0, |first| {
+        let differs =
+            |one: &&TiltSeries| one.pixel_size != first.pixel_size || one.optics != first.optics;
+        series.iter().filter(differs).count()
+    });
     losses.add(
         LossKind::Optics,
         differing,
         "one optics group is written, of the first tilt series",
     );
-    let optics = particles.optics.unwrap_or(first.optics);
+    let series_pixel = first.map(|one| one.pixel_size.0);
     let mut put = |label: &str, token: String| set(&mut table, 1, label, 0, token, "");
     put("rlnOpticsGroup", "1".to_owned());
     put("rlnOpticsGroupName", "opticsGroup1".to_owned());
@@ -149,22 +156,22 @@ pub(super) fn optics(
     );
     put("rlnVoltage", number(optics.voltage.0));
     put("rlnAmplitudeContrast", number(optics.amplitude_contrast));
-    put("rlnTomoTiltSeriesPixelSize", number(first.pixel_size.0));
+    if let Some(pixel) = series_pixel {
+        put("rlnTomoTiltSeriesPixelSize", number(pixel));
+    }
     if let Some(images) = &particles.images {
-        let dimensions = if images.kind == RepresentationKind::TiltStack {
-            "2"
-        } else {
-            "3"
-        };
+        let dimensions = dimensions(images.kind);
         put(
             "rlnCtfDataAreCtfPremultiplied",
             i32::from(images.ctf_premultiplied).to_string(),
         );
         put("rlnImageDimensionality", dimensions.to_owned());
-        put(
-            "rlnTomoSubtomogramBinning",
-            number(images.pixel_size.0 / first.pixel_size.0),
-        );
+        if let Some(pixel) = series_pixel {
+            put(
+                "rlnTomoSubtomogramBinning",
+                number(images.pixel_size.0 / pixel),
+            );
+        }
         put("rlnImagePixelSize", number(images.pixel_size.0));
         put("rlnImageSize", images.box_size.to_string());
     }

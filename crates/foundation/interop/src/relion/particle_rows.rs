@@ -168,7 +168,7 @@ pub(super) fn box_of(
 ) -> Result<Pose, InteropError> {
     let sub = match kind {
         RepresentationKind::Volume => rotation(cells, SUB_ANGLES, row)?,
-        RepresentationKind::TiltStack => Rotation::identity(),
+        RepresentationKind::TiltStack | RepresentationKind::Projection => Rotation::identity(),
     };
     let middle = coordinate(cells, row, how, grid)?;
     Ok(Pose::new(sub, Point::from_vector(middle)))

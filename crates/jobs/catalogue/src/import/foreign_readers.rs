@@ -45,7 +45,7 @@ fn particles(file: &Path, context: &Context) -> Result<Imported<ParticleSet>, Jo
     };
     let mut imported = read(true)?;
     let images = imported.value.images.as_ref();
-    if images.is_none_or(|images| images.kind != RepresentationKind::Volume) {
+    if images.is_none_or(|images| images.kind == RepresentationKind::TiltStack) {
         // Images are cut from, or projected at, places in the specimen: these must be right.
         imported = read(false)?;
     }

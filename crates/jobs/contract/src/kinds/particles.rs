@@ -7,6 +7,7 @@
 //! | `tilt_series` | n | index into the header's names |
 //! | `half`, `class` | n or 0 | half set 1 or 2; class from 1 |
 //! | `box.position`, `box.rotation` | n or 0 | where each stored box was cut, and its axes → specimen |
+//! | `images.section` | n or 0 | section of each particle's file, from 0 |
 //! | `NAME.text`, `NAME.ends` | | text column: all values end to end, and where each ends |
 //!
 //! Text columns are `name`, `carried.K` (K-th carried column), `images.path`, `images.ctf_path` and
@@ -73,6 +74,7 @@ fn header_of(set: &ParticleSet) -> ParticleSet {
     }
     if let Some(images) = &mut header.images {
         images.paths.clear();
+        images.sections.clear();
         images.ctf_paths.clear();
         images.visible.clear();
         images.boxes.clear();
@@ -136,6 +138,11 @@ fn arrays_of(set: &ParticleSet) -> Vec<Array> {
         ));
         arrays.extend(text("images.visible", visible.iter().map(String::as_str)));
         arrays.extend(places(["box.position", "box.rotation"], &images.boxes));
+        arrays.push((
+            "images.section".into(),
+            vec![images.sections.len()],
+            Samples::U32(images.sections.clone()),
+        ));
     }
     arrays
 }
@@ -223,6 +230,14 @@ impl Columns {
             if self.file.names().iter().any(|name| name == "box.position") {
                 images.boxes = self.places(["box.position", "box.rotation"])?;
             }
+            if self
+                .file
+                .names()
+                .iter()
+                .any(|name| name == "images.section")
+            {
+                images.sections = self.u32("images.section")?;
+            }
         }
         self.check(&set)?;
         Ok(set)
@@ -236,10 +251,11 @@ impl Columns {
             && set.tilt_series.len() == n
             && all_or_none(set.halves.len())
             && all_or_none(set.classes.len())
-            && set
-                .images
-                .as_ref()
-                .is_none_or(|images| images.paths.len() == n && all_or_none(images.boxes.len()));
+            && set.images.as_ref().is_none_or(|images| {
+                images.paths.len() == n
+                    && all_or_none(images.boxes.len())
+                    && all_or_none(images.sections.len())
+            });
         let known = set
             .tilt_series
             .iter()
