@@ -64,6 +64,10 @@ pub(crate) struct Search<'a> {
     /// Rows of shifts over `disc`.
     pub phases: &'a [Complex32],
     pub noise: &'a NoisePowers,
+    /// Edge of the images, pixels.
+    pub box_size: usize,
+    /// Radius of the mask, pixels.
+    pub radius: f64,
     /// ln of the prior of each class; −∞ for a class that nobody is in.
     pub log_priors: &'a [f64],
     /// Deviation of the particles about the centres of their boxes, pixels.

@@ -25,6 +25,10 @@ const AHEAD: usize = 4;
 /// Shells that the averages have beyond what decides poses.
 const BEYOND: usize = 8;
 
+/// What the likelihood is raised to in the first round, and the part of the rounds until it is 1.
+const SOFTEST: f64 = 0.5;
+const SOFT_PART: f64 = 0.12;
+
 /// Images with all that making them ready needs.
 pub(crate) struct Images<'a> {
     pub source: &'a dyn ImageSource,
@@ -220,6 +224,8 @@ impl State {
             disc: &round.disc,
             coarse_points: round.coarse_points(),
             phases: &round.phases,
+            box_size: settings.box_size,
+            radius: settings.radius,
             noise: &self.noise,
             log_priors: &log_priors,
             shift_deviation: self.shift_deviation,
@@ -326,8 +332,8 @@ impl State {
 
 /// What the likelihood is raised to: soft at first, so that averages part before images are bound to them.
 fn sharpness(iteration: usize, iterations: usize) -> f64 {
-    let soft = (iterations as f64 * 0.2).max(1.0);
-    (0.3 * (1.0 / 0.3_f64).powf(iteration as f64 / soft)).min(1.0)
+    let soft = (iterations as f64 * SOFT_PART).max(1.0);
+    SOFTEST.powf(1.0 - (iteration as f64 / soft).min(1.0))
 }
 
 /// Makes a range of images ready and searches them.

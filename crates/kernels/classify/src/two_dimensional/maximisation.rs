@@ -5,8 +5,10 @@
 //! depend on the number of images. Sums run over images in order for each class alone, so that neither blocks nor threads
 //! change a bit.
 //!
-//! The average is F(q)/W(|q|), F = Σ w c X/P, W = Σ w c²/P; its noise power is 1/W, which gives the signal-to-noise ratio
-//! S of each shell, and the regularised average is T S/(1 + T S) times that (Scheres 2012, J. Struct. Biol. 180:519).
+//! The average is F/W, F = Σ w c X/P, W = Σ w c²/P. An image at one pose adds w² c²/P to the noise power of F, one
+//! that is spread over poses less: poses within a correlation length of the masked noise add up, others average out. The
+//! noise of F gives the signal power τ² and the signal-to-noise ratio of each shell, and the regularised average is
+//! F/(W + 1/(T τ²)) in these units (Scheres 2012, J. Struct. Biol. 180:519).
 
 use num_complex::Complex32;
 use rayon::prelude::*;
@@ -14,7 +16,6 @@ use serde::{Deserialize, Serialize};
 
 use super::HalfDisc;
 use super::expectation::{Entry, Found, Search};
-use super::noise::NoisePowers;
 use super::plane::{Plane, turned_back};
 use super::source::{Mask, Prepared};
 
@@ -25,6 +26,10 @@ pub(crate) struct ClassSum {
     sum: Vec<Complex32>,
     /// Σ w c²/P per shell.
     weights: Vec<f64>,
+    /// Noise power of `sum` per shell, of unmasked noise.
+    noise: Vec<f64>,
+    /// With transfers: Σ w c²/P and Σ w, both turned back alike; their ratio is the mean c²/P at each point.
+    seen: Option<[Vec<f32>; 2]>,
     /// Σ w.
     pub images: f64,
 }
@@ -73,6 +78,8 @@ pub(crate) fn empty(classes: usize, plane: &Plane, disc: &HalfDisc) -> Vec<Class
     let one = ClassSum {
         sum: vec![Complex32::default(); plane.padded_len()],
         weights: vec![0.0; disc.band + 1],
+        noise: vec![0.0; disc.band + 1],
+        seen: None,
         images: 0.0,
     };
     vec![one; classes]
@@ -99,129 +106,206 @@ pub(crate) fn add(
             }
             let seen = seen_at(search, images, &poses, list, &inverse);
             let turn = [angle.cos() as f32, angle.sin() as f32];
-            for (point, value) in search.disc.points.iter().zip(&seen) {
+            for (point, value) in search.disc.points.iter().zip(&seen.products) {
                 plane.scatter(&mut sum.sum, turned_back(*point, turn), *value);
+            }
+            if let Some(weights) = &seen.weights {
+                let len = plane.padded_len();
+                let [weighted, plain] = sum
+                    .seen
+                    .get_or_insert_with(|| [vec![0.0; len], vec![0.0; len]]);
+                for (point, weight) in search.disc.points.iter().zip(weights) {
+                    let at = turned_back(*point, turn);
+                    plane.scatter_weight(weighted, at, *weight);
+                    plane.scatter_weight(plain, at, seen.images);
+                }
             }
         }
         for (image, one) in images.iter().zip(found) {
-            let of_class = |e: &&Entry| e.template as usize / search.templates.angles == class;
-            let weight: f64 = one
-                .entries
-                .iter()
-                .filter(of_class)
-                .map(|e| f64::from(e.weight))
-                .sum();
-            if weight > 0.0 {
-                sum.images += weight;
-                add_weights(&mut sum.weights, weight, image, search.noise, search.disc);
+            let spread = Spread::new(&one.entries, class, search);
+            if spread.weight > 0.0 {
+                sum.images += spread.weight;
+                sum.add_weights(&spread, image, search);
             }
         }
     });
 }
 
-/// Σ w c X e^(…)/P of the images seen at one template.
+/// How an image's share of a class is spread over poses.
+struct Spread {
+    /// Its share.
+    weight: f64,
+    /// (Σ w)² of each angle, and the variance of the shifts there, pixels² along one axis.
+    angles: Vec<(f64, f64)>,
+}
+
+impl Spread {
+    fn new(entries: &[Entry], class: usize, search: &Search<'_>) -> Self {
+        let mut spread = Self {
+            weight: 0.0,
+            angles: Vec::new(),
+        };
+        for same in entries.chunk_by(|a, b| a.template == b.template) {
+            if same[0].template as usize / search.templates.angles != class {
+                continue;
+            }
+            let mut sums = [0.0; 4];
+            for entry in same {
+                let w = f64::from(entry.weight);
+                let [x, y] = search.sampling.shifts[entry.shift as usize];
+                sums = [
+                    sums[0] + w,
+                    sums[1] + w * x,
+                    sums[2] + w * y,
+                    sums[3] + w * (x * x + y * y),
+                ];
+            }
+            let mean = (sums[1] / sums[0]).powi(2) + (sums[2] / sums[0]).powi(2);
+            let variance = ((sums[3] / sums[0] - mean) / 2.0).max(0.0);
+            spread.weight += sums[0];
+            spread.angles.push((sums[0] * sums[0], variance));
+        }
+        spread
+    }
+
+    /// What is left of the noise power of one image in a shell; `together` neighbouring angles see the same noise.
+    fn noise(&self, wave: f64, together: f64) -> f64 {
+        let left = |(square, variance): &(f64, f64)| square * (-wave * wave * variance).exp();
+        let apart = together * self.angles.iter().map(left).sum::<f64>();
+        apart.min(self.weight * self.weight)
+    }
+}
+
+/// Images seen at one template.
+struct Seen {
+    /// Σ w c X e^(…)/P.
+    products: Vec<Complex32>,
+    /// Σ w c²/P, when any has a transfer.
+    weights: Option<Vec<f32>>,
+    /// Σ w.
+    images: f32,
+}
+
 fn seen_at(
     search: &Search<'_>,
     images: &[Prepared],
     poses: &ByTemplate<'_>,
     list: &[(u32, u32, u32)],
     inverse: &[Vec<f32>],
-) -> Vec<Complex32> {
+) -> Seen {
     let points = search.disc.points.len();
-    let mut seen = vec![Complex32::default(); points];
+    let transferred = list
+        .iter()
+        .any(|one| images[one.0 as usize].transfer.is_some());
+    let mut seen = Seen {
+        products: vec![Complex32::default(); points],
+        weights: transferred.then(|| vec![0.0; points]),
+        images: 0.0,
+    };
     for one in list {
         let image = &images[one.0 as usize];
-        let turned = search.blurred(image, poses.entries(*one), points);
-        let weights = &inverse[image.group];
-        match &image.transfer {
-            None => {
-                for ((sum, x), w) in seen.iter_mut().zip(&turned).zip(weights) {
-                    *sum += x * w;
-                }
-            }
-            Some(transfer) => {
-                for (((sum, x), w), c) in seen.iter_mut().zip(&turned).zip(weights).zip(transfer) {
-                    *sum += x * (w * c);
-                }
-            }
+        let entries = poses.entries(*one);
+        let turned = search.blurred(image, entries, points);
+        let share: f32 = entries.iter().map(|e| e.weight).sum();
+        seen.images += share;
+        let c = |q: usize| image.transfer.as_ref().map_or(1.0, |t| t[q]);
+        let inverse = &inverse[image.group];
+        for (q, ((sum, x), w)) in seen
+            .products
+            .iter_mut()
+            .zip(&turned)
+            .zip(inverse)
+            .enumerate()
+        {
+            *sum += x * (w * c(q));
+        }
+        for (q, (sum, w)) in seen.weights.iter_mut().flatten().zip(inverse).enumerate() {
+            *sum += share * w * c(q) * c(q);
         }
     }
     seen
 }
 
-fn add_weights(
-    sums: &mut [f64],
-    weight: f64,
-    image: &Prepared,
-    noise: &NoisePowers,
-    disc: &HalfDisc,
-) {
-    for (shell, range) in disc.shells() {
-        let power = noise.power(image.group, shell);
-        let square = image.transfer.as_ref().map_or(1.0, |transfer| {
-            let count = range.len() as f64;
-            transfer[range]
-                .iter()
-                .map(|c| f64::from(c * c))
-                .sum::<f64>()
-                / count
-        });
-        if power > 0.0 {
-            sums[shell] += weight * square / power;
+impl ClassSum {
+    /// Adds what an image weighs, and its noise.
+    fn add_weights(&mut self, spread: &Spread, image: &Prepared, search: &Search<'_>) {
+        let n = search.box_size as f64;
+        for (shell, range) in search.disc.shells() {
+            let power = search.noise.power(image.group, shell);
+            let square = image.transfer.as_ref().map_or(1.0, |transfer| {
+                let count = range.len() as f64;
+                transfer[range]
+                    .iter()
+                    .map(|c| f64::from(c * c))
+                    .sum::<f64>()
+                    / count
+            });
+            if power > 0.0 {
+                // Noise under a mask of radius R is correlated over about n/(2 R) cycles per box.
+                let length = n / (2.0 * search.radius) / shell as f64;
+                let together = (length / search.sampling.angle_step()).max(1.0);
+                let wave = std::f64::consts::TAU * shell as f64 / n;
+                self.weights[shell] += spread.weight * square / power;
+                self.noise[shell] += spread.noise(wave, together) * square / power;
+            }
         }
     }
-}
 
-impl ClassSum {
+    /// Σ w c²/P at the points of a half disc.
+    fn weights_at(&self, disc: &HalfDisc, box_size: usize) -> Vec<f64> {
+        let mut weights = vec![0.0; disc.points.len()];
+        for (shell, range) in disc.shells() {
+            weights[range].fill(self.weights[shell]);
+        }
+        if let Some([weighted, plain]) = &self.seen {
+            for (weight, [x, y]) in weights.iter_mut().zip(&disc.points) {
+                let row = (2 * *y as isize).rem_euclid(2 * box_size as isize) as usize;
+                let i = row * (box_size + 1) + 2 * *x as usize;
+                *weight = if plain[i] > 0.0 {
+                    self.images * f64::from(weighted[i] / plain[i])
+                } else {
+                    0.0
+                };
+            }
+        }
+        weights
+    }
+
     /// The regularised average. `trust` is T.
     pub fn average(&self, plane: &Plane, disc: &HalfDisc, mask: &Mask, trust: f64) -> ClassAverage {
         let n = plane.box_size();
-        if self.images < 1e-3 {
-            return ClassAverage {
-                image: vec![0.0; n * n],
-                signal_to_noise: vec![0.0; disc.band + 1],
-                ..ClassAverage::default()
-            };
-        }
-        let mut divided = self.sum.clone();
-        let (rows, half) = (2 * n, n + 1);
-        for (i, value) in divided.iter_mut().enumerate() {
-            let y = i / half;
-            let y = if y > n {
-                y as f64 - rows as f64
-            } else {
-                y as f64
-            };
-            let radius = y.hypot((i % half) as f64) / 2.0;
-            let weight = between(&self.weights, radius.max(1.0));
-            *value *= if weight > 0.0 {
-                (1.0 / weight) as f32
-            } else {
-                0.0
-            };
-        }
-        let mut values = plane.transform(&plane.unpad(divided), disc);
         let mut average = ClassAverage {
-            images: self.images,
+            image: vec![0.0; n * n],
             signal_to_noise: vec![0.0; disc.band + 1],
             ..ClassAverage::default()
         };
+        if self.images < 1e-3 {
+            return average;
+        }
+        average.images = self.images;
+        let weights = self.weights_at(disc, n);
+        let mut values = plane.transform(&plane.unpad(self.sum.clone()), disc);
         for (shell, range) in disc.shells() {
-            let count = range.len() as f64;
-            let power = values[range.clone()]
+            let power: f64 = values[range.clone()]
                 .iter()
                 .map(|v| f64::from(v.norm_sqr()))
-                .sum::<f64>()
-                / count;
-            let noise = mask.fraction / self.weights[shell];
-            let ratio = if self.weights[shell] > 0.0 {
-                (power / noise - 1.0).max(0.0)
-            } else {
-                0.0
-            };
+                .sum();
+            let [first, second] =
+                (weights[range.clone()].iter()).fold([0.0; 2], |s, w| [s[0] + w, s[1] + w * w]);
+            // The noise power of F is its weight times what the mask and the spread over poses leave of it.
+            let left =
+                mask.fraction * self.noise[shell] / self.weights[shell].max(f64::MIN_POSITIVE);
+            let signal = (power - left * first) / second.max(f64::MIN_POSITIVE);
+            let ratio = signal * second / (left * first).max(f64::MIN_POSITIVE);
+            if first <= 0.0 || signal <= 0.0 || !ratio.is_finite() {
+                values[range].fill(Complex32::default());
+                continue;
+            }
             average.signal_to_noise[shell] = ratio;
-            let gain = (trust * ratio / (1.0 + trust * ratio)) as f32;
-            values[range].iter_mut().for_each(|v| *v *= gain);
+            let ridge = left / (trust * signal);
+            for (value, weight) in values[range.clone()].iter_mut().zip(&weights[range]) {
+                *value *= (1.0 / (weight + ridge)) as f32;
+            }
         }
         let resolved = average.signal_to_noise[1..]
             .iter()
@@ -236,12 +320,4 @@ impl ClassSum {
             .for_each(|(v, m)| *v *= m);
         average
     }
-}
-
-/// A curve over shells at a radius between them; its last value beyond.
-fn between(curve: &[f64], radius: f64) -> f64 {
-    let low = (radius.floor() as usize).min(curve.len() - 1);
-    let high = (low + 1).min(curve.len() - 1);
-    let part = (radius - low as f64).clamp(0.0, 1.0);
-    curve[low] * (1.0 - part) + curve[high] * part
 }

@@ -47,7 +47,7 @@ pub use expectation::Assignment;
 pub use iteration::{Changes, State};
 pub use maximisation::ClassAverage;
 pub use noise::NoisePowers;
-pub use options::ClassOptions;
+pub use options::{ClassOptions, Needs};
 pub use source::ImageSource;
 
 use crate::ClassifyError;
@@ -163,14 +163,42 @@ impl<'a> Classification<'a> {
         self.state.iteration >= self.options.iterations
     }
 
+    /// Rounds that are left.
+    pub fn rounds_left(&self) -> usize {
+        self.options.iterations.saturating_sub(self.state.iteration)
+    }
+
+    /// Where it stands, with the largest class first.
+    pub fn by_size(&self) -> State {
+        let mut state = self.state.clone();
+        let mut order: Vec<usize> = (0..state.averages.len()).collect();
+        order.sort_by(|a, b| {
+            let size = |k: &usize| state.averages[*k].images;
+            size(b).total_cmp(&size(a)).then(a.cmp(b))
+        });
+        state.averages = order
+            .iter()
+            .map(|k| self.state.averages[*k].clone())
+            .collect();
+        let mut rank = vec![0; order.len()];
+        order
+            .iter()
+            .enumerate()
+            .for_each(|(place, k)| rank[*k] = place as u32);
+        for assignment in &mut state.assignments {
+            assignment.class = rank[assignment.class as usize];
+        }
+        state
+    }
+
     /// Where it stands.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Period in Å that a class resolves: the finest with a signal-to-noise ratio of 1 or more; none when empty.
-    pub fn resolution(&self, class: usize) -> Option<f64> {
-        let shell = self.state.averages[class].resolved_shell;
+    /// Period in Å that an average resolves: the finest with a signal-to-noise ratio of 1 or more; none when empty.
+    pub fn resolution(&self, average: &ClassAverage) -> Option<f64> {
+        let shell = average.resolved_shell;
         let edge = self.images.settings.box_size as f64 * self.images.source.pixel_size();
         (shell > 0).then(|| edge / shell as f64)
     }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_units::Angstrom;
 
+use super::sampling::Sampling;
 use crate::ClassifyError;
 
 /// How images are sorted into classes.
@@ -78,7 +79,60 @@ const EDGE: f64 = 5.0;
 /// Pixels of the shift range when none is asked for.
 const SHIFT_RANGE: f64 = 5.0;
 
+/// Predicted needs of a classification.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Needs {
+    /// Bytes beside the images themselves.
+    pub memory: u64,
+    /// Seconds of one core.
+    pub cpu_seconds: f64,
+}
+
 impl ClassOptions {
+    /// Fails unless images of a box (pixels) and pixel size (Å) can be classified so.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Parameter`], naming what is out of range.
+    pub fn check(&self, box_size: usize, pixel_size: f64) -> Result<(), ClassifyError> {
+        self.settings(box_size, pixel_size).map(|_| ())
+    }
+
+    /// What classifying `count` images takes.
+    ///
+    /// # Errors
+    /// As [`ClassOptions::check`].
+    pub fn needs(
+        &self,
+        count: usize,
+        box_size: usize,
+        pixel_size: f64,
+    ) -> Result<Needs, ClassifyError> {
+        let settings = self.settings(box_size, pixel_size)?;
+        let round = Sampling::new(
+            box_size,
+            settings.band,
+            settings.radius,
+            settings.shift_range,
+            [0.0; 3],
+        );
+        let half = |band: usize| 1.6 * (band * band) as f64;
+        let (points, all) = (half(settings.band), half(settings.full_band));
+        let templates = (self.classes * round.angles.len()) as f64;
+        let padded = (16 * self.classes * box_size * box_size) as f64;
+        let held = count.min(2048) as f64;
+        let memory = 12.0 * templates * points
+            + 8.0 * (round.shifts.len() as f64 + held) * all
+            + 3.0 * 8.0 * padded
+            + 8e6;
+        // Coarse products, fine ones around them, and what does not depend on poses.
+        let coarse = 2.0 * templates / 2.0 * round.coarse.len() as f64 * points / 2.0;
+        let per_image = coarse / 4e10 + 3e-4 + 4e-7 * all;
+        let per_round = count as f64 * per_image + templates * points * 1e-8;
+        Ok(Needs {
+            memory: memory as u64,
+            cpu_seconds: self.iterations as f64 * per_round,
+        })
+    }
     /// Checks the options against images of a box and pixel size (Å), and counts in pixels.
     pub(crate) fn settings(
         &self,

@@ -192,6 +192,8 @@ fn explained(
         disc: &round.disc,
         coarse_points: round.coarse_points(),
         phases: &round.phases,
+        box_size: images.settings.box_size,
+        radius: images.settings.radius,
         noise,
         log_priors: &[0.0],
         shift_deviation: images
