@@ -1,11 +1,13 @@
 //! Sums by shell: mean weights, the correlation of two half sets, and what they share at low resolution.
 
+use ndarray::Array3;
 use rayon::prelude::*;
-use thon_signal::fft::Complex32;
+use thon_signal::fft::{Complex32, Fft3};
+use thon_signal::shells::fsc_of_spectra;
 
-use super::ExpectedSums;
+use super::{ExpectedSums, Regulariser};
 use crate::ReconstructError;
-use crate::completed::{complete_origin_plane, shell};
+use crate::completed::complete_origin_plane;
 use crate::half_space::HalfSpace;
 
 impl ExpectedSums {
@@ -17,7 +19,7 @@ impl ExpectedSums {
         let mut sums = vec![(0_i128, 0_u64); self.band() + 1];
         for (z, plane) in self.elements.chunks(space.plane()).enumerate() {
             for (i, element) in plane.iter().enumerate() {
-                let shell = self.shell_of_box(shell(space, z, i));
+                let shell = shell_of_box(space, padding, z, i);
                 if let Some((sum, halves)) = sums.get_mut(shell) {
                     *sum += i128::from(element[2]);
                     *halves += if i % space.width() == 0 { 1 } else { 2 };
@@ -28,11 +30,6 @@ impl ExpectedSums {
         sums.into_iter()
             .map(|(sum, halves)| sum as f64 * scale / halves.max(1) as f64)
             .collect()
-    }
-
-    /// The shell of the box that a shell of the padded box belongs to.
-    pub(super) fn shell_of_box(&self, padded: usize) -> usize {
-        (padded + self.padding() / 2) / self.padding()
     }
 
     /// Data and weight of every element, with what Friedel mates caught of each other.
@@ -52,87 +49,40 @@ impl ExpectedSums {
         (data, weight)
     }
 
-    /// Fourier shell correlation of the unregularised maps of two half sets, by shell 0 … band, without going through the
-    /// maps: sums are gathered onto the lattice of the box and divided there. The real-space boxes are softly bounded by
-    /// this as by the square of a cosine.
+    /// Fourier shell correlation of the unregularised, unmasked maps of two half sets, by shell 0 … band. It belongs to the
+    /// box as [`ExpectedSums::shell_weights`] do: shortcuts past the real-space box weigh its noise differently.
     ///
     /// # Errors
     /// [`ReconstructError::DifferentSums`], [`ReconstructError::EmptySums`].
     pub fn correlation(&self, other: &Self) -> Result<Vec<f64>, ReconstructError> {
         self.check_kind(other)?;
-        if self.placements() == 0 || other.placements() == 0 {
-            return Err(ReconstructError::EmptySums);
-        }
-        let [ours, theirs] = [self, other].map(Self::on_lattice);
-        let mut sums = vec![[0.0_f64; 3]; self.band() + 1];
-        for ((shell, share, a), (_, _, b)) in ours.into_iter().zip(theirs) {
-            let [a_re, a_im, b_re, b_im] = [a.re, a.im, b.re, b.im].map(f64::from);
-            let [cross, first, second] = &mut sums[shell];
-            *cross += share * (a_re * b_re + a_im * b_im);
-            *first += share * (a_re * a_re + a_im * a_im);
-            *second += share * (b_re * b_re + b_im * b_im);
-        }
-        let correlation = |[cross, a, b]: &[f64; 3]| {
-            let power = (a * b).sqrt();
-            if power > 0.0 { cross / power } else { 0.0 }
+        let dims = [self.box_size(); 3];
+        let spectrum = |sums: &Self| {
+            let map = Array3::from_shape_vec(dims, sums.solve(&Regulariser::none())?);
+            let map = map.expect("a map has n³ voxels");
+            Ok::<_, ReconstructError>(Fft3::plan(dims).forward(&map))
         };
-        Ok(sums.iter().map(correlation).collect())
-    }
-
-    /// Unregularised values at the lattice points of the box within the band: shell, how much of a point it is (points with
-    /// x = 0 come twice), value.
-    fn on_lattice(&self) -> Vec<(usize, f64, Complex32)> {
-        let (data, weight) = self.completed();
-        let (space, padding) = (self.space(), self.padding() as isize);
-        let reach = ((space.extent as isize - 1) / padding).min(self.band() as isize);
-        let points = |z: isize| {
-            let (data, weight) = (&data, &weight);
-            let rows = (-reach..=reach).flat_map(move |y| (0..=reach).map(move |x| [x, y, z]));
-            rows.filter_map(move |point| {
-                let [x, y, z] = point.map(|c| c as f64);
-                let radius = (x * x + y * y + z * z).sqrt();
-                let shell = radius.round() as usize;
-                let inside = radius * padding as f64 <= space.extent as f64;
-                if !inside || shell > self.band() {
-                    return None;
-                }
-                let (sum, total) = gather(space, padding, data, weight, point);
-                let share = if point[0] == 0 { 0.5 } else { 1.0 };
-                let value = if total > 0.0 {
-                    sum / total
-                } else {
-                    Complex32::default()
-                };
-                Some((shell, share, value))
-            })
-        };
-        let planes: Vec<Vec<_>> = (-reach..=reach)
-            .into_par_iter()
-            .map(|z| points(z).collect())
-            .collect();
-        planes.concat()
+        let mut fsc = fsc_of_spectra(&spectrum(self)?, &spectrum(other)?, dims).fsc;
+        fsc.truncate(self.band() + 1);
+        Ok(fsc)
     }
 
     /// Gives both half sets the mean of their sums in the shells of the box below `shell`, where their orientations agree
-    /// too well to be told apart; the correlation is 1 there from then on.
+    /// too well to be told apart. Their correlation is near 1 there from then on (the edge of the box mixes neighbouring shells).
     ///
     /// # Errors
     /// [`ReconstructError::DifferentSums`].
-    pub fn join_below(
-        a: &mut Self,
-        b: &mut Self,
-        shell_of_box: usize,
-    ) -> Result<(), ReconstructError> {
+    pub fn join_below(a: &mut Self, b: &mut Self, shell: usize) -> Result<(), ReconstructError> {
         a.check_kind(b)?;
         let space = a.space();
-        let first = shell_of_box * a.padding();
+        let padding = a.padding();
         let planes = a.elements.par_chunks_mut(space.plane());
         planes
             .zip(b.elements.par_chunks_mut(space.plane()))
             .enumerate()
             .for_each(|(z, (a, b))| {
                 for (i, (a, b)) in a.iter_mut().zip(b).enumerate() {
-                    if shell(space, z, i) < first {
+                    if shell_of_box(space, padding, z, i) < shell {
                         for (a, b) in a.iter_mut().zip(b) {
                             *a = (*a + *b) >> 1;
                             *b = *a;
@@ -146,37 +96,10 @@ impl ExpectedSums {
     }
 }
 
-/// Data and weight around a lattice point of the box, weighted with the triangle that spread them.
-fn gather(
-    space: HalfSpace,
-    padding: isize,
-    data: &[Complex32],
-    weight: &[f32],
-    point: [isize; 3],
-) -> (Complex32, f32) {
-    let extent = space.extent as isize;
-    let hat = |d: isize| 1.0 - d.abs() as f32 / padding as f32;
-    let (mut sum, mut total) = (Complex32::default(), 0.0);
-    let around = 1 - padding..padding;
-    for dz in around.clone() {
-        for dy in around.clone() {
-            for dx in around.clone() {
-                let [x, y, z] = point.map(|c| c * padding);
-                let [mut x, mut y, mut z] = [x + dx, y + dy, z + dz];
-                let mirrored = x < 0;
-                if mirrored {
-                    (x, y, z) = (-x, -y, -z);
-                }
-                if x > extent || y.abs() > extent || z.abs() > extent {
-                    continue;
-                }
-                let element = space.index(x as usize, y, z);
-                let share = hat(dx) * hat(dy) * hat(dz);
-                let value = data[element] * share;
-                sum += if mirrored { value.conj() } else { value };
-                total += weight[element] * share;
-            }
-        }
-    }
-    (sum, total)
+/// The shell of the box (rounded radius) of element `i` of plane `z` of the padded half space.
+pub(super) fn shell_of_box(space: HalfSpace, padding: usize, z: usize, i: usize) -> usize {
+    let extent = space.extent as f64;
+    let (x, y) = (i % space.width(), i / space.width());
+    let (x, y, z) = (x as f64, y as f64 - extent, z as f64 - extent);
+    ((x * x + y * y + z * z).sqrt() / padding as f64).round() as usize
 }

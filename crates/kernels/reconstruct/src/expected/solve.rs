@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use thon_signal::fft::Complex32;
 
+use super::shells::shell_of_box;
 use super::{ExpectedSums, Regulariser};
 use crate::ReconstructError;
 use crate::completed::{radial_mean, real_space, shell};
@@ -52,17 +53,18 @@ impl ExpectedSums {
             .into_iter()
             .map(|mean| (mean * regulariser.weight_floor) as f32)
             .collect();
-        // What the prior adds in each shell of the padded box.
+        // What the prior adds in each shell of the box.
         let added: Vec<f32> = (0..floors.len())
-            .map(|padded| self.prior(self.shell_of_box(padded), regulariser))
+            .map(|shell| self.prior(shell, regulariser))
             .collect();
+        let padding = self.padding();
         data.par_chunks_mut(space.plane())
             .zip(weight.par_chunks(space.plane()))
             .enumerate()
             .for_each(|(z, (data, weight))| {
                 for (i, (value, weight)) in data.iter_mut().zip(weight).enumerate() {
-                    let shell = shell(space, z, i);
-                    let divisor = (weight + added[shell]).max(floors[shell]);
+                    let added = added[shell_of_box(space, padding, z, i)];
+                    let divisor = (weight + added).max(floors[shell(space, z, i)]);
                     *value = if divisor > 0.0 {
                         *value / divisor
                     } else {
