@@ -173,3 +173,62 @@ fn ratio_around(index: &BTreeMap<[i16; 3], [f64; 2]>, [x, y, z]: [i16; 3]) -> f6
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulated::{Scheme, SimulatedParticles, phantom};
+    use crate::{Observe, ParticleSource, Reference, Representative};
+
+    #[test]
+    fn powers_and_shapes_are_those_of_the_noise() {
+        let scheme = Scheme {
+            particles: 120,
+            box_size: 24,
+            voxel_size: 10.0,
+            largest_tilt: 60.0,
+            signal_to_noise: 0.5,
+            largest_shift: 2.0,
+            seed: 2,
+        };
+        let map = phantom(24, 1);
+        let particles = SimulatedParticles::new(std::slice::from_ref(&map), scheme);
+        let references = [Reference::new(&map, 24).unwrap()];
+        let wanted = Observe {
+            band: 9,
+            mask: None,
+        };
+        let mut blocks = [ResidualSums::new(), ResidualSums::new()];
+        for i in 0..120 {
+            let observation = particles.observe(i, &wanted).unwrap();
+            let truth = Representative {
+                class: 0,
+                placement: particles.truth[i],
+                weight: 1.0,
+            };
+            let residual = Residual::of_particle(&observation, &references, &[truth]);
+            blocks[i / 60].add(&observation, &residual);
+        }
+        let [mut sums, later] = blocks;
+        sums.merge(&later);
+        let noise = NoiseModel::estimate(&sums);
+        let geometry = particles.observe(0, &wanted).unwrap().geometry;
+        let shape = &noise.shapes[&geometry.label];
+        let mut away = Vec::new();
+        for (shell, range) in geometry.shells().skip(2) {
+            for i in range {
+                let p = geometry.positions[i];
+                let expected = particles.noise_power() / f64::from(0.3 * p[0].hypot(p[2])).max(1.0);
+                let found = noise.power(0, shell) * f64::from(shape[i]);
+                away.push((found / expected).ln().abs());
+            }
+        }
+        away.sort_by(f64::total_cmp);
+        let (median, most) = (away[away.len() / 2], away[away.len() * 95 / 100]);
+        println!("shape and power: median {median:.3}, 95 % within {most:.3} (natural logs)");
+        assert!(median < 0.05 && most < 0.25, "{median} {most}");
+        let initial = NoiseModel::initial(&[particles.observe(3, &wanted).unwrap()]);
+        assert!(initial.shapes.is_empty());
+        assert!((1..=9).all(|shell| initial.power(0, shell) > 0.5 * noise.power(0, shell)));
+    }
+}

@@ -13,7 +13,7 @@ use crate::{Placement, Prior, Reference, Whitened};
 pub struct PolishOptions {
     /// Evaluations at most.
     pub evaluations: usize,
-    /// A step shorter than this in standard deviations of the posterior is the last.
+    /// A step shorter than this in standard deviations of the posterior is the last, and is taken without another look.
     pub tolerance: f64,
     /// Largest turn of one step, radians.
     pub largest_turn: f64,
@@ -25,7 +25,7 @@ impl Default for PolishOptions {
     fn default() -> Self {
         Self {
             evaluations: 20,
-            tolerance: 0.02,
+            tolerance: 0.05,
             largest_turn: 0.15,
             largest_shift: 1.5,
         }
@@ -93,19 +93,24 @@ pub fn polish(
             }
             continue;
         };
+        let expected = 0.5 * dot(&step, &here.slopes.gradient).max(1e-300);
+        if mahalanobis(&here.slopes.information, &step) < options.tolerance.powi(2) {
+            if damping < 1.0 {
+                here.placement = here.placement.moved(&step);
+                here.value += expected;
+                here.log_likelihood += expected;
+            }
+            converged = true;
+            continue;
+        }
         let there = problem.at(here.placement.moved(&step));
         evaluations += 1;
-        let short = mahalanobis(&here.slopes.information, &step) < options.tolerance.powi(2);
-        let expected = 0.5 * dot(&step, &here.slopes.gradient).max(1e-300);
         let gain = (there.value - here.value) / expected;
         if gain > 0.0 {
             here = there;
             damping = (damping * (1.0 - (gain - 1.0).powi(3)).clamp(0.1, 1.0)).max(1e-6);
             growth = 2.0;
-            converged = short;
         } else {
-            // The interpolant has kinks: a tiny step that gains nothing is a maximum.
-            converged = short;
             damping *= growth * 4.0;
             growth *= 2.0;
         }

@@ -64,11 +64,11 @@ pub fn posterior(
         )
     };
     let mut starts: Vec<Candidate> = candidates.to_vec();
+    let rough = PolishOptions {
+        tolerance: options.polish.tolerance.max(0.2),
+        ..options.polish
+    };
     if options.low_band < options.band && candidates.len() > 1 {
-        let rough = PolishOptions {
-            tolerance: options.polish.tolerance.max(0.1),
-            ..options.polish
-        };
         let low = candidates.iter();
         let low = low.map(|c| run(c.class, &c.placement, options.low_band, &rough));
         let mut low: Vec<(u32, Polished)> = low.collect();
@@ -85,12 +85,23 @@ pub fn posterior(
             })
             .collect();
     }
+    for band in between(options.low_band, options.band) {
+        for start in &mut starts {
+            start.placement = run(start.class, &start.placement, band, &rough).1.placement;
+        }
+    }
     let full = starts.iter();
     let full = full.map(|c| run(c.class, &c.placement, options.band, &options.polish));
     let mut full: Vec<(u32, Polished)> = full.collect();
     rank(&mut full, prior);
     distinct(&mut full);
     weigh(&full, prior, options)
+}
+
+/// Bands on the way from a low to the full one, each at most twice the one before.
+fn between(low: usize, full: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(2 * low.max(1)), |band| Some(2 * band))
+        .take_while(move |band| 4 * band < 3 * full)
 }
 
 fn evidence((class, found): &(u32, Polished), prior: &Prior) -> f64 {
@@ -148,3 +159,6 @@ fn weigh(found: &[(u32, Polished)], prior: &Prior, options: &PosteriorOptions) -
         modes: modes.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@
 //! the best. The order of all sums is fixed by the sizes alone.
 
 mod dictionary;
+mod exponential;
 mod grid;
 mod peaks;
 mod product;
@@ -30,6 +31,8 @@ pub struct SearchOptions {
     pub significance: f32,
     /// Entries reported at most, the heaviest.
     pub entries: usize,
+    /// Peaks reported at most.
+    pub peaks: usize,
     /// Particles that one task compares at a time: a bound on memory (see [`search`]).
     pub particles: usize,
 }
@@ -37,8 +40,9 @@ pub struct SearchOptions {
 impl Default for SearchOptions {
     fn default() -> Self {
         Self {
-            significance: 30.0,
-            entries: 4096,
+            significance: 12.0,
+            entries: 1024,
+            peaks: 16,
             particles: 16,
         }
     }
@@ -62,6 +66,8 @@ pub struct GridEntry {
 pub struct GridPosterior {
     /// Entries near the best, heaviest first.
     pub entries: Vec<GridEntry>,
+    /// The best of each rotation that is not beside a better rotation, however far below the best, heaviest first.
+    pub peaks: Vec<GridEntry>,
     /// ln Σ posterior over all entries of the grid.
     pub log_evidence: f64,
     /// Number of entries that share the posterior: 1 / Σ share².
@@ -121,7 +127,14 @@ fn search_block(
             }
         }
     }
-    running.into_iter().map(Running::finish).collect()
+    running.into_iter().map(|r| r.finish(grid)).collect()
+}
+
+/// Heaviest first; equal ones in the order of class, rotation, shift.
+fn heavier(a: &GridEntry, b: &GridEntry) -> std::cmp::Ordering {
+    let name = |e: &GridEntry| (e.class, e.rotation, e.shift);
+    let heavier = b.log_posterior.total_cmp(&a.log_posterior);
+    heavier.then_with(|| name(a).cmp(&name(b)))
 }
 
 fn check(

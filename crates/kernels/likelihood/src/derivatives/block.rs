@@ -1,6 +1,7 @@
 //! One block of samples as arrays that stay in the first cache.
 
 use num_complex::Complex32;
+use pulp::Simd;
 
 use super::phase::turn;
 use crate::reference::Lattice;
@@ -97,6 +98,18 @@ impl Block {
             self.fraction[2][i] = z - iz as f32;
             self.sign[i] = sign;
             self.first[i] = ((iz * height + iy) * width + ix) as u32;
+        }
+    }
+
+    /// Asks for the neighbours before they are needed: the reference is larger than the caches.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, lattice: &Lattice) {
+        let (row, plane) = (2 * lattice.width(), 2 * lattice.width() * lattice.height());
+        for first in self.first {
+            let first = 2 * first as usize;
+            for at in [first, first + row, first + plane, first + plane + row] {
+                super::prefetch(lattice.values, at);
+            }
         }
     }
 
@@ -202,41 +215,52 @@ impl Block {
 
     /// Adds the block to the sums: likelihood, gradient along ω and t, information ωω, tt (lower triangles), tω.
     #[inline(always)]
-    pub(super) fn accumulate(&self, sums: &mut [f64; SUMS]) {
-        let mut lanes = [[0.0_f32; LANES]; SUMS];
-        for first in (0..BLOCK).step_by(LANES) {
-            for lane in 0..LANES {
-                let i = first + lane;
-                let (v, u) = (self.value[0][i], self.value[1][i]);
-                let (d, e, w) = (self.data[0][i], self.data[1][i], self.weight[i]);
-                let (re, im) = (d - w * v, e - w * u);
-                let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
-                lanes[0][lane] += d * v + e * u + re * v + im * u;
-                // 2 Re(ρ̄ · −i V) / 2 = Re ρ · Im V − Im ρ · Re V
-                let pull = re * u - im * v;
-                let power = w * (v * v + u * u);
-                let mut next = 7;
-                for k in 0..3 {
-                    let (a, b) = (self.gradient[k][0][i], self.gradient[k][1][i]);
-                    lanes[1 + k][lane] += re * a + im * b;
-                    lanes[4 + k][lane] += pull * q[k];
-                    // Re(conj(−i V) · J) = Re(i V̄ J) = Im V · Re J − Re V · Im J
-                    let mixed = w * (u * a - v * b);
-                    for (l, along) in q.iter().enumerate() {
-                        lanes[19 + 3 * l + k][lane] += along * mixed;
-                    }
-                    let (a, b) = (w * a, w * b);
-                    for l in 0..=k {
-                        let (c, d) = (self.gradient[l][0][i], self.gradient[l][1][i]);
-                        lanes[next][lane] += a * c + b * d;
-                        lanes[next + 6][lane] += power * q[k] * q[l];
-                        next += 1;
-                    }
-                }
-            }
+    pub(super) fn accumulate<S: Simd>(&self, simd: S, sums: &mut [f64; SUMS]) {
+        let mut lanes = [simd.splat_f32s(0.0); SUMS];
+        for chunk in 0..BLOCK / S::F32_LANES {
+            self.add_chunk(simd, chunk, &mut lanes);
         }
-        for (sum, lanes) in sums.iter_mut().zip(&lanes) {
-            *sum += total(lanes);
+        for (sum, lanes) in sums.iter_mut().zip(lanes) {
+            *sum += f64::from(simd.reduce_sum_f32s(lanes));
+        }
+    }
+
+    /// Adds the terms of as many samples as a vector holds.
+    #[inline(always)]
+    fn add_chunk<S: Simd>(&self, simd: S, chunk: usize, lanes: &mut [S::f32s; SUMS]) {
+        let at = |row: &Row| S::as_simd_f32s(row).0[chunk];
+        let add = |sum: &mut S::f32s, a: S::f32s, b: S::f32s| *sum = simd.mul_add_f32s(a, b, *sum);
+        let (v, u) = (at(&self.value[0]), at(&self.value[1]));
+        let (d, e, w) = (at(&self.data[0]), at(&self.data[1]), at(&self.weight));
+        let re = simd.negate_mul_add_f32s(w, v, d);
+        let im = simd.negate_mul_add_f32s(w, u, e);
+        let q = [at(&self.q[0]), at(&self.q[1]), at(&self.q[2])];
+        add(&mut lanes[0], simd.add_f32s(d, re), v);
+        add(&mut lanes[0], simd.add_f32s(e, im), u);
+        // 2 Re(ρ̄ · −i V) / 2 = Re ρ · Im V − Im ρ · Re V
+        let pull = simd.negate_mul_add_f32s(im, v, simd.mul_f32s(re, u));
+        let power = simd.mul_f32s(w, simd.mul_add_f32s(v, v, simd.mul_f32s(u, u)));
+        let (wv, wu) = (simd.mul_f32s(w, v), simd.mul_f32s(w, u));
+        let slopes = [0, 1, 2].map(|k| [at(&self.gradient[k][0]), at(&self.gradient[k][1])]);
+        let mut next = 7;
+        for k in 0..3 {
+            let [a, b] = slopes[k];
+            add(&mut lanes[1 + k], re, a);
+            add(&mut lanes[1 + k], im, b);
+            add(&mut lanes[4 + k], pull, q[k]);
+            // Re(conj(−i V) · J) = Re(i V̄ J) = Im V · Re J − Re V · Im J
+            let mixed = simd.negate_mul_add_f32s(wv, b, simd.mul_f32s(wu, a));
+            for l in 0..3 {
+                add(&mut lanes[19 + 3 * l + k], q[l], mixed);
+            }
+            let (a, b) = (simd.mul_f32s(w, a), simd.mul_f32s(w, b));
+            let along = simd.mul_f32s(power, q[k]);
+            for l in 0..=k {
+                add(&mut lanes[next], a, slopes[l][0]);
+                add(&mut lanes[next], b, slopes[l][1]);
+                add(&mut lanes[next + 6], along, q[l]);
+                next += 1;
+            }
         }
     }
 }

@@ -1,3 +1,5 @@
+use glam::DVec3;
+
 use super::*;
 use crate::simulated::{Scheme, SimulatedParticles, phantom};
 use crate::{NoiseModel, Observe, ParticleSource};

@@ -25,6 +25,23 @@ pub struct Dictionary<'a> {
     positions: Vec<[f32; 3]>,
     /// `[rotation, (re, im) of each point]`; empty if they are made on demand.
     slices: Vec<Complex32>,
+    /// `[rotation, |value|² of each point]`; empty if they are made on demand.
+    powers: Vec<f32>,
+}
+
+/// The slices and powers of some rotations.
+pub(super) struct Slices<'a> {
+    /// `[rotation, point]`.
+    pub(super) values: &'a [Complex32],
+    /// `[rotation, point]`.
+    pub(super) powers: &'a [f32],
+}
+
+/// Room for slices that are made on demand.
+#[derive(Default)]
+pub(super) struct Made {
+    values: Vec<Complex32>,
+    powers: Vec<f32>,
 }
 
 impl<'a> Dictionary<'a> {
@@ -38,14 +55,16 @@ impl<'a> Dictionary<'a> {
             class,
             positions,
             slices: Vec::new(),
+            powers: Vec::new(),
         };
         let length = dictionary.points() * grid.rotations.len();
-        if length * size_of::<Complex32>() <= KEPT {
+        if length * (size_of::<Complex32>() + size_of::<f32>()) <= KEPT {
             let mut slices = vec![Complex32::default(); length];
             slices
                 .par_chunks_mut(dictionary.points().max(1) * 16)
                 .zip(grid.rotations.par_chunks(16))
                 .for_each(|(out, rotations)| dictionary.make(rotations, out));
+            dictionary.powers = slices.par_iter().map(Complex32::norm_sqr).collect();
             dictionary.slices = slices;
         }
         dictionary
@@ -72,19 +91,25 @@ impl<'a> Dictionary<'a> {
     }
 
     /// The slices of the rotations from `first` on, at most [`ROTATIONS`]: kept ones, or made into `made`.
-    pub(super) fn block<'b>(
-        &'b self,
-        first: usize,
-        made: &'b mut Vec<Complex32>,
-    ) -> &'b [Complex32] {
+    pub(super) fn block<'b>(&'b self, first: usize, made: &'b mut Made) -> Slices<'b> {
         let end = self.grid.rotations.len().min(first + ROTATIONS);
         let points = self.points();
+        let range = first * points..end * points;
         if !self.slices.is_empty() {
-            return &self.slices[first * points..end * points];
+            return Slices {
+                values: &self.slices[range.clone()],
+                powers: &self.powers[range],
+            };
         }
-        made.resize((end - first) * points, Complex32::default());
-        self.make(&self.grid.rotations[first..end], made);
-        made
+        made.values.resize(range.len(), Complex32::default());
+        self.make(&self.grid.rotations[first..end], &mut made.values);
+        made.powers.clear();
+        made.powers
+            .extend(made.values.iter().map(Complex32::norm_sqr));
+        Slices {
+            values: &made.values,
+            powers: &made.powers,
+        }
     }
 
     fn make(&self, rotations: &[DQuat], out: &mut [Complex32]) {

@@ -16,6 +16,8 @@ pub struct SearchGrid {
     pub spacing: f64,
     /// Distance between neighbouring shifts, voxels.
     pub shift_step: f64,
+    /// Rotations of the reference's point group, the identity first: rotations that differ by one are the same.
+    pub symmetry: Vec<DQuat>,
 }
 
 impl SearchGrid {
@@ -37,7 +39,14 @@ impl SearchGrid {
             band,
             spacing: grid.spacing().0,
             shift_step,
+            symmetry: symmetry.rotations(),
         }
+    }
+
+    /// Angle between two rotations modulo the symmetry, radians.
+    pub fn angle_between(&self, a: DQuat, b: DQuat) -> f64 {
+        let nearest = |nearest: f64, s: &DQuat| nearest.max((a * *s).dot(b).abs());
+        2.0 * self.symmetry.iter().fold(0.0, nearest).min(1.0).acos()
     }
 }
 

@@ -1,37 +1,57 @@
-//! The separate peaks among the entries of a search.
+//! The separate peaks of a search: candidates for polishing.
 
-use super::{GridPosterior, SearchGrid};
-use crate::prior::angle_between;
+use super::{GridEntry, GridPosterior, SearchGrid};
 use crate::{Candidate, Placement, Prior};
 
-/// Candidates for polishing: the heaviest entries that are no neighbours (in rotation and shift, within a class) of a
-/// heavier one, at most `maximum`, heaviest first.
+/// Rotations looked at per peak wanted.
+const LOOKED_AT: usize = 48;
+/// Peaks are at least this many steps of the grid apart.
+const APART: f64 = 1.5;
+
+/// The highest of one entry per rotation and class that are not beside a higher one of their class, heaviest first.
+pub(super) fn separate(
+    grid: &SearchGrid,
+    mut best: Vec<GridEntry>,
+    maximum: usize,
+) -> Vec<GridEntry> {
+    let looked_at = maximum * LOOKED_AT;
+    if best.len() > looked_at && looked_at > 0 {
+        best.select_nth_unstable_by(looked_at - 1, super::heavier);
+        best.truncate(looked_at);
+    }
+    best.sort_unstable_by(super::heavier);
+    let mut peaks: Vec<GridEntry> = Vec::with_capacity(maximum);
+    for entry in best {
+        if peaks.len() >= maximum {
+            break;
+        }
+        let rotation = grid.rotations[entry.rotation as usize];
+        let beside = |peak: &GridEntry| {
+            let other = grid.rotations[peak.rotation as usize];
+            peak.class == entry.class && grid.angle_between(other, rotation) < APART * grid.spacing
+        };
+        if !peaks.iter().any(beside) {
+            peaks.push(entry);
+        }
+    }
+    peaks
+}
+
+/// The peaks that a search found as placements, heaviest first; at most `maximum`, at least one.
 pub fn candidates(
     grid: &SearchGrid,
     found: &GridPosterior,
     prior: &Prior,
     maximum: usize,
 ) -> Vec<Candidate> {
-    let mut chosen: Vec<Candidate> = Vec::with_capacity(maximum);
-    for entry in &found.entries {
-        if chosen.len() >= maximum.max(1) {
-            break;
-        }
-        let placement = Placement {
-            rotation: grid.rotations[entry.rotation as usize],
-            shift: prior.shift + grid.shifts[entry.shift as usize],
-        };
-        let near = |other: &Candidate| {
-            other.class == entry.class
-                && other.placement.shift.distance(placement.shift) < 1.8 * grid.shift_step
-                && angle_between(other.placement.rotation, placement.rotation) < 1.6 * grid.spacing
-        };
-        if !chosen.iter().any(near) {
-            chosen.push(Candidate {
-                class: entry.class,
-                placement,
-            });
-        }
-    }
-    chosen
+    let peaks = found.peaks.iter().take(maximum.max(1));
+    peaks
+        .map(|peak| Candidate {
+            class: peak.class,
+            placement: Placement {
+                rotation: grid.rotations[peak.rotation as usize],
+                shift: prior.shift + grid.shifts[peak.shift as usize],
+            },
+        })
+        .collect()
 }

@@ -1,15 +1,14 @@
-//! Matrix products of rows: C = α · A Bᵀ (+ C).
+//! Matrix products of rows: C = α · A Bᵀ.
 
 use gemm::Parallelism;
 
-/// `out[i, j] (+)= factor · Σ_k a[i, k] · b[j, k]` for `a` of `rows` × `inner`, `b` of `columns` × `inner`, `out` with
+/// `out[i, j] = factor · Σ_k a[i, k] · b[j, k]` for `a` of `rows` × `inner`, `b` of `columns` × `inner`, `out` with
 /// `columns` values per row; all row after row. On one thread.
 ///
 /// # Panics
 /// When a length does not fit.
 pub(super) fn rows_times_rows(
     out: &mut [f32],
-    add: bool,
     a: &[f32],
     b: &[f32],
     [rows, columns, inner]: [usize; 3],
@@ -27,14 +26,14 @@ pub(super) fn rows_times_rows(
             out.as_mut_ptr(),
             1,
             columns as isize,
-            add,
+            false,
             a.as_ptr(),
             1,
             inner as isize,
             b.as_ptr(),
             inner as isize,
             1,
-            1.0,
+            0.0,
             factor,
             false,
             false,
@@ -55,13 +54,13 @@ mod tests {
             let a: Vec<f32> = (0..rows * inner).map(value).collect();
             let b: Vec<f32> = (0..columns * inner).map(|i| value(i + 5)).collect();
             let mut out = vec![1.0; rows * columns];
-            rows_times_rows(&mut out, true, &a, &b, [rows, columns, inner], 2.0);
+            rows_times_rows(&mut out, &a, &b, [rows, columns, inner], 2.0);
             for i in 0..rows {
                 for j in 0..columns {
                     let sum: f32 = (0..inner)
                         .map(|k| a[i * inner + k] * b[j * inner + k])
                         .sum();
-                    assert_eq!(out[i * columns + j], 1.0 + 2.0 * sum);
+                    assert_eq!(out[i * columns + j], 2.0 * sum);
                 }
             }
         }

@@ -1,13 +1,13 @@
 //! Scores of a block of particles against a block of rotations, and what is kept of them.
 
-use std::cmp::Ordering;
-
 use glam::DVec3;
 use num_complex::Complex32;
 
-use super::dictionary::{Dictionary, ROTATIONS};
+use super::dictionary::{Dictionary, Made, ROTATIONS};
+use super::exponential::{add_offsets, keep_highest, shares};
+use super::peaks::separate;
 use super::product::rows_times_rows;
-use super::{GridEntry, GridPosterior, SearchGrid, SearchOptions};
+use super::{GridEntry, GridPosterior, SearchGrid, SearchOptions, heavier};
 use crate::{HalfBall, Prior, Whitened};
 
 /// Scores looked at together.
@@ -28,8 +28,7 @@ pub(super) struct Block<'a> {
     shift_priors: Vec<f32>,
     scores: Vec<f32>,
     norms: Vec<f32>,
-    powers: Vec<f32>,
-    slices: Vec<Complex32>,
+    made: Made,
     /// Rotations of the current block.
     rotations: usize,
 }
@@ -74,44 +73,26 @@ impl<'a> Block<'a> {
             shift_priors,
             scores: Vec::new(),
             norms: Vec::new(),
-            powers: Vec::new(),
-            slices: Vec::new(),
+            made: Made::default(),
             rotations: 0,
         }
     }
 
     /// Scores of the block of rotations that begins at `first`.
     pub(super) fn compare(&mut self, dictionary: &Dictionary, first: usize) {
-        let slices = dictionary.block(first, &mut self.slices);
-        self.rotations = slices.len() / self.points.max(1);
+        let slices = dictionary.block(first, &mut self.made);
+        self.rotations = slices.powers.len() / self.points.max(1);
         let (points, rotations) = (self.points, self.rotations);
         let rows = self.particles * self.grid.shifts.len();
         debug_assert!(rotations <= ROTATIONS, "one block");
-        self.powers.clear();
-        self.powers.extend(slices.iter().map(Complex32::norm_sqr));
         self.scores.resize(rows * rotations, 0.0);
         self.norms.resize(self.particles * rotations, 0.0);
-        let (left, right) = (
-            bytemuck::cast_slice(&self.turned),
-            bytemuck::cast_slice(slices),
-        );
-        rows_times_rows(
-            &mut self.scores,
-            false,
-            left,
-            right,
-            [rows, rotations, 2 * points],
-            2.0,
-        );
+        let left = bytemuck::cast_slice(&self.turned);
+        let right = bytemuck::cast_slice(slices.values);
+        let shape = [rows, rotations, 2 * points];
+        rows_times_rows(&mut self.scores, left, right, shape, 2.0);
         let shape = [self.particles, rotations, points];
-        rows_times_rows(
-            &mut self.norms,
-            false,
-            &self.weights,
-            &self.powers,
-            shape,
-            -1.0,
-        );
+        rows_times_rows(&mut self.norms, &self.weights, slices.powers, shape, -1.0);
     }
 
     /// Takes the scores of one particle into its running posterior.
@@ -132,20 +113,15 @@ impl<'a> Block<'a> {
                 *norm += prior.of_rotation(*rotation) as f32;
             }
         }
+        running.begin(rotations);
         for shift in 0..shifts {
             let row = (particle * shifts + shift) * rotations;
             let shift_prior = self.shift_priors[particle * shifts + shift];
             let scores = &mut self.scores[row..row + rotations];
-            for (score, norm) in scores.iter_mut().zip(norms.iter()) {
-                *score += *norm + shift_prior;
-            }
-            running.take(scores, |i| GridEntry {
-                rotation: (first + i) as u32,
-                shift: shift as u32,
-                class,
-                log_posterior: 0.0,
-            });
+            let highest = add_offsets(scores, norms, shift_prior);
+            running.take(scores, highest, first, shift as u32, class);
         }
+        running.end(first, class);
     }
 }
 
@@ -189,6 +165,7 @@ fn turn_back(ball: &HalfBall, data: &[Complex32], shift: DVec3, n: usize, out: &
 pub(super) struct Running {
     significance: f32,
     capacity: usize,
+    peaks: usize,
     best: f32,
     /// Σ exp(score − best) and Σ exp 2(score − best).
     sums: [f64; 2],
@@ -196,6 +173,11 @@ pub(super) struct Running {
     entries: Vec<GridEntry>,
     /// Scores below this are not kept any more.
     least: f32,
+    /// The best of each rotation of the current block, and its shift.
+    highest: Vec<f32>,
+    shifts: Vec<u32>,
+    /// The best of each rotation of the blocks before.
+    by_rotation: Vec<GridEntry>,
 }
 
 impl Running {
@@ -203,34 +185,61 @@ impl Running {
         Self {
             significance: options.significance,
             capacity: options.entries.max(1),
+            peaks: options.peaks.max(1),
             best: f32::NEG_INFINITY,
             sums: [0.0; 2],
             entries: Vec::new(),
             least: f32::NEG_INFINITY,
+            highest: Vec::new(),
+            shifts: Vec::new(),
+            by_rotation: Vec::new(),
         }
     }
 
-    /// Takes scores; `name` says what entry the i-th belongs to.
-    fn take(&mut self, scores: &[f32], name: impl Fn(usize) -> GridEntry) {
+    fn begin(&mut self, rotations: usize) {
+        self.highest.clear();
+        self.highest.resize(rotations, f32::NEG_INFINITY);
+        self.shifts.clear();
+        self.shifts.resize(rotations, 0);
+    }
+
+    fn end(&mut self, first: usize, class: u32) {
+        let best = self.highest.iter().zip(&self.shifts).enumerate();
+        self.by_rotation
+            .extend(best.map(|(i, (score, shift))| GridEntry {
+                rotation: (first + i) as u32,
+                shift: *shift,
+                class,
+                log_posterior: *score,
+            }));
+    }
+
+    /// Takes the scores of one shift with rotations from `first` on; `highest` is the highest of them.
+    fn take(&mut self, scores: &[f32], highest: f32, first: usize, shift: u32, class: u32) {
+        if highest > self.best {
+            self.raise(highest);
+        }
+        keep_highest(scores, shift, &mut self.highest, &mut self.shifts);
+        if highest >= self.best - NEGLIGIBLE {
+            let [sum, square] = shares(scores, self.best);
+            self.sums[0] += sum;
+            self.sums[1] += square;
+        }
+        if highest < self.least {
+            return;
+        }
         for (run, scores) in scores.chunks(RUN).enumerate() {
-            let highest = scores.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-            if highest > self.best {
-                self.raise(highest);
-            }
-            if highest < (self.best - NEGLIGIBLE).min(self.least) {
+            let least = self.least;
+            if scores.iter().filter(|s| **s >= least).count() == 0 {
                 continue;
             }
-            for (i, &score) in scores.iter().enumerate() {
-                let share = f64::from(score - self.best).exp();
-                self.sums[0] += share;
-                self.sums[1] += share * share;
-                if score >= self.least {
-                    self.entries.push(GridEntry {
-                        log_posterior: score,
-                        ..name(run * RUN + i)
-                    });
-                }
-            }
+            let worth = scores.iter().enumerate().filter(|(_, s)| **s >= least);
+            self.entries.extend(worth.map(|(i, score)| GridEntry {
+                rotation: (first + run * RUN + i) as u32,
+                shift,
+                class,
+                log_posterior: *score,
+            }));
             if self.entries.len() >= 4 * self.capacity {
                 self.prune();
             }
@@ -244,30 +253,25 @@ impl Running {
         self.least = self.least.max(best - self.significance);
     }
 
-    /// Keeps the heaviest entries, in order.
+    /// Keeps the heaviest entries.
     fn prune(&mut self) {
         self.entries.retain(|e| e.log_posterior >= self.least);
-        self.entries.sort_unstable_by(heavier);
-        self.entries.truncate(self.capacity);
-        if self.entries.len() == self.capacity {
-            self.least = self.entries[self.capacity - 1].log_posterior;
+        if self.entries.len() > self.capacity {
+            let last = self.capacity - 1;
+            self.entries.select_nth_unstable_by(last, heavier);
+            self.entries.truncate(self.capacity);
+            self.least = self.entries[last].log_posterior;
         }
     }
 
-    pub(super) fn finish(mut self) -> GridPosterior {
+    pub(super) fn finish(mut self, grid: &SearchGrid) -> GridPosterior {
         self.prune();
+        self.entries.sort_unstable_by(heavier);
         GridPosterior {
             entries: self.entries,
+            peaks: separate(grid, self.by_rotation, self.peaks),
             log_evidence: f64::from(self.best) + self.sums[0].ln(),
             effective: self.sums[0] * self.sums[0] / self.sums[1],
         }
     }
-}
-
-/// Heaviest first; equal ones in the order of class, rotation, shift.
-fn heavier(a: &GridEntry, b: &GridEntry) -> Ordering {
-    let name = |e: &GridEntry| (e.class, e.rotation, e.shift);
-    b.log_posterior
-        .total_cmp(&a.log_posterior)
-        .then_with(|| name(a).cmp(&name(b)))
 }
