@@ -168,6 +168,8 @@ pub struct ClassifyOptions {
     pub poses: PoseOptions,
     /// Number of classes; with several references, theirs.
     pub classes: usize,
+    /// One more class, the last, for particles that are likelier to show nothing than any of the classes.
+    pub empty_class: bool,
     /// Whether poses move.
     pub alignment: Alignment,
     /// T: how much more the data count against the prior.
@@ -194,6 +196,7 @@ impl Default for ClassifyOptions {
             target: TargetOptions::default(),
             poses: PoseOptions::default(),
             classes: 3,
+            empty_class: true,
             alignment: Alignment::Fixed,
             regularisation: 4.0,
             resolution: Angstrom(0.0),

@@ -26,6 +26,9 @@ use crate::report::{IterationReport, Search};
 use crate::state::{Head, Status, Task};
 use crate::{AverageError, State};
 
+/// Share of the empty class before it is known.
+const FIRST_EMPTY: f64 = 0.02;
+
 /// The result of a refinement.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refined {
@@ -145,6 +148,10 @@ pub(crate) fn new_head(
 ) -> Head {
     let offset_sigma = task.poses().offset_sigma.0 / source.voxel_size();
     let helix = task.target().helix;
+    let mut class_shares = vec![1.0 / classes as f64; classes];
+    if task.empty_class() && classes > 1 {
+        class_shares.push(FIRST_EMPTY);
+    }
     Head {
         task,
         iteration: 0,
@@ -155,7 +162,7 @@ pub(crate) fn new_head(
         band: 1,
         search,
         offset_sigma,
-        class_shares: vec![1.0 / classes as f64; classes],
+        class_shares,
         resolution_shell: 0,
         best_shell: 0,
         random_classes: false,

@@ -43,6 +43,11 @@ impl Task {
         }
     }
 
+    /// Whether particles may belong to an empty class, numbered after those with maps.
+    pub fn empty_class(&self) -> bool {
+        matches!(self, Self::Classify(options) if options.empty_class)
+    }
+
     /// Independent halves: 2 for refinement, else 1.
     pub fn halves(&self) -> usize {
         match self {
@@ -110,7 +115,7 @@ pub struct Head {
     pub search: Search,
     /// Deviation of shifts from the picked positions, per axis, voxels.
     pub offset_sigma: f64,
-    /// Share of each class.
+    /// Share of each class; after those with maps that of the empty class, if there is one.
     pub class_shares: Vec<f64>,
     /// Last shell that the data determine.
     pub resolution_shell: usize,

@@ -1,7 +1,8 @@
 //! Refinement and classification of subtomograms in RELION's layout with known poses.
 //!
 //! Wants `THON_RELION_DATA`: a data set of the bench, with `box64/gt.star` and `box64/ref.mrc`; `THON_RELION_BOX` and
-//! `THON_RELION_STRIDE` choose box and every how many particles.
+//! `THON_RELION_STRIDE` choose box and every how many particles,
+//! `THON_RELION_STAR` another particle file.
 
 mod judge;
 
@@ -9,10 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use judge::{errors, median};
-use thon_average::{Input, RefineOptions, Status, iterate, refine};
+use thon_average::{
+    Alignment, ClassifyOptions, Input, RefineOptions, Status, classify, iterate, refine,
+};
 use thon_compute::Quiet;
 use thon_extract::{StoredParticle, VolumeReader, VolumeSource};
 use thon_images::mrc::Mrc;
+use thon_images::npy::NpzFile;
 use thon_interop::relion::{ParticleImport, read_particles};
 use thon_likelihood::{Placement, SourceError};
 use thon_model::ParticleSet;
@@ -48,6 +52,8 @@ fn variable(name: &str, default: usize) -> usize {
 }
 
 struct Data {
+    folder: PathBuf,
+    rows: Vec<usize>,
     source: VolumeSource<Files>,
     truth: Vec<Placement>,
     reference: Vec<f32>,
@@ -69,7 +75,8 @@ fn data(file: &str) -> Option<Data> {
         };
         read_particles(file, &options).unwrap().value
     };
-    let set = read(&folder.join(format!("box{n}/{file}")));
+    let star = std::env::var_os("THON_RELION_STAR").map(PathBuf::from);
+    let set = read(&star.unwrap_or_else(|| folder.join(format!("box{n}/{file}"))));
     let voxel = 480.0 / n as f64;
     let rows: Vec<usize> = (0..set.len()).step_by(stride).collect();
     let truth = rows
@@ -85,6 +92,8 @@ fn data(file: &str) -> Option<Data> {
     let groups = vec![0; rows.len()];
     let reference = Mrc::open(folder.join(format!("box{n}/ref.mrc"))).unwrap();
     Some(Data {
+        folder: folder.clone(),
+        rows: rows.clone(),
         source: VolumeSource::new(Files { set, rows }, n, voxel, groups).unwrap(),
         truth,
         reference: reference.read_all().unwrap(),
@@ -144,4 +153,105 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
         median(&shifts) * state.head.voxel_size
     );
     println!("   FSC {}", refined.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>());
+}
+
+/// What each particle is: state 0, state 1, gold, noise.
+fn kinds(data: &Data) -> Vec<usize> {
+    let mut truth = NpzFile::open(data.folder.join("truth.npz")).unwrap();
+    let mut column = |name: &str| truth.array(name).unwrap().samples().unwrap().to_f64();
+    let (class, junk) = (column("cls"), column("junk"));
+    let kind = |i: &usize| match junk[*i] as i64 {
+        0 => class[*i] as usize,
+        other => 1 + other as usize,
+    };
+    data.rows.iter().map(kind).collect()
+}
+
+/// Prints the table of classes against kinds; purity of the classes that a state holds the majority of.
+fn purity(classes: &[u32], kinds: &[usize]) -> f64 {
+    let count = *classes.iter().max().unwrap() as usize + 1;
+    let mut table = vec![[0_usize; 4]; count];
+    for (class, kind) in classes.iter().zip(kinds) {
+        table[*class as usize][*kind] += 1;
+    }
+    let (mut right, mut all) = (0, 0);
+    for row in &table {
+        println!("   {row:?}");
+        let junk = row[2] + row[3];
+        right += row[0].max(row[1]).max(junk);
+        all += row.iter().sum::<usize>();
+    }
+    right as f64 / all as f64
+}
+
+#[test]
+#[ignore = "wants THON_RELION_DATA"]
+fn classes_separate_two_states_and_junk() {
+    let Some(data) = data("gt.star") else { return };
+    let kinds = kinds(&data);
+    let mut options = RefineOptions::default();
+    options.target.diameter = Angstrom(320.0);
+    let input = Input {
+        references: &[&data.reference],
+        ..Input::default()
+    };
+    let begun = Instant::now();
+    let refined = refine::run(&data.source, &input, &options, &Quiet).unwrap();
+    let found: Vec<Placement> = refined.posteriors.iter().map(|p| p.best().placement).collect();
+    let good: Vec<usize> = (0..found.len()).filter(|i| kinds[*i] < 2).collect();
+    let pick = |all: &[Placement]| good.iter().map(|i| all[*i]).collect::<Vec<_>>();
+    let (angles, _) = errors(&pick(&found), &pick(&data.truth));
+    println!(
+        "refined in {:.1} s: resolution {:.1}, error of particles {:.2} deg",
+        begun.elapsed().as_secs_f64(),
+        refined.resolution,
+        median(&angles)
+    );
+    for (poses, name) in [(&data.truth, "true"), (&found, "refined")] {
+        let begun = Instant::now();
+        let mut options = ClassifyOptions::default();
+        options.target.diameter = Angstrom(320.0);
+        options.classes = variable("CLASSES", 3);
+        let input = Input {
+            starts: poses,
+            ..Input::default()
+        };
+        let classified = classify::run(&data.source, &input, &options, &Quiet).unwrap();
+        let classes: Vec<u32> = classified.posteriors.iter().map(|p| p.best().class).collect();
+        println!(
+            "fixed {name} poses, {:.1} s: shares {:.2?}, purity {:.3}",
+            begun.elapsed().as_secs_f64(),
+            classified.shares,
+            purity(&classes, &kinds)
+        );
+    }
+    for (alignment, name) in [(Alignment::Local, "local"), (Alignment::Global, "global")] {
+        let begun = Instant::now();
+        let mut options = ClassifyOptions {
+            alignment,
+            ..ClassifyOptions::default()
+        };
+        options.target.diameter = Angstrom(320.0);
+        let input = Input {
+            references: &[&data.reference],
+            starts: &found,
+            ..Input::default()
+        };
+        let mut state = classify::start(&data.source, &input, &options, &Quiet).unwrap();
+        while state.head.status == Status::Running {
+            state = iterate(&data.source, &state, &Quiet).unwrap();
+            let r = state.head.reports.last().unwrap();
+            println!(
+                "{name} {:.1} s band {:.1} resolution {:.1} changes {:.3} modes {:.2} LL {:.0} shares {:.2?}",
+                begun.elapsed().as_secs_f64(),
+                r.band,
+                r.resolution,
+                r.class_changes,
+                r.effective_modes,
+                r.log_likelihood,
+                r.class_shares
+            );
+        }
+        println!("{name}: purity {:.3}", purity(&state.classes(), &kinds));
+    }
 }

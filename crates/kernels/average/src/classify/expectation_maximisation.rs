@@ -16,6 +16,9 @@ use thon_likelihood::HalfBall;
 use super::aligned::AlignedParticle;
 use crate::AverageError;
 
+/// How much less the empty class has at random starts.
+const EMPTY_AT_FIRST: f64 = 0.02;
+
 /// Particles as rows of matrices.
 pub struct AlignedSet {
     /// Lattice points that count.
@@ -30,8 +33,10 @@ pub struct AlignedSet {
 /// How classes are found.
 #[derive(Clone, Copy, Debug)]
 pub struct EmOptions {
-    /// Number of classes.
+    /// Number of classes with a map.
     pub classes: usize,
+    /// One more class, the last, for particles that show nothing: its map is 0.
+    pub empty: bool,
     /// Iterations of each restart at most.
     pub iterations: usize,
     /// Random restarts.
@@ -42,10 +47,17 @@ pub struct EmOptions {
     pub seed: u64,
 }
 
+impl EmOptions {
+    /// Classes with the empty one.
+    fn columns(&self) -> usize {
+        self.classes + usize::from(self.empty)
+    }
+}
+
 /// Classes found.
 #[derive(Clone, Debug)]
 pub struct EmResult {
-    /// Posterior of each class, `[particle][class]`; largest class first.
+    /// Posterior of each class, `[particle][class]`; largest class first, the empty one last.
     pub posteriors: Vec<f64>,
     /// Share of each class.
     pub shares: Vec<f64>,
@@ -78,16 +90,6 @@ impl AlignedSet {
         self.data.extend_from_slice(&particle.data);
         self.weights.extend_from_slice(&particle.weights);
         self.count += 1;
-    }
-
-    /// Number of particles.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// True without particles.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     fn points(&self) -> usize {
@@ -144,7 +146,7 @@ impl AlignedSet {
             .map(|restart| {
                 thon_compute::check(progress)?;
                 let first = match starts {
-                    Some(maps) => self.posteriors_of(maps),
+                    Some(maps) => self.posteriors_of(maps, options),
                     None => random_posteriors(self.count, options, restart),
                 };
                 let beta = if starts.is_some() {
@@ -160,17 +162,19 @@ impl AlignedSet {
         let best = (0..runs.len())
             .reduce(|a, b| if all[b] > all[a] { b } else { a })
             .expect("at least one restart");
-        Ok(runs[best].clone().result(options.classes, all))
+        Ok(runs[best].clone().result(options, all))
     }
 
     /// How far apart the classes of a random start are: the median over particles of the range of LL, at least 1.
     fn spread(&self, options: &EmOptions, inverse_prior: &[f32]) -> f64 {
         let shared = random_posteriors(self.count, options, usize::MAX);
-        let maps = self.maximise(&shared, options.classes, inverse_prior);
-        let likelihoods = self.likelihoods(&maps, options.classes);
+        let columns = options.columns();
+        let maps = self.maximise(&shared, options, inverse_prior);
+        let likelihoods = self.likelihoods(&maps, columns);
         let mut ranges: Vec<f32> = likelihoods
-            .chunks(options.classes)
+            .chunks(columns)
             .map(|row| {
+                let row = &row[..options.classes];
                 let fold = |f: fn(f32, f32) -> f32| row.iter().copied().reduce(f).unwrap_or(0.0);
                 fold(f32::max) - fold(f32::min)
             })
@@ -186,7 +190,7 @@ impl AlignedSet {
         mut posteriors: Vec<f32>,
         first_beta: f64,
     ) -> Run {
-        let classes = options.classes;
+        let classes = options.columns();
         let steps = (options.iterations / 2).clamp(1, 25);
         let factor = first_beta.powf(-1.0 / steps as f64);
         let mut convergence: Vec<f64> = Vec::new();
@@ -194,7 +198,7 @@ impl AlignedSet {
         for iteration in 0..options.iterations {
             let beta = (first_beta * factor.powi(iteration as i32)).min(1.0);
             let shares = shares(&posteriors, classes);
-            let maps = self.maximise(&posteriors, classes, inverse_prior);
+            let maps = self.maximise(&posteriors, options, inverse_prior);
             let likelihoods = self.likelihoods(&maps, classes);
             let total = soften(&likelihoods, &shares, beta, &mut posteriors);
             let settled = beta >= 1.0
@@ -215,8 +219,8 @@ impl AlignedSet {
     }
 
     /// V_k at every point: `[class][Re, Im]`.
-    fn maximise(&self, posteriors: &[f32], classes: usize, inverse_prior: &[f32]) -> Vec<f32> {
-        let points = self.points();
+    fn maximise(&self, posteriors: &[f32], options: &EmOptions, inverse_prior: &[f32]) -> Vec<f32> {
+        let (points, classes) = (self.points(), options.columns());
         let mut maps = product_transposed(posteriors, classes, &self.data, 2 * points, self.count);
         let weights = product_transposed(posteriors, classes, &self.weights, points, self.count);
         for (map, weights) in maps.chunks_mut(2 * points).zip(weights.chunks(points)) {
@@ -228,6 +232,7 @@ impl AlignedSet {
                 *im /= divisor;
             }
         }
+        maps[options.classes * 2 * points..].fill(0.0);
         maps
     }
 
@@ -248,12 +253,13 @@ impl AlignedSet {
     }
 
     /// Posteriors of the classes of given maps, all classes alike.
-    fn posteriors_of(&self, maps: &[Vec<Complex32>]) -> Vec<f32> {
-        let rows: Vec<f32> = maps
+    fn posteriors_of(&self, maps: &[Vec<Complex32>], options: &EmOptions) -> Vec<f32> {
+        let mut rows: Vec<f32> = maps
             .iter()
             .flat_map(|map| map.iter().map(|v| v.re).chain(map.iter().map(|v| v.im)))
             .collect();
-        let classes = maps.len();
+        let classes = options.columns();
+        rows.resize(classes * 2 * self.points(), 0.0);
         let mut posteriors = vec![0.0; self.count * classes];
         let even = vec![1.0 / classes as f64; classes];
         soften(&self.likelihoods(&rows, classes), &even, 1.0, &mut posteriors);
@@ -286,11 +292,12 @@ struct Run {
 }
 
 impl Run {
-    /// Classes by size, largest first.
-    fn result(self, classes: usize, restarts: Vec<f64>) -> EmResult {
+    /// Classes by size, largest first, the empty one last.
+    fn result(self, options: &EmOptions, restarts: Vec<f64>) -> EmResult {
+        let classes = options.columns();
         let shares = shares(&self.posteriors, classes);
         let mut order: Vec<usize> = (0..classes).collect();
-        order.sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
+        order[..options.classes].sort_by(|a, b| shares[*b].total_cmp(&shares[*a]).then(a.cmp(b)));
         let posteriors = self
             .posteriors
             .chunks(classes)
@@ -353,9 +360,12 @@ fn random_posteriors(count: usize, options: &EmOptions, restart: usize) -> Vec<f
     let gamma = Gamma::new(0.5, 1.0).expect("a valid shape");
     let mut posteriors = Vec::with_capacity(count * options.classes);
     for _ in 0..count {
-        let row: Vec<f64> = (0..options.classes)
+        let mut row: Vec<f64> = (0..options.columns())
             .map(|_| gamma.sample(&mut random) + 1e-12)
             .collect();
+        for empty in &mut row[options.classes..] {
+            *empty *= EMPTY_AT_FIRST;
+        }
         let sum: f64 = row.iter().sum();
         posteriors.extend(row.iter().map(|v| (v / sum) as f32));
     }

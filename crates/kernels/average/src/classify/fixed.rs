@@ -113,6 +113,7 @@ pub(crate) fn find_classes(
         .transpose()?;
     let em = EmOptions {
         classes: references.map_or(options.classes, <[_]>::len),
+        empty: options.empty_class,
         iterations: options.iterations.max(40),
         restarts: options.restarts,
         regularisation: options.regularisation,

@@ -3,8 +3,9 @@
 //! With alignment it is the iteration of [`crate::iterate`] with K references: from one map with particles given to random
 //! classes in the first iteration, or from K different maps. At fixed poses every particle is turned into the frame of
 //! the reference once and classes are found there by annealed, restarted expectation-maximisation; one iteration then
-//! makes the maps. Particles that fit no class well (junk) have a low likelihood in all and gather where they disturb
-//! least: as many classes as there are states, and one or two to spare, keep states clean.
+//! makes the maps. Junk that shows something needs a class of its own; particles that show nothing go to the empty class, one
+//! more hypothesis whose map is 0. With alignment its evidence stands against that of all poses of the classes, so that
+//! what a search always finds in noise does not count.
 
 mod aligned;
 mod expectation_maximisation;
@@ -35,9 +36,9 @@ const LEAST: f64 = 1e-3;
 pub struct Classified {
     /// Map of each class `[n, n, n]`, regularised and masked.
     pub maps: Vec<Vec<f32>>,
-    /// Share of each class.
+    /// Share of each class; after those with maps that of the empty class, if there is one.
     pub shares: Vec<f64>,
-    /// Posterior of each class, `[particle][class]`.
+    /// Posterior of each class, `[particle][class]`, the empty one last.
     pub class_posteriors: Vec<Vec<f64>>,
     /// What is known of each particle.
     pub posteriors: Vec<Posterior>,
@@ -192,7 +193,7 @@ fn start_fixed(
     head.band = band;
     head.class_shares.clone_from(&found.shares);
     Ok(State {
-        posteriors: fixed_posteriors(input.starts, &found, options.classes),
+        posteriors: fixed_posteriors(input.starts, &found),
         head,
         references: Vec::new(),
         ..state
@@ -200,8 +201,8 @@ fn start_fixed(
 }
 
 /// One mode per class with a share worth the name, all at the given pose.
-fn fixed_posteriors(starts: &[Placement], found: &EmResult, classes: usize) -> Vec<Posterior> {
-    let rows = found.posteriors.chunks(classes);
+fn fixed_posteriors(starts: &[Placement], found: &EmResult) -> Vec<Posterior> {
+    let rows = found.posteriors.chunks(found.shares.len());
     starts
         .iter()
         .zip(rows)
@@ -237,7 +238,7 @@ pub fn finish(state: &State) -> Result<Classified, AverageError> {
     if !matches!(state.head.task, Task::Classify(_)) {
         return Err(AverageError::option("state", "of a refinement", "of a classification"));
     }
-    let classes = state.head.classes;
+    let classes = state.head.class_shares.len();
     let class_posteriors = state
         .posteriors
         .iter()

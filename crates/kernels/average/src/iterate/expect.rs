@@ -245,7 +245,8 @@ impl Prepared<'_> {
         let classes = self.state.head.classes as u32;
         if let Some(before) = self.state.posteriors.get(index) {
             let mut carried: Vec<Candidate> = Vec::new();
-            for mode in &before.modes {
+            let shown = before.modes.iter().filter(|mode| mode.class < classes);
+            for mode in shown {
                 let follow = mode.weight >= FOLLOWED;
                 for class in (0..classes).filter(|c| *c == mode.class || follow) {
                     carried.push(Candidate {
@@ -278,13 +279,22 @@ impl Prepared<'_> {
             self.kept(index, starts)
         } else {
             let prior = self.prior(index);
-            posterior(references, &seen.whitened, starts, &prior, &self.posterior)
+            let shown = posterior(references, &seen.whitened, starts, &prior, &self.posterior);
+            match self.emptiness() {
+                Some(empty) => or_empty(shown, self.state.head.classes as u32, empty),
+                None => shown,
+            }
         };
         let representatives = if self.state.head.search == Search::Fixed {
             posterior.modes.iter().map(whole).collect()
         } else {
             representatives(&posterior, index as u64, &self.representation())
         };
+        let classes = self.state.head.classes as u32;
+        let representatives: Vec<Representative> = representatives
+            .into_iter()
+            .filter(|r: &Representative| r.class < classes)
+            .collect();
         let row = self.row(&seen.observation, &seen.whitened, references, &posterior, &representatives);
         Expected {
             posterior,
@@ -320,7 +330,8 @@ impl Prepared<'_> {
         posterior: &Posterior,
         representatives: &[Representative],
     ) -> ParticleRow {
-        let residual = if references.is_empty() {
+        let shown: f64 = representatives.iter().map(|r| r.weight).sum();
+        let residual = if references.is_empty() || shown < 0.5 {
             Residual::of_data(observation)
         } else {
             // The heaviest few stand for all.
@@ -350,6 +361,48 @@ impl Prepared<'_> {
             overlap,
         }
     }
+}
+
+/// The posterior with one more mode for an empty particle, by evidence (Laplace's approximation).
+fn or_empty(shown: Posterior, class: u32, (empty, normalisation): (f64, f64)) -> Posterior {
+    let best = shown.best();
+    // All modes together: the evidence of the best over its share.
+    let evidence = best.log_posterior + 0.5 * log_volume(&best.covariance) + normalisation
+        - best.weight.max(1e-9).ln();
+    let odds = (empty - evidence).exp();
+    let share = if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
+    let mode = Mode {
+        class,
+        log_posterior: empty,
+        weight: share,
+        ..best.clone()
+    };
+    let mut modes = shown.modes;
+    for mode in &mut modes {
+        mode.weight *= 1.0 - share;
+    }
+    if share >= 1e-3 {
+        modes.push(mode);
+        modes.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+    }
+    Posterior { modes }
+}
+
+/// ln det 2πΣ; of a covariance that is not positive definite, the lowest that matters.
+fn log_volume(covariance: &[[f64; 6]; 6]) -> f64 {
+    let mut left = *covariance;
+    let mut sum = 6.0 * std::f64::consts::TAU.ln();
+    for k in 0..6 {
+        let pivot = left[k][k].max(1e-30);
+        sum += pivot.ln();
+        for i in k + 1..6 {
+            let factor = left[i][k] / pivot;
+            for j in k + 1..6 {
+                left[i][j] -= factor * left[k][j];
+            }
+        }
+    }
+    sum
 }
 
 /// A mode as it is.

@@ -33,6 +33,8 @@ pub(super) struct Maximised {
     pub(super) fsc: Vec<f64>,
     /// Last shell that the data determine.
     pub(super) resolution_shell: usize,
+    /// Last shell with something to align to.
+    pub(super) useful_shell: usize,
     /// Refined helix.
     pub(super) helix: Option<crate::helix::Helix>,
 }
@@ -76,6 +78,7 @@ pub(super) fn maximise(
     let (references, helix) = helical(head, references);
     Ok(Maximised {
         references,
+        useful_shell: reach(&curve).max(resolution_shell),
         fsc: curve,
         resolution_shell,
         helix,
@@ -149,6 +152,23 @@ pub(super) fn last_above(curve: &[f64]) -> usize {
         .take_while(|(_, value)| **value >= FSC_LIMIT)
         .last()
         .map_or(0, |(shell, _)| shell)
+}
+
+/// Shells that a curve may stay below the limit for, and rise again: where the CTFs of all particles are near 0.
+const DIP: usize = 4;
+
+/// Last shell at or above 0.143 that no gap of more than four shells parts from the shells before.
+pub(super) fn reach(curve: &[f64]) -> usize {
+    let mut last = 0;
+    for (shell, value) in curve.iter().enumerate().skip(1) {
+        if shell > last + DIP + 1 {
+            break;
+        }
+        if *value >= FSC_LIMIT {
+            last = shell;
+        }
+    }
+    last
 }
 
 /// Maps of classes. The power of the signal of each class is that of its unregularised map less what the noise left there.

@@ -124,7 +124,7 @@ fn offset_sigma(state: &State, posteriors: &[Posterior]) -> f64 {
 /// Mean weight of each class, at least a hundredth of a particle's share.
 fn class_shares(state: &State, posteriors: &[Posterior]) -> Vec<f64> {
     let count = posteriors.len() as f64;
-    let mut shares = vec![0.0; state.head.classes];
+    let mut shares = vec![0.0; state.head.class_shares.len()];
     for mode in posteriors.iter().flat_map(|posterior| &posterior.modes) {
         shares[mode.class as usize] += mode.weight / count;
     }

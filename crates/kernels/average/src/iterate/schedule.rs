@@ -47,9 +47,9 @@ pub(crate) fn first_band(box_size: usize, voxel_size: f64, low_pass: f64) -> usi
     (shell + 2).clamp(4.min(box_size / 2 - 1), box_size / 2 - 1)
 }
 
-fn next_band(head: &Head) -> usize {
+fn next_band(head: &Head, useful_shell: usize) -> usize {
     let margin = (head.box_size / 20).max(3);
-    (head.resolution_shell.max(3) + margin).min(largest_band(head))
+    (useful_shell.max(3) + margin).min(largest_band(head))
 }
 
 /// How far poses moved at the rim of the particle, and how far that is known, voxels.
@@ -82,7 +82,7 @@ pub(super) fn advance(head: &Head, made: &Maximised, report: &IterationReport, f
     let random = head.task.poses().start == StartingPoses::Random;
     if !(fresh && random && head.search == Search::Fixed) {
         // The average of random poses has no resolution; the first band stays.
-        next.band = next_band(&next);
+        next.band = next_band(&next, made.useful_shell);
     }
     let (moved, known) = moves(head, report);
     if fresh {
