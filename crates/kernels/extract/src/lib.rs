@@ -5,6 +5,7 @@
 //! * [`TiltSource`]: tilt images of particles, each with its own CTF, as a source.
 //! * [`CutSettings`]: boxes out of whole tilt images.
 //! * [`CtfSlices`]: three-dimensional CTF models of the 2016 protocol from the CTFs of all tilts.
+//! * [`subtract_reference`]: a subtomogram without a part of its particle.
 //!
 //! Volumes `[z, y, x]`, vectors (x, y, z), origin voxel ⌊n/2⌋; frequencies in cycles per box, transforms are not
 //! normalised. No file is opened here.
@@ -16,6 +17,7 @@ mod delocalised;
 mod error;
 mod soft_mask;
 mod subtomogram;
+mod subtract;
 mod support;
 mod tilt_scheme;
 mod tilt_source;
@@ -26,6 +28,7 @@ pub use ctf_volume::{CtfSlice, CtfSlices, full_volume};
 pub use cut::{BoxPlace, CutBox, CutSettings};
 pub use error::ExtractError;
 pub use subtomogram::Subtomograms;
+pub use subtract::subtract_reference;
 pub use tilt_scheme::{TiltScheme, TiltView};
 pub use tilt_source::{BoxReader, TiltParticle, TiltSource};
 pub use transfer_volume::TransferVolume;
