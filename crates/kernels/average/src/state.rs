@@ -226,7 +226,15 @@ impl State {
             ("halves", self.halves.len(), count),
             ("starts", self.starts.len(), or_none(self.starts.len())),
             ("posteriors", self.posteriors.len(), or_none(self.posteriors.len())),
-            ("references", reference_values, voxels * self.maps()),
+            (
+                "references",
+                reference_values,
+                if reference_values == 0 {
+                    0
+                } else {
+                    voxels * self.maps()
+                },
+            ),
             ("mask", self.mask.as_ref().map_or(voxels, Vec::len), voxels),
         ];
         for (what, found, expected) in checks {
