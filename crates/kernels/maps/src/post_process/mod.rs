@@ -152,8 +152,9 @@ pub fn sharpen_halves(
     let weighted = guinier(&spectrum);
     let (b_factor, fit) = options.b_factor.choose(&weighted, resolution)?;
     let low_pass = options.low_pass.map_or(resolution, |d| d.0);
-    sharpen::sharpen(&mut spectrum, dims, voxel_size, b_factor, low_pass);
+    sharpen::sharpen(&mut spectrum, dims, voxel_size, b_factor);
     let sharpened = guinier(&spectrum);
+    sharpen::cut(&mut spectrum, dims, voxel_size, low_pass);
 
     let data: Array3<f32> = plan.inverse(&spectrum);
     let box_over_mask = data.len() as f64 / inside;

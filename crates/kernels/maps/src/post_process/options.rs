@@ -71,6 +71,8 @@ pub struct BFactorChoice {
     pub fitted: bool,
     /// Lowest resolution of the fit; maps that end before it keep B = 0.
     pub fit_from: Angstrom,
+    /// Highest resolution of the fit; as far as the FSC is positive when empty, as RELION has it.
+    pub fit_to: Option<Angstrom>,
 }
 
 impl Default for BFactorChoice {
@@ -79,6 +81,7 @@ impl Default for BFactorChoice {
             given: None,
             fitted: true,
             fit_from: Angstrom(10.0),
+            fit_to: None,
         }
     }
 }
@@ -103,18 +106,19 @@ impl BFactorChoice {
             return Ok((SquareAngstrom(0.0), None));
         }
         let low = self.fit_from.0;
-        let range = low.powi(-2)..=resolution.powi(-2);
-        let shells = weighted
+        // Shells without amplitude, where the FSC has ended, do not enter the fit.
+        let high = self.fit_to.map_or(f64::MIN_POSITIVE.sqrt(), |d| d.0);
+        let range = low.powi(-2)..=high.powi(-2);
+        let points = weighted
             .frequency_squared
             .iter()
-            .filter(|k2| range.contains(*k2))
-            .count();
-        let fit = weighted
-            .fit(low, resolution)
-            .filter(|_| shells >= FEWEST_SHELLS);
+            .zip(&weighted.log_amplitude);
+        let shells = points.filter(|(k2, y)| range.contains(k2) && **y > f64::MIN);
+        let enough = shells.count() >= FEWEST_SHELLS;
+        let fit = weighted.fit(low, high).filter(|_| enough);
         let fit = fit.ok_or(PostProcessError::NoGuinierRange {
             low,
-            high: resolution,
+            high: self.fit_to.map_or(resolution, |d| d.0),
         })?;
         Ok((SquareAngstrom(4.0 * fit.slope), Some(fit)))
     }

@@ -9,7 +9,7 @@ use thon_units::SquareAngstrom;
 /// Width of the low-pass edge, in shells.
 const EDGE: f64 = 2.0;
 /// Below this an FSC counts as the end of the signal.
-const SIGNAL_END: f64 = 1e-10;
+const SIGNAL_END: f64 = 1e-4;
 
 /// Amplitude weight of each shell, √(2·FSC/(1+FSC)); 0 from the first shell without positive FSC on.
 pub fn fsc_weights(fsc: &[f64]) -> Vec<f64> {
@@ -56,24 +56,30 @@ pub(crate) fn low_pass_at(radius: f64, end: f64) -> f64 {
     }
 }
 
-/// exp(−B k²/4), then a raised-cosine low-pass two shells wide at `low_pass` Å.
+/// exp(−B k²/4).
 pub(super) fn sharpen(
     spectrum: &mut Array3<Complex32>,
     dims: [usize; 3],
     voxel_size: f64,
     b_factor: SquareAngstrom,
+) {
+    shell_filter(spectrum, dims, |frequency, _| {
+        let k = frequency / voxel_size;
+        // A strongly negative B must not overflow, not even in the corners.
+        (-b_factor.0 * k * k / 4.0).min(60.0).exp()
+    });
+}
+
+/// A raised-cosine low-pass two shells wide at `low_pass` Å.
+pub(super) fn cut(
+    spectrum: &mut Array3<Complex32>,
+    dims: [usize; 3],
+    voxel_size: f64,
     low_pass: f64,
 ) {
     let step = Shells::new(dims).frequency(1);
     let end = (voxel_size / low_pass / step).round();
     shell_filter(spectrum, dims, |frequency, _| {
-        let k = frequency / voxel_size;
-        let pass = low_pass_at(frequency / step, end);
-        // A strongly negative B must not overflow where the low-pass is zero anyway.
-        if pass > 0.0 {
-            pass * (-b_factor.0 * k * k / 4.0).exp()
-        } else {
-            0.0
-        }
+        low_pass_at(frequency / step, end)
     });
 }
