@@ -25,12 +25,14 @@ impl Writer {
 
     pub(crate) fn f32s(&mut self, values: &[f32]) {
         self.count(values.len());
-        self.bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        self.bytes
+            .extend(values.iter().flat_map(|v| v.to_le_bytes()));
     }
 
     pub(crate) fn f64s(&mut self, values: &[f64]) {
         self.count(values.len());
-        self.bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+        self.bytes
+            .extend(values.iter().flat_map(|v| v.to_le_bytes()));
     }
 
     pub(crate) fn bytes(&mut self, values: &[u8]) {

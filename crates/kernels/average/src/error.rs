@@ -63,7 +63,9 @@ pub enum AverageError {
         what: String,
     },
     /// A mask that lets nothing through.
-    #[error("the mask is black: its largest value is {largest}\nhint: make it with a lower threshold")]
+    #[error(
+        "the mask is black: its largest value is {largest}\nhint: make it with a lower threshold"
+    )]
     BlackMask {
         /// Its largest value.
         largest: f32,

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_compute::parallel::map_indices;
+use thon_signal::filter::{RadialFilter, apply_filters3};
 use thon_signal::resample::{Interpolation, sample3};
 use thon_units::{Angstrom, Degrees};
 
@@ -158,6 +159,9 @@ impl Helix {
     pub fn fit(&self, map: &[f32], box_size: usize, voxel_size: f64) -> HelixFit {
         let n = box_size;
         let map = Array3::from_shape_vec((n, n, n), map.to_vec()).expect("a map of the box");
+        // Interpolation smooths, which noise rewards with correlation off the voxels: smooth everywhere first (one voxel).
+        let blur = RadialFilter::BFactor(8.0 * std::f64::consts::PI.powi(2));
+        let map = apply_filters3(&map, 1.0, &[blur]);
         let score = |rise: f64, twist: f64| {
             let helix = Self {
                 rise: Angstrom(rise),

@@ -124,7 +124,8 @@ impl Weighting {
         let mut total = vec![[0.0; 2]; shells];
         for row in rows {
             let own = &mut sums[(row.group as usize).min(groups - 1)];
-            for ((own, total), [power, weight]) in own.iter_mut().zip(&mut total).zip(&row.residual) {
+            for ((own, total), [power, weight]) in own.iter_mut().zip(&mut total).zip(&row.residual)
+            {
                 for sum in [own, total] {
                     sum[0] += power;
                     sum[1] += weight;
@@ -144,7 +145,11 @@ impl Weighting {
                 before
             }
         };
-        let of_group = |group| (0..shells.max(known)).map(|shell| power(group, shell)).collect();
+        let of_group = |group| {
+            (0..shells.max(known))
+                .map(|shell| power(group, shell))
+                .collect()
+        };
         (0..groups).map(of_group).collect()
     }
 

@@ -250,7 +250,12 @@ impl TargetOptions {
                 "at least four voxels, Å",
             )?;
         }
-        within("edge", self.edge, 0.0..=box_size as f64 / 4.0, "0 to a quarter of the box, voxels")?;
+        within(
+            "edge",
+            self.edge,
+            0.0..=box_size as f64 / 4.0,
+            "0 to a quarter of the box, voxels",
+        )?;
         self.helix
             .as_ref()
             .map_or(Ok(()), |helix| helix.check(box_size, voxel_size))
@@ -260,7 +265,12 @@ impl TargetOptions {
 impl PoseOptions {
     pub(crate) fn check(&self, box_size: usize, voxel_size: f64) -> Result<(), AverageError> {
         let half = box_size as f64 * voxel_size / 2.0;
-        within("offset range", self.offset_range.0, 0.0..=half, "0 to half the box, Å")?;
+        within(
+            "offset range",
+            self.offset_range.0,
+            0.0..=half,
+            "0 to half the box, Å",
+        )?;
         within(
             "offset sigma",
             self.offset_sigma.0,
@@ -268,9 +278,19 @@ impl PoseOptions {
             "above 0, Å",
         )?;
         if let Some(sigma) = self.local_sigma {
-            within("local sigma", sigma.0, 1e-3..=180.0, "above 0, at most 180°")?;
+            within(
+                "local sigma",
+                sigma.0,
+                1e-3..=180.0,
+                "above 0, at most 180°",
+            )?;
         }
-        within("search order", f64::from(self.search_order), 0.0..=4.0, "0 to 4")?;
+        within(
+            "search order",
+            f64::from(self.search_order),
+            0.0..=4.0,
+            "0 to 4",
+        )?;
         within("candidates", self.candidates as f64, 1.0..=64.0, "1 to 64")?;
         within("modes", self.modes as f64, 1.0..=32.0, "1 to 32")?;
         within("draws", self.draws as f64, 1.0..=64.0, "1 to 64")
@@ -283,11 +303,36 @@ impl RefineOptions {
         self.target.check(box_size, voxel_size)?;
         self.poses.check(box_size, voxel_size)?;
         let low_pass = self.initial_low_pass.0;
-        within("initial low pass", low_pass, 2.0 * voxel_size..=1e4, "at least two voxels, Å")?;
-        within("regularisation", self.regularisation, 1e-3..=1e3, "0.001 to 1000")?;
-        within("join halves", self.join_halves.0, 0.0..=1e5, "0 or above, Å")?;
-        within("highest resolution", self.highest_resolution.0, 0.0..=1e4, "0 or above, Å")?;
-        within("maximum iterations", self.maximum_iterations as f64, 1.0..=1000.0, "1 to 1000")
+        within(
+            "initial low pass",
+            low_pass,
+            2.0 * voxel_size..=1e4,
+            "at least two voxels, Å",
+        )?;
+        within(
+            "regularisation",
+            self.regularisation,
+            1e-3..=1e3,
+            "0.001 to 1000",
+        )?;
+        within(
+            "join halves",
+            self.join_halves.0,
+            0.0..=1e5,
+            "0 or above, Å",
+        )?;
+        within(
+            "highest resolution",
+            self.highest_resolution.0,
+            0.0..=1e4,
+            "0 or above, Å",
+        )?;
+        within(
+            "maximum iterations",
+            self.maximum_iterations as f64,
+            1.0..=1000.0,
+            "1 to 1000",
+        )
     }
 }
 
@@ -297,11 +342,26 @@ impl ClassifyOptions {
         self.target.check(box_size, voxel_size)?;
         self.poses.check(box_size, voxel_size)?;
         let low_pass = self.initial_low_pass.0;
-        within("initial low pass", low_pass, 2.0 * voxel_size..=1e4, "at least two voxels, Å")?;
+        within(
+            "initial low pass",
+            low_pass,
+            2.0 * voxel_size..=1e4,
+            "at least two voxels, Å",
+        )?;
         within("classes", self.classes as f64, 1.0..=64.0, "1 to 64")?;
-        within("regularisation", self.regularisation, 1e-3..=1e3, "0.001 to 1000")?;
+        within(
+            "regularisation",
+            self.regularisation,
+            1e-3..=1e3,
+            "0.001 to 1000",
+        )?;
         within("resolution", self.resolution.0, 0.0..=1e4, "0 or above, Å")?;
-        within("iterations", self.iterations as f64, 1.0..=10_000.0, "1 to 10000")?;
+        within(
+            "iterations",
+            self.iterations as f64,
+            1.0..=10_000.0,
+            "1 to 10000",
+        )?;
         within("restarts", self.restarts as f64, 1.0..=1000.0, "1 to 1000")
     }
 }

@@ -99,7 +99,9 @@ pub fn start(
     check(source, input, options)?;
     let (n, voxel) = (source.box_size(), source.voxel_size());
     let seed = options.poses.seed;
-    let mask = input.mask.map_or_else(|| solvent_mask(&options.target, n, voxel), <[f32]>::to_vec);
+    let mask = input
+        .mask
+        .map_or_else(|| solvent_mask(&options.target, n, voxel), <[f32]>::to_vec);
     let random = options.poses.start == StartingPoses::Random;
     let starts = if random {
         (0..source.len()).map(|i| random_pose(seed, i)).collect()
@@ -203,7 +205,11 @@ pub fn last(state: &State) -> State {
 /// [`AverageError::Blocks`] when blocks do not cover every particle once, and what the reconstruction refuses.
 pub fn finish(state: &State, blocks: Vec<BlockResult>) -> Result<Refined, AverageError> {
     let Task::Refine(options) = &state.head.task else {
-        return Err(AverageError::option("state", "of a classification", "of a refinement"));
+        return Err(AverageError::option(
+            "state",
+            "of a classification",
+            "of a refinement",
+        ));
     };
     let Joined {
         posteriors, sums, ..

@@ -225,7 +225,11 @@ impl State {
         let checks = [
             ("halves", self.halves.len(), count),
             ("starts", self.starts.len(), or_none(self.starts.len())),
-            ("posteriors", self.posteriors.len(), or_none(self.posteriors.len())),
+            (
+                "posteriors",
+                self.posteriors.len(),
+                or_none(self.posteriors.len()),
+            ),
             (
                 "references",
                 reference_values,

@@ -137,13 +137,21 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
             median(&shifts) * state.head.voxel_size,
             angles.iter().filter(|a| **a > 10.0).count()
         );
-        println!("   FSC {}", r.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>());
+        println!(
+            "   FSC {}",
+            r.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>()
+        );
     }
     let begun = Instant::now();
     let state = refine::last(&state);
-    let block = thon_average::expect_block(&data.source, &state, 0..data.truth.len(), &Quiet).unwrap();
+    let block =
+        thon_average::expect_block(&data.source, &state, 0..data.truth.len(), &Quiet).unwrap();
     let refined = refine::finish(&state, vec![block]).unwrap();
-    let found: Vec<Placement> = refined.posteriors.iter().map(|p| p.best().placement).collect();
+    let found: Vec<Placement> = refined
+        .posteriors
+        .iter()
+        .map(|p| p.best().placement)
+        .collect();
     let (angles, shifts) = errors(&found, &data.truth);
     println!(
         "last: {:.1} s, resolution {:.1}, error median {:.2} deg {:.2} A",
@@ -152,7 +160,14 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
         median(&angles),
         median(&shifts) * state.head.voxel_size
     );
-    println!("   FSC {}", refined.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>());
+    println!(
+        "   FSC {}",
+        refined
+            .fsc
+            .iter()
+            .map(|v| format!("{v:.2} "))
+            .collect::<String>()
+    );
 }
 
 /// What each particle is: state 0, state 1, gold, noise.
@@ -197,7 +212,11 @@ fn classes_separate_two_states_and_junk() {
     };
     let begun = Instant::now();
     let refined = refine::run(&data.source, &input, &options, &Quiet).unwrap();
-    let found: Vec<Placement> = refined.posteriors.iter().map(|p| p.best().placement).collect();
+    let found: Vec<Placement> = refined
+        .posteriors
+        .iter()
+        .map(|p| p.best().placement)
+        .collect();
     let good: Vec<usize> = (0..found.len()).filter(|i| kinds[*i] < 2).collect();
     let pick = |all: &[Placement]| good.iter().map(|i| all[*i]).collect::<Vec<_>>();
     let (angles, _) = errors(&pick(&found), &pick(&data.truth));
@@ -217,7 +236,11 @@ fn classes_separate_two_states_and_junk() {
             ..Input::default()
         };
         let classified = classify::run(&data.source, &input, &options, &Quiet).unwrap();
-        let classes: Vec<u32> = classified.posteriors.iter().map(|p| p.best().class).collect();
+        let classes: Vec<u32> = classified
+            .posteriors
+            .iter()
+            .map(|p| p.best().class)
+            .collect();
         println!(
             "fixed {name} poses, {:.1} s: shares {:.2?}, purity {:.3}",
             begun.elapsed().as_secs_f64(),

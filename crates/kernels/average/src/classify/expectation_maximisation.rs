@@ -140,7 +140,11 @@ impl AlignedSet {
     ) -> Result<EmResult, AverageError> {
         let inverse_prior = self.inverse_prior(options.regularisation);
         let spread = self.spread(options, &inverse_prior);
-        let restarts = if starts.is_some() { 1 } else { options.restarts };
+        let restarts = if starts.is_some() {
+            1
+        } else {
+            options.restarts
+        };
         let runs: Vec<Run> = (0..restarts)
             .into_par_iter()
             .map(|restart| {
@@ -248,7 +252,14 @@ impl AlignedSet {
             .collect();
         let mut likelihoods = vec![0.0; self.count * classes];
         product_of_rows(&self.data, maps, 2 * points, classes, 2.0, &mut likelihoods);
-        product_of_rows(&self.weights, &power, points, classes, -1.0, &mut likelihoods);
+        product_of_rows(
+            &self.weights,
+            &power,
+            points,
+            classes,
+            -1.0,
+            &mut likelihoods,
+        );
         likelihoods
     }
 
@@ -262,7 +273,12 @@ impl AlignedSet {
         rows.resize(classes * 2 * self.points(), 0.0);
         let mut posteriors = vec![0.0; self.count * classes];
         let even = vec![1.0 / classes as f64; classes];
-        soften(&self.likelihoods(&rows, classes), &even, 1.0, &mut posteriors);
+        soften(
+            &self.likelihoods(&rows, classes),
+            &even,
+            1.0,
+            &mut posteriors,
+        );
         posteriors
     }
 

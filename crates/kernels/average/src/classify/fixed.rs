@@ -8,10 +8,10 @@ use thon_likelihood::{ParticleSource, Placement, Reference};
 
 use super::aligned::{AlignedParticle, AlignmentFrame};
 use super::expectation_maximisation::{AlignedSet, EmOptions, EmResult};
+use crate::AverageError;
 use crate::iterate::wanted;
 use crate::noise::Weighting;
 use crate::options::{ClassifyOptions, TargetOptions};
-use crate::AverageError;
 
 /// Particles observed at a time.
 const BLOCK: usize = 32;
@@ -30,9 +30,8 @@ pub fn classification_band(
         (box_size / 4).max(12)
     };
     let mut band = wanted.clamp(2, box_size / 2 - 1);
-    let fits = |band: usize| {
-        (AlignedSet::bytes_per_particle(band) * particles) as u64 <= options.memory
-    };
+    let fits =
+        |band: usize| (AlignedSet::bytes_per_particle(band) * particles) as u64 <= options.memory;
     while band > 2 && !fits(band) {
         band -= 1;
     }
@@ -103,9 +102,8 @@ pub(crate) fn find_classes(
             maps.iter()
                 .map(|map| {
                     let reference = Reference::new(map, box_size)?;
-                    let at = |p: &[i16; 3]| {
-                        reference.value(glam::DVec3::from_array(p.map(f64::from)))
-                    };
+                    let at =
+                        |p: &[i16; 3]| reference.value(glam::DVec3::from_array(p.map(f64::from)));
                     Ok(set.ball.points.iter().map(at).collect())
                 })
                 .collect::<Result<_, AverageError>>()

@@ -236,7 +236,11 @@ fn fixed_posteriors(starts: &[Placement], found: &EmResult) -> Vec<Posterior> {
 /// [`AverageError::Option`] for the state of a refinement.
 pub fn finish(state: &State) -> Result<Classified, AverageError> {
     if !matches!(state.head.task, Task::Classify(_)) {
-        return Err(AverageError::option("state", "of a refinement", "of a classification"));
+        return Err(AverageError::option(
+            "state",
+            "of a refinement",
+            "of a classification",
+        ));
     }
     let classes = state.head.class_shares.len();
     let class_posteriors = state

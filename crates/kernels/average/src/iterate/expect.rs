@@ -184,7 +184,8 @@ impl Prepared<'_> {
         unit: Range<usize>,
         seen: &[Seen],
     ) -> Result<Vec<Vec<Candidate>>, AverageError> {
-        let mut found: Vec<Vec<Candidate>> = unit.clone().map(|index| self.carried(index)).collect();
+        let mut found: Vec<Vec<Candidate>> =
+            unit.clone().map(|index| self.carried(index)).collect();
         for (half, dictionaries) in dictionaries.iter().enumerate() {
             if dictionaries.is_empty() {
                 continue;
@@ -217,8 +218,18 @@ impl Prepared<'_> {
         let priors: Vec<Prior> = members.iter().map(|index| self.prior(*index)).collect();
         // With random classes all references are the same map: one is enough.
         let random = self.state.head.random_classes;
-        let dictionaries = if random { &dictionaries[..1] } else { dictionaries };
-        let found = search(dictionaries, grid, &particles, &priors, &SearchOptions::default())?;
+        let dictionaries = if random {
+            &dictionaries[..1]
+        } else {
+            dictionaries
+        };
+        let found = search(
+            dictionaries,
+            grid,
+            &particles,
+            &priors,
+            &SearchOptions::default(),
+        )?;
         let number = self.state.head.task.poses().candidates;
         let of_particle = |((found, prior), index): ((&_, &Prior), &usize)| {
             let mut chosen = candidates(grid, found, prior, number);
@@ -295,7 +306,13 @@ impl Prepared<'_> {
             .into_iter()
             .filter(|r: &Representative| r.class < classes)
             .collect();
-        let row = self.row(&seen.observation, &seen.whitened, references, &posterior, &representatives);
+        let row = self.row(
+            &seen.observation,
+            &seen.whitened,
+            references,
+            &posterior,
+            &representatives,
+        );
         Expected {
             posterior,
             representatives,
@@ -370,7 +387,11 @@ fn or_empty(shown: Posterior, class: u32, (empty, normalisation): (f64, f64)) ->
     let evidence = best.log_posterior + 0.5 * log_volume(&best.covariance) + normalisation
         - best.weight.max(1e-9).ln();
     let odds = (empty - evidence).exp();
-    let share = if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
+    let share = if odds.is_finite() {
+        odds / (1.0 + odds)
+    } else {
+        1.0
+    };
     let mode = Mode {
         class,
         log_posterior: empty,

@@ -43,7 +43,9 @@ pub(super) struct Maximised {
 pub(crate) fn solvent_mask(target: &TargetOptions, box_size: usize, voxel_size: f64) -> Vec<f32> {
     let dims = [box_size; 3];
     let radius = target.radius(box_size, voxel_size);
-    sphere(dims, box_centre(dims), radius, target.edge).into_raw_vec_and_offset().0
+    sphere(dims, box_centre(dims), radius, target.edge)
+        .into_raw_vec_and_offset()
+        .0
 }
 
 fn cube(map: &[f32], n: usize) -> Array3<f32> {
@@ -107,7 +109,14 @@ fn of_halves(
     }
     let raw = [first, second].map(|sums| sums.solve(&Regulariser::none()));
     let [one, two] = raw;
-    let mut curve = half_correlation(&one?, &two?, mask, head.box_size, options.fsc, options.poses.seed);
+    let mut curve = half_correlation(
+        &one?,
+        &two?,
+        mask,
+        head.box_size,
+        options.fsc,
+        options.poses.seed,
+    );
     for value in curve.iter_mut().take(joined + 1) {
         *value = 1.0;
     }
@@ -205,7 +214,9 @@ fn of_classes(
             })
             .collect();
         let data = data_over_prior(&weights, &tau2);
-        let determined = (1..data.len()).take_while(|shell| data[*shell] >= 1.0).last();
+        let determined = (1..data.len())
+            .take_while(|shell| data[*shell] >= 1.0)
+            .last();
         resolution = resolution.max(determined.unwrap_or(0));
         references.push(masked(sums.solve(&Regulariser::tau2(tau2))?, mask));
     }
@@ -228,10 +239,7 @@ fn masked(mut map: Vec<f32>, mask: &[f32]) -> Vec<f32> {
 }
 
 /// Imposes the helix of a state, after refining it on the sum of the maps if asked.
-fn helical(
-    head: &Head,
-    references: Vec<Vec<f32>>,
-) -> (Vec<Vec<f32>>, Option<crate::helix::Helix>) {
+fn helical(head: &Head, references: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Option<crate::helix::Helix>) {
     let Some(mut helix) = head.helix else {
         return (references, None);
     };
@@ -283,7 +291,10 @@ pub(crate) fn finish_maps(
     let (halves, _) = helical(head, vec![one, two]);
     let [one, two] = <[Vec<f32>; 2]>::try_from(halves).expect("two halves");
     let curve = half_correlation(&one, &two, &mask, n, options.fsc, options.poses.seed);
-    let joined: Vec<f64> = curve.iter().map(|value| joined_fsc(value.max(0.0))).collect();
+    let joined: Vec<f64> = curve
+        .iter()
+        .map(|value| joined_fsc(value.max(0.0)))
+        .collect();
     let second = sums.pop().expect("two halves");
     let mut both = sums.pop().expect("two halves");
     both.add(&second)?;

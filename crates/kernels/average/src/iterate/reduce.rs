@@ -112,7 +112,10 @@ fn offset_sigma(state: &State, posteriors: &[Posterior]) -> f64 {
     }
     let mut sum = 0.0;
     for (index, posterior) in posteriors.iter().enumerate() {
-        let centre = state.starts.get(index).map_or(glam::DVec3::ZERO, |s| s.shift);
+        let centre = state
+            .starts
+            .get(index)
+            .map_or(glam::DVec3::ZERO, |s| s.shift);
         for mode in &posterior.modes {
             let spread: f64 = (3..6).map(|i| mode.covariance[i][i]).sum();
             sum += mode.weight * (mode.placement.shift.distance_squared(centre) + spread);

@@ -66,7 +66,12 @@ fn moves(head: &Head, report: &IterationReport) -> (f64, f64) {
 }
 
 /// The head of the next iteration. `fresh`: there were no poses before this one.
-pub(super) fn advance(head: &Head, made: &Maximised, report: &IterationReport, fresh: bool) -> Head {
+pub(super) fn advance(
+    head: &Head,
+    made: &Maximised,
+    report: &IterationReport,
+    fresh: bool,
+) -> Head {
     let mut next = head.clone();
     next.iteration += 1;
     next.random_classes = false;
