@@ -25,7 +25,8 @@ fn particles(map: &[f32], n: usize) -> (SimulatedParticles, Vec<Whitened>) {
         box_size: n,
         voxel_size: 480.0 / n as f64,
         largest_tilt: 60.0,
-        signal_to_noise: 0.05,
+        // The same data at every size of box: white noise, 0.05 at box 96.
+        signal_to_noise: 0.05 * (96.0 / n as f64).powi(3),
         largest_shift: 2.0,
         seed: 1,
     };
@@ -89,11 +90,12 @@ fn run(n: usize, floor: &Floor) {
     };
     let polishing = least_cpu_seconds(2, all) / COUNT as f64;
     let samples = data[0].geometry.len();
-    let once = least_cpu_seconds(3, || {
-        let data = data.iter().zip(&truth.truth);
+    let repeats = 40_000_000 / (samples * COUNT) + 1;
+    let once = least_cpu_seconds(2, || {
+        let data = data.iter().zip(&truth.truth).cycle().take(repeats * COUNT);
         data.map(|(d, t)| derivatives(&references[0], d, t, band).log_likelihood)
             .sum::<f64>()
-    }) / COUNT as f64;
+    }) / (repeats * COUNT) as f64;
     let mut angles: Vec<f64> = all()
         .iter()
         .zip(&truth.truth)

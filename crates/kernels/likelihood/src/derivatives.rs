@@ -238,9 +238,10 @@ fn assemble(sums: &[f64; block::SUMS], step: f64) -> Derivatives {
             information[3 + k][l] = 2.0 * step * sums[19 + 3 * k + l];
         }
     }
-    for k in 0..6 {
-        for l in k + 1..6 {
-            information[k][l] = information[l][k];
+    let lower = information;
+    for (k, row) in information.iter_mut().enumerate() {
+        for (l, value) in row.iter_mut().enumerate().skip(k + 1) {
+            *value = lower[l][k];
         }
     }
     Derivatives {

@@ -1,4 +1,8 @@
 //! Symmetric 6 × 6 matrices of normal equations: Cholesky factors, solutions, eigenvalues.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "elements of matrices by row and column"
+)]
 
 /// A 6 × 6 matrix.
 pub(crate) type Matrix6 = [[f64; 6]; 6];

@@ -154,8 +154,8 @@ impl Problem<'_> {
     /// The damped step, no longer than allowed.
     fn step(&self, here: &Point, damping: f64, options: &PolishOptions) -> Option<[f64; 6]> {
         let mut damped = here.slopes.information;
-        for k in 0..6 {
-            damped[k][k] += damping * damped[k][k] + self.floor[k];
+        for (k, row) in damped.iter_mut().enumerate() {
+            row[k] += damping * row[k] + self.floor[k];
         }
         let step = solve(&cholesky(&damped)?, &here.slopes.gradient);
         let length = |range: std::ops::Range<usize>| {

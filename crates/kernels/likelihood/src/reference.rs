@@ -184,3 +184,77 @@ pub(crate) fn sinc(x: f64) -> f64 {
         x.sin() / x
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use num_complex::Complex64;
+
+    const N: usize = 32;
+
+    /// Gaussian blobs: centre, deviation, both in voxels.
+    fn blobs() -> Vec<(DVec3, f64)> {
+        (0..40)
+            .map(|i| {
+                let x = |k: usize| ((7 * i + k) as f64 * 1.3).sin();
+                let place = DVec3::new(x(1), x(3), x(5)).normalize() * x(2).abs() * N as f64 / 4.0;
+                (place, 1.2 + 0.4 * x(4))
+            })
+            .collect()
+    }
+
+    fn exact(blobs: &[(DVec3, f64)], q: DVec3) -> (Complex64, [Complex64; 3]) {
+        let k = std::f64::consts::TAU / N as f64;
+        let mut value = Complex64::default();
+        let mut gradient = [Complex64::default(); 3];
+        for (place, s) in blobs {
+            let height = (std::f64::consts::TAU * s * s).powf(1.5);
+            let envelope = height * (-0.5 * (k * s).powi(2) * q.length_squared()).exp();
+            let one = Complex64::from_polar(envelope, -k * q.dot(*place));
+            value += one;
+            for axis in 0..3 {
+                let slope = Complex64::new(-(k * s).powi(2) * q[axis], -k * place[axis]);
+                gradient[axis] += one * slope;
+            }
+        }
+        (value, gradient)
+    }
+
+    #[test]
+    fn values_and_gradients_are_those_of_the_map() {
+        let blobs = blobs();
+        let at = |i: usize| i as f64 - (N / 2) as f64;
+        let map: Vec<f32> = (0..N * N * N)
+            .map(|i| {
+                let r = DVec3::new(at(i % N), at(i / N % N), at(i / N / N));
+                let one = |(c, s): &(DVec3, f64)| (-r.distance_squared(*c) / (2.0 * s * s)).exp();
+                blobs.iter().map(one).sum::<f64>() as f32
+            })
+            .collect();
+        let reference = Reference::new(&map, N).unwrap();
+        let (mut value, mut slope) = ([0.0; 2], [0.0; 2]);
+        for i in 0..4000 {
+            let x = |k: usize| ((13 * i + k) as f64 * 0.7).sin();
+            let q = DVec3::new(x(1), x(2), x(4)) * 7.0;
+            let (v, g) = reference.value_and_gradient(q);
+            let (e, h) = exact(&blobs, q);
+            let wide = |v: Complex32| Complex64::new(f64::from(v.re), f64::from(v.im));
+            value[0] += (wide(v) - e).norm_sqr();
+            value[1] += e.norm_sqr();
+            for axis in 0..3 {
+                slope[0] += (wide(g[axis]) - h[axis]).norm_sqr();
+                slope[1] += h[axis].norm_sqr();
+            }
+        }
+        let [value, slope] = [value, slope].map(|[a, b]: [f64; 2]| (a / b).sqrt());
+        println!("relative errors: value {value:.4}, gradient {slope:.4}");
+        assert!(value < 0.02 && slope < 0.15, "{value} {slope}");
+    }
+
+    #[test]
+    fn wrong_maps_are_refused() {
+        assert!(Reference::new(&[0.0; 26], 3).is_err());
+        assert!(Reference::new(&[], 0).is_err());
+        assert!(Reference::new(&[f32::NAN; 27], 3).is_err());
+    }
+}

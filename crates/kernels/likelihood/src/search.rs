@@ -7,7 +7,7 @@
 //!
 //! one product (particles · shifts) × 2K × rotations and one particles × K × rotations, K points of the half ball.
 //! Rotations go through in blocks, and each block's scores are reduced at once to the best, the sum and the entries near
-//! the best. The order of all sums is fixed by the sizes alone.
+//! the best. What comes out for a particle does not depend on the particles beside it, nor on threads.
 
 mod dictionary;
 mod exponential;
@@ -81,7 +81,7 @@ pub struct GridPosterior {
 ///
 /// # Errors
 /// [`LikelihoodError::Length`] unless there is one prior per particle; [`LikelihoodError::Parameter`] without
-/// dictionaries, for a dictionary of another grid, or for particles that have no lattice (see [`Whitened::on_lattice`])
+/// dictionaries, for an empty grid, for a dictionary of another grid, or for particles that have no lattice (see [`Whitened::on_lattice`])
 /// or a smaller band than the grid.
 pub fn search(
     dictionaries: &[Dictionary],
@@ -114,16 +114,10 @@ fn search_block(
     let mut block = Block::new(grid, ball, particles, priors);
     let mut running: Vec<Running> = priors.iter().map(|_| Running::new(options)).collect();
     for dictionary in dictionaries {
-        for first in (0..grid.rotations.len()).step_by(dictionary::ROTATIONS) {
-            block.compare(dictionary, first);
+        for rotations in Dictionary::blocks(grid) {
+            block.compare(dictionary, rotations);
             for (particle, running) in running.iter_mut().enumerate() {
-                block.reduce(
-                    particle,
-                    dictionary.class(),
-                    first,
-                    &priors[particle],
-                    running,
-                );
+                block.reduce(particle, dictionary.class(), &priors[particle], running);
             }
         }
     }
@@ -159,6 +153,13 @@ fn check(
     };
     if dictionaries.is_empty() {
         return refuse("dictionaries", "0".into(), "at least one");
+    }
+    if grid.rotations.is_empty() || grid.shifts.is_empty() {
+        return refuse(
+            "grid",
+            "empty".into(),
+            "rotations and shifts: a finer order for this symmetry",
+        );
     }
     for dictionary in dictionaries {
         if !dictionary.is_of(grid) {

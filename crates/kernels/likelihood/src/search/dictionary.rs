@@ -1,5 +1,7 @@
 //! Slices of one reference at the rotations of a grid.
 
+use std::ops::Range;
+
 use glam::{DMat3, DQuat};
 use num_complex::Complex32;
 use rayon::prelude::*;
@@ -8,8 +10,11 @@ use super::SearchGrid;
 use crate::derivatives::slice;
 use crate::{HalfBall, Reference};
 
-/// Rotations that are compared at a time.
-pub(super) const ROTATIONS: usize = 512;
+/// Rotations that are compared at a time, at most.
+const ROTATIONS: usize = 512;
+/// Rotations that a product has at least, slices of zeros if need be: small products take another path through the
+/// library, and would sum in another order.
+const LEAST: usize = 80;
 /// Bytes up to which all slices are kept; beyond, each task makes those of a block when it needs them.
 const KEPT: usize = 256 << 20;
 
@@ -57,7 +62,7 @@ impl<'a> Dictionary<'a> {
             slices: Vec::new(),
             powers: Vec::new(),
         };
-        let length = dictionary.points() * grid.rotations.len();
+        let length = dictionary.points() * grid.rotations.len().max(LEAST);
         if length * (size_of::<Complex32>() + size_of::<f32>()) <= KEPT {
             let mut slices = vec![Complex32::default(); length];
             slices
@@ -90,22 +95,31 @@ impl<'a> Dictionary<'a> {
         self.positions.len()
     }
 
-    /// The slices of the rotations from `first` on, at most [`ROTATIONS`]: kept ones, or made into `made`.
-    pub(super) fn block<'b>(&'b self, first: usize, made: &'b mut Made) -> Slices<'b> {
-        let end = self.grid.rotations.len().min(first + ROTATIONS);
+    /// The blocks of rotations of a grid: as even as can be, each at most [`ROTATIONS`].
+    pub(super) fn blocks(grid: &SearchGrid) -> impl Iterator<Item = Range<usize>> {
+        let count = grid.rotations.len();
+        let size = count.div_ceil(count.div_ceil(ROTATIONS).max(1)).max(1);
+        (0..count)
+            .step_by(size)
+            .map(move |first| first..count.min(first + size))
+    }
+
+    /// The slices of a block of rotations: kept ones, or made into `made`. Zeros follow up to [`LEAST`] slices.
+    pub(super) fn block<'b>(&'b self, block: Range<usize>, made: &'b mut Made) -> Slices<'b> {
         let points = self.points();
-        let range = first * points..end * points;
+        let range = block.start * points..block.end.max(block.start + LEAST) * points;
         if !self.slices.is_empty() {
             return Slices {
                 values: &self.slices[range.clone()],
                 powers: &self.powers[range],
             };
         }
+        made.values.clear();
         made.values.resize(range.len(), Complex32::default());
-        self.make(&self.grid.rotations[first..end], &mut made.values);
+        self.make(&self.grid.rotations[block], &mut made.values);
         made.powers.clear();
-        made.powers
-            .extend(made.values.iter().map(Complex32::norm_sqr));
+        let powers = made.values.iter().map(Complex32::norm_sqr);
+        made.powers.extend(powers);
         Slices {
             values: &made.values,
             powers: &made.powers,

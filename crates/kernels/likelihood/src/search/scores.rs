@@ -1,9 +1,11 @@
 //! Scores of a block of particles against a block of rotations, and what is kept of them.
 
+use std::ops::Range;
+
 use glam::DVec3;
 use num_complex::Complex32;
 
-use super::dictionary::{Dictionary, Made, ROTATIONS};
+use super::dictionary::{Dictionary, Made};
 use super::exponential::{add_offsets, keep_highest, shares};
 use super::peaks::separate;
 use super::product::rows_times_rows;
@@ -30,8 +32,13 @@ pub(super) struct Block<'a> {
     norms: Vec<f32>,
     made: Made,
     /// Rotations of the current block.
-    rotations: usize,
+    rotations: Range<usize>,
+    /// Columns of the current products: as many, or more.
+    columns: usize,
 }
+
+/// Rows that a product has at least, zeros if need be: a product with one row would sum in another order.
+const LEAST: usize = 2;
 
 impl<'a> Block<'a> {
     pub(super) fn new(
@@ -41,8 +48,9 @@ impl<'a> Block<'a> {
         priors: &[Prior],
     ) -> Self {
         let points = ball.points.len();
-        let mut turned = vec![Complex32::default(); particles.len() * grid.shifts.len() * points];
-        let mut weights = vec![0.0; particles.len() * points];
+        let count = particles.len().max(LEAST);
+        let mut turned = vec![Complex32::default(); count * grid.shifts.len() * points];
+        let mut weights = vec![0.0; count * points];
         let mut dense = vec![Complex32::default(); points];
         for (i, (particle, prior)) in particles.iter().zip(priors).enumerate() {
             spread(particle, &mut dense, &mut weights[i * points..][..points]);
@@ -67,31 +75,32 @@ impl<'a> Block<'a> {
         Self {
             grid,
             points,
-            particles: particles.len(),
+            particles: count,
             turned,
             weights,
             shift_priors,
             scores: Vec::new(),
             norms: Vec::new(),
             made: Made::default(),
-            rotations: 0,
+            rotations: 0..0,
+            columns: 0,
         }
     }
 
-    /// Scores of the block of rotations that begins at `first`.
-    pub(super) fn compare(&mut self, dictionary: &Dictionary, first: usize) {
-        let slices = dictionary.block(first, &mut self.made);
-        self.rotations = slices.powers.len() / self.points.max(1);
-        let (points, rotations) = (self.points, self.rotations);
+    /// Scores of a block of rotations.
+    pub(super) fn compare(&mut self, dictionary: &Dictionary, rotations: Range<usize>) {
+        let slices = dictionary.block(rotations.clone(), &mut self.made);
+        self.rotations = rotations;
+        self.columns = slices.powers.len() / self.points.max(1);
+        let (points, columns) = (self.points, self.columns);
         let rows = self.particles * self.grid.shifts.len();
-        debug_assert!(rotations <= ROTATIONS, "one block");
-        self.scores.resize(rows * rotations, 0.0);
-        self.norms.resize(self.particles * rotations, 0.0);
+        self.scores.resize(rows * columns, 0.0);
+        self.norms.resize(self.particles * columns, 0.0);
         let left = bytemuck::cast_slice(&self.turned);
         let right = bytemuck::cast_slice(slices.values);
-        let shape = [rows, rotations, 2 * points];
+        let shape = [rows, columns, 2 * points];
         rows_times_rows(&mut self.scores, left, right, shape, 2.0);
-        let shape = [self.particles, rotations, points];
+        let shape = [self.particles, columns, points];
         rows_times_rows(&mut self.norms, &self.weights, slices.powers, shape, -1.0);
     }
 
@@ -100,25 +109,23 @@ impl<'a> Block<'a> {
         &mut self,
         particle: usize,
         class: u32,
-        first: usize,
         prior: &Prior,
         running: &mut Running,
     ) {
-        let (rotations, shifts) = (self.rotations, self.grid.shifts.len());
+        let (first, count) = (self.rotations.start, self.rotations.len());
         let offset = prior.of_class(class) as f32;
-        let norms = &mut self.norms[particle * rotations..][..rotations];
+        let norms = &mut self.norms[particle * self.columns..][..count];
         for (norm, rotation) in norms.iter_mut().zip(&self.grid.rotations[first..]) {
             *norm += offset;
             if prior.rotation.is_some() {
                 *norm += prior.of_rotation(*rotation) as f32;
             }
         }
-        running.begin(rotations);
-        for shift in 0..shifts {
-            let row = (particle * shifts + shift) * rotations;
-            let shift_prior = self.shift_priors[particle * shifts + shift];
-            let scores = &mut self.scores[row..row + rotations];
-            let highest = add_offsets(scores, norms, shift_prior);
+        running.begin(count);
+        for shift in 0..self.grid.shifts.len() {
+            let row = particle * self.grid.shifts.len() + shift;
+            let scores = &mut self.scores[row * self.columns..][..count];
+            let highest = add_offsets(scores, norms, self.shift_priors[row]);
             running.take(scores, highest, first, shift as u32, class);
         }
         running.end(first, class);
