@@ -206,10 +206,9 @@ fn relion_postprocess_finds_the_same() {
         "unmasked {unmasked:.1e}, masked {masked:.1e}; resolution {found:.3} against {:.3} Å; B {b_factor:.2} against {:.2} Å²",
         theirs.stated_resolution, theirs.stated_b_factor
     );
-    // RELION adds up the stored half of the transform as it is, so that coefficients with kx > 0 count half as much as
-    // those with kx = 0; we count each pair of mirrored coefficients alike. Shells of few coefficients differ for it.
-    assert!(unmasked < 2.5e-2 && masked < 6e-3);
+    assert!(unmasked < 1e-5 && masked < 1e-5);
     let shell = |r: f64| (80.0 * 4.0 / r).round();
     assert!((shell(found) - shell(theirs.stated_resolution)).abs() <= 1.0);
-    assert!((b_factor / theirs.stated_b_factor - 1.0).abs() < 0.05);
+    // Random phases are drawn differently; relion_maps.rs draws them alike.
+    assert!((b_factor / theirs.stated_b_factor - 1.0).abs() < 0.03);
 }

@@ -14,7 +14,9 @@ use thon_compute::{Quiet, seed_stream};
 use thon_formats::star;
 use thon_images::mrc::write_volume;
 use thon_maps::local_resolution::{LocalOptions, local_resolution};
-use thon_maps::post_process::{PostProcessOptions, sharpen_halves, shell_filter};
+use thon_maps::post_process::{
+    BFactorChoice, PostProcessOptions, TransferCurve, post_process, sharpen_halves, shell_filter,
+};
 use thon_model::{Map, Mask};
 use thon_signal::fft::{Complex32, Fft3};
 use thon_signal::mask::{box_centre, sphere};
@@ -242,6 +244,44 @@ fn with_the_same_random_phases_relion_finds_the_same() {
 }
 
 #[test]
+fn a_transfer_function_a_given_b_factor_and_a_low_pass_make_the_same_map() {
+    if !relion_is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let halves = half_maps();
+    let ball = sphere([EDGE; 3], box_centre([EDGE; 3]), 26.0, 4.0);
+    let mask = Mask(Map::new(ball, PixelSize(VOXEL)));
+    write(directory.path(), "mask.mrc", &mask.0);
+    let points = [(0.0, 1.0), (0.1, 0.9), (0.2, 0.75), (0.35, 0.5), (0.5, 0.2)];
+    let rows: String = points.iter().map(|(k, m)| format!("{k} {m}\n")).collect();
+    let table = format!("data_\n\nloop_\n_rlnResolutionInversePixel #1\n_rlnMtfValue #2\n{rows}\n");
+    std::fs::write(directory.path().join("mtf.star"), table).unwrap();
+    // Pixels of the detector are half as long as the map's voxels.
+    let arguments = "--mask mask.mrc --mtf mtf.star --mtf_angpix 2.5 --skip_fsc_weighting --adhoc_bfac -150 --low_pass 14";
+    relion(directory.path(), &halves, arguments);
+    let theirs = read_map(&directory.path().join("relion.mrc"));
+    let transfer = TransferCurve::new(points.to_vec(), 2.0).unwrap();
+    let options = PostProcessOptions {
+        b_factor: BFactorChoice {
+            given: Some(SquareAngstrom(-150.0)),
+            ..BFactorChoice::default()
+        },
+        fsc_weighting: false,
+        low_pass: Some(Angstrom(14.0)),
+        ..PostProcessOptions::default()
+    };
+    let pair = [&halves[0], &halves[1]];
+    let ours = post_process(pair, &mask, Some(&transfer), &options).unwrap();
+    let norm = |data: &Array3<f32>| data.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let difference = norm(&(&theirs.data - &ours.map.data)) / norm(&theirs.data);
+    println!(
+        "relion_postprocess, MTF, given B factor and low-pass: {difference:.1e} of the map differs"
+    );
+    assert!(difference < 1e-3);
+}
+
+#[test]
 fn our_own_random_phases_give_the_same_within_their_scatter() {
     if !relion_is_installed() {
         return;
@@ -262,7 +302,7 @@ fn our_own_random_phases_give_the_same_within_their_scatter() {
     let mut options = PostProcessOptions::default();
     options.b_factor.fit_from = Angstrom(25.0);
     let pair = [&halves[0], &halves[1]];
-    let ours = thon_maps::post_process::post_process(pair, &mask, None, &options).unwrap();
+    let ours = post_process(pair, &mask, None, &options).unwrap();
     let (b_factor, resolution) = (
         general("rlnBfactorUsedForSharpening"),
         general("rlnFinalResolution"),

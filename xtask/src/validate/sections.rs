@@ -98,10 +98,20 @@ pub const SECTIONS: &[Section] = &[
     ),
     section(
         "post-processing",
-        &[cargo(
-            "cargo test -p thon-tests --test post_process -- --nocapture --test-threads 1",
-        )],
-        &["corrected FSC", " against "],
+        &[
+            cargo("cargo test -p thon-tests --test post_process -- --nocapture --test-threads 1"),
+            cargo(
+                "cargo test -p thon-tests --test relion_maps -- --include-ignored --nocapture --test-threads 1",
+            ),
+            cargo("cargo test -p thon-maps -- --nocapture --test-threads 1 local_resolution"),
+        ],
+        &[
+            "corrected FSC",
+            " against ",
+            "relion_postprocess",
+            "beside RELION",
+            "mean error",
+        ],
     ),
     section(
         "demo",
@@ -115,6 +125,7 @@ pub const SECTIONS: &[Section] = &[
         &[
             cargo("cargo bench -p thon-benches --bench wbp"),
             cargo("cargo bench -p thon-benches --bench particle"),
+            cargo("cargo bench -p thon-benches --bench local_resolution"),
         ],
         &["per core", "floor", "GFLOP", "per second", "CPU s"],
     ),
