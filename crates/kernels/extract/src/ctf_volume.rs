@@ -12,9 +12,7 @@ use thon_ctf::CtfModel;
 use thon_units::{PixelSize, SquareAngstrom};
 
 use crate::ExtractError;
-
-/// Interpolation weights below this come from rounding: they must not make a voxel of the wedge a measured one.
-const LEAST: f64 = 1e-6;
+use crate::half_lattice::HalfLattice;
 
 /// One tilt image, seen by one particle.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,88 +116,43 @@ pub fn full_volume(half: &[f32], n: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Σ w·c and Σ w over a half volume that reaches one voxel beyond n/2 on all sides.
+/// Σ w·c and Σ w over a half volume.
 struct Sums {
-    n: usize,
-    /// Largest index along an axis.
-    extent: i32,
+    lattice: HalfLattice,
     elements: Vec<[f64; 2]>,
 }
 
 impl Sums {
     fn new(n: usize) -> Self {
-        let extent = (n / 2) as i32 + 1;
-        let side = 2 * extent as usize + 1;
+        let lattice = HalfLattice::new(n);
         Self {
-            n,
-            extent,
-            elements: vec![[0.0; 2]; side * side * (extent as usize + 1)],
+            elements: vec![[0.0; 2]; lattice.len()],
+            lattice,
         }
-    }
-
-    fn index(&self, x: i32, y: i32, z: i32) -> usize {
-        let side = 2 * self.extent + 1;
-        (((z + self.extent) * side + y + self.extent) * (self.extent + 1) + x) as usize
     }
 
     fn insert(&mut self, position: DVec3, value: f64) {
-        let position = if position.x < 0.0 {
-            -position
-        } else {
-            position
-        };
-        let base = position.floor();
-        let fraction = position - base;
-        let [x, y, z] = base.to_array().map(|v| v as i32);
-        let limit = self.extent;
-        for corner in 0..8 {
-            let offset = [corner & 1, corner >> 1 & 1, corner >> 2 & 1];
-            let weight = |axis: usize| {
-                let f = fraction[axis];
-                if offset[axis] == 1 { f } else { 1.0 - f }
-            };
-            let weight = weight(0) * weight(1) * weight(2);
-            let at = [x + offset[0], y + offset[1], z + offset[2]];
-            if weight < LEAST || at.iter().any(|v| v.abs() > limit) {
-                continue;
-            }
-            let index = self.index(at[0], at[1], at[2]);
-            let element = &mut self.elements[index];
-            element[0] += weight * value;
-            element[1] += weight;
-        }
+        let elements = &mut self.elements;
+        self.lattice.spread(position, |index, weight, _| {
+            elements[index][0] += weight * value;
+            elements[index][1] += weight;
+        });
     }
 
     /// Sum over sum of weights, Friedel mates on x = 0 added; order of a real transform.
     fn divided(&self) -> Vec<f32> {
-        let n = self.n;
-        let width = n / 2 + 1;
-        let signed = |i: usize| {
-            if 2 * i <= n {
-                i as i32
+        let of = |(own, mate): (usize, Option<usize>)| {
+            let mut sum = self.elements[own];
+            if let Some(mate) = mate.map(|mate| self.elements[mate]) {
+                sum = [sum[0] + mate[0], sum[1] + mate[1]];
+            }
+            if sum[1] > 0.0 {
+                (sum[0] / sum[1]) as f32
             } else {
-                i as i32 - n as i32
+                0.0
             }
         };
-        (0..n * n * width)
-            .map(|i| {
-                let [x, y, z] = [
-                    (i % width) as i32,
-                    signed(i / width % n),
-                    signed(i / width / n),
-                ];
-                let mut sum = self.elements[self.index(x, y, z)];
-                if x == 0 && (y != 0 || z != 0) {
-                    let mate = self.elements[self.index(0, -y, -z)];
-                    sum = [sum[0] + mate[0], sum[1] + mate[1]];
-                }
-                if sum[1] > 0.0 {
-                    (sum[0] / sum[1]) as f32
-                } else {
-                    0.0
-                }
-            })
-            .collect()
+        self.lattice.transform_order().map(of).collect()
     }
 }
 

@@ -4,6 +4,8 @@
 //! * [`VolumeSource`]: the same as a [`thon_likelihood::ParticleSource`] over whatever reads the volumes.
 //! * [`TiltSource`]: tilt images of particles, each with its own CTF, as a source.
 //! * [`CutSettings`]: boxes out of whole tilt images.
+//! * [`pseudo_subtomogram`]: a volume and its weights from the tilt images of one particle, as RELION 4 and 5 have them.
+//! * [`BoxInVolume`], [`normalise_background`]: boxes out of tomograms, as the 2016 protocol has them.
 //! * [`CtfSlices`]: three-dimensional CTF models of the 2016 protocol from the CTFs of all tilts.
 //! * [`subtract_reference`]: a subtomogram without a part of its particle.
 //!
@@ -15,6 +17,9 @@ mod ctf_volume;
 mod cut;
 mod delocalised;
 mod error;
+mod half_lattice;
+mod normalise;
+mod pseudo_subtomogram;
 mod soft_mask;
 mod subtomogram;
 mod subtract;
@@ -27,6 +32,8 @@ mod volume_source;
 pub use ctf_volume::{CtfSlice, CtfSlices, full_volume};
 pub use cut::{BoxPlace, CutBox, CutSettings};
 pub use error::ExtractError;
+pub use normalise::{BoxInVolume, normalise_background, projection_along_z, rescaled};
+pub use pseudo_subtomogram::{PremultipliedView, PseudoSubtomogram, pseudo_subtomogram};
 pub use subtomogram::Subtomograms;
 pub use subtract::subtract_reference;
 pub use tilt_scheme::{TiltScheme, TiltView};
