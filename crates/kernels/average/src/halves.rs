@@ -33,7 +33,7 @@ pub(crate) fn check_halves(halves: &[u8], particles: usize) -> Result<(), Averag
     if let Some(half) = halves.iter().find(|half| **half > 1) {
         return Err(AverageError::option("half", half, "0 or 1"));
     }
-    let ones = halves.iter().filter(|half| **half == 1).count();
+    let ones: usize = halves.iter().map(|half| usize::from(*half)).sum();
     if ones == 0 || ones == particles {
         return Err(AverageError::option(
             "halves",

@@ -135,17 +135,11 @@ impl Helix {
                     if x.hypot(y) > radius {
                         continue;
                     }
-                    let (mut sum, mut count) = (0.0, 0);
-                    for (cos, sin, along) in &turns {
-                        let from = [cos * x - sin * y, sin * x + cos * y, z + along];
-                        if let Some(v) = field.at(from) {
-                            sum += v;
-                            count += 1;
-                        }
-                    }
-                    if count > 0 {
-                        *value = sum / count as f32;
-                    }
+                    let copies = turns.iter().filter_map(|(cos, sin, along)| {
+                        field.at([cos * x - sin * y, sin * x + cos * y, z + along])
+                    });
+                    let (sum, count) = copies.fold((0.0, 0), |(sum, n), v| (sum + v, n + 1));
+                    *value = sum / count.max(1) as f32;
                 }
             });
         imposed
@@ -176,16 +170,15 @@ impl Helix {
         let mut reach = 4;
         while steps[0] > 1e-4 * rise || steps[1] > 0.002 {
             let centre = (rise, twist);
-            for i in -reach..=reach {
-                for j in -reach..=reach {
-                    let candidate = (
-                        centre.0 + f64::from(i) * steps[0],
-                        centre.1 + f64::from(j) * steps[1],
-                    );
-                    let found = score(candidate.0, candidate.1);
-                    if candidate.0 > 0.0 && found > best {
-                        (rise, twist, best) = (candidate.0, candidate.1, found);
-                    }
+            let around = (-reach..=reach).flat_map(|i| (-reach..=reach).map(move |j| (i, j)));
+            for (i, j) in around {
+                let candidate = (
+                    centre.0 + f64::from(i) * steps[0],
+                    centre.1 + f64::from(j) * steps[1],
+                );
+                let found = score(candidate.0, candidate.1);
+                if candidate.0 > 0.0 && found > best {
+                    (rise, twist, best) = (candidate.0, candidate.1, found);
                 }
             }
             if (rise, twist) == centre || reach > 1 {
@@ -215,26 +208,24 @@ impl Helix {
             let (sin, cos) = turn.sin_cos();
             let planes = map_indices(n, |plane| {
                 let z = plane as f64 - field.centre;
-                let mut sums = [0.0; 3];
                 if z.abs() > half {
-                    return sums;
+                    return [0.0; 3];
                 }
-                for i in 0..n * n {
+                let pairs = (0..n * n).filter_map(|i| {
                     let x = (i % n) as f64 - field.centre;
                     let y = (i / n) as f64 - field.centre;
                     let to = [cos * x - sin * y, sin * x + cos * y, z + along];
-                    if x.hypot(y) > radius {
-                        continue;
-                    }
-                    let Some(there) = field.at(to).map(f64::from) else {
-                        continue;
-                    };
-                    let here = f64::from(map[[plane, i / n, i % n]]);
-                    sums[0] += here * there;
-                    sums[1] += here * here;
-                    sums[2] += there * there;
-                }
-                sums
+                    let within = x.hypot(y) <= radius;
+                    let there = within.then(|| field.at(to)).flatten()?;
+                    Some((f64::from(map[[plane, i / n, i % n]]), f64::from(there)))
+                });
+                pairs.fold([0.0; 3], |s, (here, there)| {
+                    [
+                        s[0] + here * there,
+                        s[1] + here * here,
+                        s[2] + there * there,
+                    ]
+                })
             });
             let sum = |which: usize| planes.iter().map(|p| p[which]).sum::<f64>();
             let power = (sum(1) * sum(2)).sqrt();

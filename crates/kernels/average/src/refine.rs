@@ -118,7 +118,8 @@ pub fn start(
     };
     let search = match options.poses.start {
         _ if references.is_empty() => Search::Fixed,
-        StartingPoses::Given => Search::Local,
+        // With an idea of how far they may be off, the whole neighbourhood is searched.
+        StartingPoses::Given if options.poses.local_sigma.is_none() => Search::Local,
         _ => Search::Global,
     };
     let mut head = new_head(source, Task::Refine(options.clone()), 1, search);

@@ -258,12 +258,8 @@ fn read_noise(reader: &mut Reader<'_>) -> Result<NoiseModel, AverageError> {
     let why = || AverageError::bytes("state", "its noise is incomplete");
     let groups = reader.f64s()?.first().copied().unwrap_or(0.0) as usize;
     let flat = reader.f64s()?;
-    let shells = if groups == 0 {
-        Vec::new()
-    } else {
-        let each = flat.len() / groups;
-        flat.chunks(each.max(1)).map(<[f64]>::to_vec).collect()
-    };
+    let each = flat.len().checked_div(groups).unwrap_or(0).max(1);
+    let shells: Vec<Vec<f64>> = flat.chunks(each).map(<[f64]>::to_vec).collect();
     if shells.len() != groups {
         return Err(why());
     }

@@ -1,4 +1,9 @@
 //! Classification of simulated particles of two phantoms.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and shows its figures"
+)]
 
 use thon_average::{Alignment, ClassifyOptions, Input, Status, classify, iterate};
 use thon_compute::Quiet;

@@ -1,4 +1,8 @@
 //! Refinement of simulated particles: poses, maps, reproducibility, refusals.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking and shows its figures"
+)]
 
 mod judge;
 
@@ -87,7 +91,14 @@ fn poses_are_found_from_a_low_passed_reference() {
     assert!(angles.iter().filter(|angle| **angle > 10.0).count() <= 3);
     assert!(refined.resolution < 45.0 && refined.fsc[4] > 0.9);
     assert_eq!(refined.directions.counts.iter().sum::<u32>(), 60);
-    assert_eq!(refined.halves.iter().filter(|half| **half == 0).count(), 30);
+    assert_eq!(
+        refined
+            .halves
+            .iter()
+            .map(|half| usize::from(*half))
+            .sum::<usize>(),
+        30
+    );
     assert!(refined.half_maps.iter().all(|half| half.len() == N * N * N));
 }
 
@@ -301,6 +312,15 @@ fn what_is_wrong_is_named_before_anything_runs() {
     let mut dirty = map.clone();
     dirty[77] = f32::NAN;
     assert!(matches!(with(&dirty), AverageError::NotFinite { .. }));
+}
+
+#[test]
+fn wrong_masks_poses_halves_and_options_are_named_before_anything_runs() {
+    let map = phantom(N, 1);
+    let good = particles_of(&map, 8, 1.0);
+    let refusal = |particles: &dyn ParticleSource, input: &Input<'_>| {
+        refine::check(particles, input, &options()).unwrap_err()
+    };
     let masked = |mask: &[f32]| {
         refusal(
             &good,

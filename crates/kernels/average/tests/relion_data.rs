@@ -3,6 +3,11 @@
 //! Wants `THON_RELION_DATA`: a data set of the bench, with `box64/gt.star` and `box64/ref.mrc`; `THON_RELION_BOX` and
 //! `THON_RELION_STRIDE` choose box and every how many particles,
 //! `THON_RELION_STAR` another particle file.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking and shows its figures"
+)]
 
 mod judge;
 
@@ -137,10 +142,7 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
             median(&shifts) * state.head.voxel_size,
             angles.iter().filter(|a| **a > 10.0).count()
         );
-        println!(
-            "   FSC {}",
-            r.fsc.iter().map(|v| format!("{v:.2} ")).collect::<String>()
-        );
+        println!("   FSC {}", listed(&r.fsc));
     }
     let begun = Instant::now();
     let state = refine::last(&state);
@@ -160,14 +162,11 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
         median(&angles),
         median(&shifts) * state.head.voxel_size
     );
-    println!(
-        "   FSC {}",
-        refined
-            .fsc
-            .iter()
-            .map(|v| format!("{v:.2} "))
-            .collect::<String>()
-    );
+    println!("   FSC {}", listed(&refined.fsc));
+}
+
+fn listed(fsc: &[f64]) -> String {
+    format!("{fsc:.2?}")
 }
 
 /// What each particle is: state 0, state 1, gold, noise.

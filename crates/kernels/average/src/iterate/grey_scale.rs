@@ -7,8 +7,10 @@ use glam::DVec3;
 use thon_compute::Progress;
 use thon_likelihood::{ParticleSource, Placement, Reference};
 
-use super::expect::{best_poses, observe_unit, overlap};
+use super::candidates::best_poses;
+use super::expect::overlap;
 use super::prepare::Prepared;
+use super::read::read_unit;
 use crate::report::Search;
 use crate::{AverageError, State};
 
@@ -47,7 +49,7 @@ fn factor(source: &dyn ParticleSource, trial: &mut State) -> Result<f32, Average
     let unit = 0..source.len().min(PARTICLES);
     let seen = {
         let prepared = Prepared::new(trial)?;
-        observe_unit(source, &prepared, unit.clone())?
+        read_unit(source, &prepared, unit.clone())?
     };
     let map = trial.references[0].clone();
     let n = trial.head.box_size;

@@ -7,18 +7,21 @@
 //! together in one matrix product.
 
 mod block;
+mod candidates;
+mod empty;
 mod expect;
 mod grey_scale;
 mod maximise;
 mod prepare;
+mod read;
 mod reduce;
 mod schedule;
 
 pub use block::{BlockResult, ParticleRow, block_ranges};
 pub use expect::expect_block;
-pub(crate) use expect::wanted;
 pub(crate) use grey_scale::to_grey_scale;
 pub(crate) use maximise::{FinishedMaps, finish_maps, solvent_mask};
+pub(crate) use read::wanted;
 pub use reduce::reduce;
 pub(crate) use reduce::{Joined, join};
 pub(crate) use schedule::{first_band, largest_band};

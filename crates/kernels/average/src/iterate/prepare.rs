@@ -122,12 +122,11 @@ impl<'a> Prepared<'a> {
         let head = &self.state.head;
         let share = head.class_shares.get(head.classes)?;
         // Densities of priors are 1 at their maximum: their integrals are 8π² over the group and (2π)^(3/2) σ³.
-        let turns = match head.task.poses().local_sigma {
-            Some(sigma) => 1.5 * (std::f64::consts::TAU * sigma.radians().0.powi(2)).ln(),
-            None => {
-                let order = head.task.target().symmetry.order() as f64;
-                (8.0 * std::f64::consts::PI.powi(2) / order).ln()
-            }
+        let turns = if let Some(sigma) = head.task.poses().local_sigma {
+            1.5 * (std::f64::consts::TAU * sigma.radians().0.powi(2)).ln()
+        } else {
+            let order = head.task.target().symmetry.order() as f64;
+            (8.0 * std::f64::consts::PI.powi(2) / order).ln()
         };
         let shifts = 1.5 * (std::f64::consts::TAU * head.offset_sigma.powi(2)).ln();
         Some((share.ln(), -turns - shifts))

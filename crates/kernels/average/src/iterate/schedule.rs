@@ -12,7 +12,7 @@ use crate::state::{Head, Status, Task};
 /// Mean number of modes above which poses are searched for everywhere.
 const SHARP: f64 = 1.3;
 /// Share of particles that may jump for poses to be called settled.
-const FEW_JUMPS: f64 = 0.05;
+const FEW_JUMPS: f64 = 0.1;
 /// Share of class changes below which classes are called settled.
 const FEW_CHANGES: f64 = 0.005;
 
@@ -114,7 +114,8 @@ fn next_search(head: &Head, report: &IterationReport, fresh: bool) -> Search {
             Alignment::Global => Search::Global,
         },
         Task::Refine(options) => {
-            if options.poses.start == StartingPoses::Given || head.search == Search::Local {
+            let given = options.poses.start == StartingPoses::Given;
+            if head.search == Search::Local || (given && options.poses.local_sigma.is_none()) {
                 return Search::Local;
             }
             let settled = report.effective_modes < SHARP && report.jumps < FEW_JUMPS;

@@ -1,0 +1,82 @@
+//! Particles of a unit as the sums and the likelihood take them.
+
+use std::ops::Range;
+
+use glam::DVec3;
+use rayon::prelude::*;
+use thon_likelihood::{Observation, Observe, ParticleSource, Placement, SphereMask, Whitened};
+
+use super::prepare::Prepared;
+use crate::noise::observe;
+use crate::options::TargetOptions;
+use crate::{AverageError, State};
+
+/// One particle as it was read.
+pub(super) struct Seen {
+    /// With the scale of its group.
+    pub(super) observation: Observation,
+    pub(super) whitened: Whitened,
+}
+
+/// What is asked of a source for a particle believed at a placement.
+pub(crate) fn wanted(
+    target: &TargetOptions,
+    (box_size, voxel_size): (usize, f64),
+    band: usize,
+    placement: Option<&Placement>,
+) -> Observe {
+    let mask = target.mask_data.then(|| SphereMask {
+        radius: target.radius(box_size, voxel_size),
+        edge: target.edge,
+        centre: placement.map_or(DVec3::ZERO, |p| p.shift),
+    });
+    Observe { band, mask }
+}
+
+pub(super) fn read_unit(
+    source: &dyn ParticleSource,
+    prepared: &Prepared<'_>,
+    unit: Range<usize>,
+) -> Result<Vec<Seen>, AverageError> {
+    let state = prepared.state;
+    let head = &state.head;
+    unit.into_par_iter()
+        .map(|index| {
+            let wanted = wanted(
+                head.task.target(),
+                (head.box_size, head.voxel_size),
+                prepared.sums_band,
+                state.placement(index).as_ref(),
+            );
+            see(source, state, index, &wanted)
+        })
+        .collect()
+}
+
+pub(super) fn read_unmasked(
+    source: &dyn ParticleSource,
+    prepared: &Prepared<'_>,
+    unit: Range<usize>,
+) -> Result<Vec<Seen>, AverageError> {
+    let wanted = Observe {
+        band: prepared.sums_band,
+        mask: None,
+    };
+    unit.into_par_iter()
+        .map(|index| see(source, prepared.state, index, &wanted))
+        .collect()
+}
+
+fn see(
+    source: &dyn ParticleSource,
+    state: &State,
+    index: usize,
+    wanted: &Observe,
+) -> Result<Seen, AverageError> {
+    let observation = state.weighting.scaled(observe(source, index, wanted)?);
+    let whitened = state.weighting.whiten(&observation);
+    Ok(Seen {
+        observation,
+        whitened,
+    })
+}
