@@ -4,7 +4,9 @@
 //! private and nothing constructs it.
 
 mod acquire;
+mod average;
 mod export;
+mod extraction;
 mod import;
 mod kernel_errors;
 mod maps;
@@ -31,6 +33,12 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tilt_series::Mirror,
     &tomogram::ReconstructWbp,
     &particles::ReconstructParticles,
+    &extraction::CtfModels,
+    &extraction::ExtractSubtomograms,
+    &extraction::ProjectSubtomograms,
+    &average::RefineParticles,
+    &average::ClassifyParticles,
+    &average::SelectParticles,
     &maps::CompareMaps,
     &maps::PostProcess,
     &symmetry::FindSymmetry,

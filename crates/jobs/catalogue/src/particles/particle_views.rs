@@ -73,7 +73,7 @@ pub(crate) fn each_view(
 }
 
 /// The used tilts of a series within the allowed exposure.
-pub(super) fn tilts<'a>(
+pub(crate) fn tilts<'a>(
     series: &'a TiltSeries,
     settings: &'a ViewSettings,
 ) -> impl Iterator<Item = usize> + 'a {
@@ -108,7 +108,8 @@ fn from_series(
     Ok(())
 }
 
-fn normalise(pixels: &mut [f32], place: &str) -> Result<(), JobError> {
+/// Brings the pixels of an image to mean 0 and unit noise; `place` names it in the error.
+pub(crate) fn normalise(pixels: &mut [f32], place: &str) -> Result<(), JobError> {
     if standardise_background(pixels) {
         return Ok(());
     }
@@ -170,7 +171,7 @@ pub(super) fn projection(
 }
 
 /// What the lens and the exposure did to a particle at `depth`.
-pub(super) fn transfer(
+pub(crate) fn transfer(
     series: &TiltSeries,
     image: &TiltImage,
     depth: Angstrom,

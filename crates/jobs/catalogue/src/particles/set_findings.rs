@@ -23,6 +23,21 @@ pub(crate) fn view_findings(
                 .with_hint("refine them first, or import them with angles"),
         );
     }
+    findings.extend(image_set_findings(
+        box_size, ctf, series, particles, context,
+    ));
+    findings
+}
+
+/// As [`view_findings`], whether the particles have orientations or not.
+pub(crate) fn image_set_findings(
+    box_size: usize,
+    ctf: bool,
+    series: &SeriesByName,
+    particles: &ParticleSet,
+    context: &Context,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
     for name in &particles.tilt_series_names {
         if let Some(one) = series.get(name) {
             findings.extend(series_findings(box_size, ctf, one, particles, context));
@@ -131,7 +146,7 @@ fn stack_findings(images: &ParticleImages, context: &Context) -> Vec<Finding> {
 }
 
 /// The one pixel size of all images.
-pub(super) fn voxel_size(
+pub(crate) fn voxel_size(
     series: &SeriesByName,
     particles: &ParticleSet,
 ) -> Result<PixelSize, JobError> {

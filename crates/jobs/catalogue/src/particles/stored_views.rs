@@ -42,7 +42,7 @@ pub(super) fn from_stacks(
 }
 
 /// Which section of a stack shows which tilt: pairs (tilt, section) of the visible tilts.
-fn sections(
+pub(crate) fn sections(
     count: usize,
     tilts: usize,
     visible: Option<&[bool]>,
@@ -67,9 +67,10 @@ fn stored_view(
     particles: &ParticleSet,
     row: usize,
     images: &ParticleImages,
-    pixels: Vec<f32>,
+    mut pixels: Vec<f32>,
     settings: &ViewSettings,
 ) -> Result<ParticleView, JobError> {
+    dark_protein(&mut pixels, images.ctf_premultiplied);
     let image = &series.images[tilt];
     let geometry = image
         .geometry
@@ -77,7 +78,7 @@ fn stored_view(
     let depth = Angstrom(geometry.project(particles.poses[row].position).depth);
     let transfer = transfer(series, image, depth, settings);
     Ok(ParticleView {
-        image: dark_protein(pixels, images.ctf_premultiplied),
+        image: pixels,
         size: images.box_size,
         projection: projection(image, particles, row)?,
         offset: DVec2::ZERO,
@@ -89,13 +90,12 @@ fn stored_view(
 
 /// Boxes on disk hold white protein under a CTF that is positive at low frequencies, as RELION and Warp extract them; ours is
 /// −sin χ with dark protein. Multiplied by its CTF an image is the same in both.
-fn dark_protein(mut pixels: Vec<f32>, premultiplied: bool) -> Vec<f32> {
+pub(crate) fn dark_protein(pixels: &mut [f32], premultiplied: bool) {
     if !premultiplied {
-        for pixel in &mut pixels {
+        for pixel in pixels {
             *pixel = -*pixel;
         }
     }
-    pixels
 }
 
 #[cfg(test)]
@@ -104,8 +104,13 @@ mod tests {
 
     #[test]
     fn only_images_without_their_ctf_change_contrast() {
-        assert_eq!(dark_protein(vec![1.0, -2.0], false), [-1.0, 2.0]);
-        assert_eq!(dark_protein(vec![1.0, -2.0], true), [1.0, -2.0]);
+        let turned = |premultiplied| {
+            let mut pixels = [1.0, -2.0];
+            dark_protein(&mut pixels, premultiplied);
+            pixels
+        };
+        assert_eq!(turned(false), [-1.0, 2.0]);
+        assert_eq!(turned(true), [1.0, -2.0]);
     }
 
     #[test]

@@ -1,0 +1,257 @@
+//! Classification of particles into several maps (RELION's Class3D).
+//!
+//! Kernel: `thon_average::classify`. Several references are one class each; from one reference, or none at fixed poses, classes
+//! start at random. Iterations are kept as those of a refinement.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_average::classify::{Classified, check, finish, start};
+use thon_average::{Alignment, ClassifyOptions, Input, Task};
+use thon_contract::kinds::{
+    CurvesKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind, TiltSeriesKind,
+};
+use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_units::PixelSize;
+
+use super::columns::put_posteriors;
+use super::findings::set_findings;
+use super::given_maps::{GivenMaps, map, size_findings};
+use super::iterations::{Run, continued, earlier, publish, run, stopped};
+use super::refine::cost_of_iterations;
+use super::source::{Prepared, Sizes, Views, box_of_set, bytes_held, load};
+use super::{placements, report};
+use crate::pictures;
+
+/// Classification.
+pub(crate) struct ClassifyParticles;
+
+/// Sort particles into several maps, with or without changing their orientations.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Params {
+    /// The particle, the classes and the search.
+    pub options: ClassifyOptions,
+    /// Tilt images of particles.
+    pub views: Views,
+    /// Iteration of the job whose iterations are given to go on from; its last when empty.
+    pub restart_from: Option<usize>,
+}
+
+/// Inputs of a classification.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Inputs {
+    /// The particles.
+    particles: Artifact<ParticlesKind>,
+    /// Tilt series of the particles; not needed for subtomograms.
+    tilt_series: Option<Artifact<TiltSeriesKind>>,
+    /// One map to start from, or one for each class; not needed when poses stay.
+    references: Option<Artifact<MapKind>>,
+    /// Where classes may differ; a soft sphere when empty.
+    mask: Option<Artifact<MaskKind>>,
+    /// Iterations of an earlier classification of the same particles, to go on from.
+    iterations: Option<Artifact<FilesKind>>,
+}
+
+/// Outputs of a classification.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Outputs {
+    /// The map of each class.
+    maps: Output<MapKind>,
+    /// The particles with their classes and poses.
+    particles: Output<ParticlesKind>,
+    /// What each iteration changed.
+    progress: Output<CurvesKind>,
+    /// From where the particles of each class are seen.
+    directions: Output<CurvesKind>,
+    /// The state and the maps after each iteration.
+    iterations: Output<FilesKind>,
+    /// Slices and surface of each class.
+    pictures: Output<PictureKind>,
+}
+
+impl Job for ClassifyParticles {
+    const ID: &'static str = "particles.classify";
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+        match findings(params, inputs, context) {
+            Ok(findings) => findings,
+            Err(e) => vec![Finding::error("inputs", e.to_string())],
+        }
+    }
+
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let Ok((series, set)) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)
+        else {
+            return Cost::default();
+        };
+        let Ok((n, _)) = box_of_set(&params.views, &series, &set) else {
+            return Cost::default();
+        };
+        let options = &params.options;
+        let (classes, held) = (options.classes as u64, bytes_held(&set, &series, n));
+        let iterations = if options.alignment == Alignment::Fixed {
+            1.0
+        } else {
+            options.iterations as f64
+        };
+        cost_of_iterations(&set, n, classes, iterations, held)
+    }
+
+    fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
+        let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
+        let mut prepared = Prepared::new(&params.views, &series, &set, context)?;
+        drop((series, set));
+        let maps = GivenMaps::load(inputs.references.as_ref(), inputs.mask.as_ref(), context)?;
+        let source = prepared.source.as_ref();
+        let done = run(
+            source,
+            || match &inputs.iterations {
+                Some(iterations) => {
+                    let state = earlier(iterations, params.restart_from, context)?;
+                    continued(state, Task::Classify(params.options.clone()), source.len())
+                }
+                None => {
+                    let references = maps.references();
+                    let input = Input {
+                        references: &references,
+                        mask: maps.mask.as_deref(),
+                        starts: &prepared.starts,
+                        halves: None,
+                    };
+                    start(source, &input, &params.options, context.progress()).map_err(stopped)
+                }
+            },
+            context,
+        )?;
+        let classified = finish(&done.state).map_err(stopped)?;
+        store(&classified, &done, &mut prepared, context)
+    }
+
+    fn methods(params: &Params) -> Methods {
+        let how = match params.options.alignment {
+            Alignment::Fixed => "at fixed orientations",
+            Alignment::Local => "with local searches of orientations",
+            Alignment::Global => "with global searches of orientations",
+        };
+        Methods {
+            text: format!(
+                "Particles were classified into {} classes by regularised likelihood {how}.",
+                params.options.classes
+            ),
+            citations: vec![
+                Citation::new("Scheres 2012", "10.1016/j.jsb.2012.09.006"),
+                Citation::new("Bharat & Scheres 2016", "10.1038/nprot.2016.124"),
+            ],
+        }
+    }
+}
+
+fn findings(params: &Params, inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, JobError> {
+    let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
+    let mut findings = set_findings(&params.views, &series, &set, context);
+    let sizes = box_of_set(&params.views, &series, &set);
+    let (Ok((n, voxel_size)), false) = (sizes, set.is_empty()) else {
+        return Ok(findings);
+    };
+    let references = inputs.references.as_ref();
+    findings.extend(size_findings(
+        "references",
+        references,
+        n,
+        voxel_size,
+        context,
+    ));
+    findings.extend(size_findings(
+        "mask",
+        inputs.mask.as_ref(),
+        n,
+        voxel_size,
+        context,
+    ));
+    if params.restart_from.is_some() && inputs.iterations.is_none() {
+        let message = "an iteration to go on from, but no iterations are given";
+        findings.push(Finding::error("restart_from", message));
+    }
+    if findings.iter().any(Finding::is_error) || inputs.iterations.is_some() {
+        return Ok(findings);
+    }
+    let sizes = Sizes {
+        particles: set.len(),
+        box_size: n,
+        voxel_size: voxel_size.0,
+    };
+    let maps = GivenMaps::load(references, inputs.mask.as_ref(), context)?;
+    let starts = if set.oriented {
+        placements::placements(&set, voxel_size.0)
+    } else {
+        Vec::new()
+    };
+    let references = maps.references();
+    let input = Input {
+        references: &references,
+        mask: maps.mask.as_deref(),
+        starts: &starts,
+        halves: None,
+    };
+    if let Err(e) = check(&sizes, &input, &params.options) {
+        findings.push(Finding::error("options", e.to_string()));
+    }
+    Ok(findings)
+}
+
+fn store(
+    classified: &Classified,
+    done: &Run,
+    prepared: &mut Prepared,
+    context: &Context,
+) -> Result<Outputs, JobError> {
+    let (n, voxel) = (prepared.source.box_size(), prepared.source.voxel_size());
+    let best: Vec<_> = classified
+        .posteriors
+        .iter()
+        .map(|p| p.best().placement)
+        .collect();
+    let set = &mut prepared.set;
+    placements::place(set, &best, voxel);
+    set.classes = classified
+        .posteriors
+        .iter()
+        .map(|p| p.best().class + 1)
+        .collect();
+    put_posteriors(set, &classified.posteriors, voxel);
+    let (mut maps, mut drawn) = (Vec::new(), Vec::new());
+    for (class, values) in classified.maps.iter().enumerate() {
+        let name = format!("class{:03}", class + 1);
+        let one = map(values, n, PixelSize(voxel))?;
+        context.metric(
+            format!("share of class {}", class + 1),
+            classified.shares[class],
+        );
+        if values.iter().all(|value| *value == values[0]) {
+            context.warn(format!("class {}: no particle, no map", class + 1));
+            continue;
+        }
+        let enclosed = 0.06 * one.data.len() as f64 * voxel.powi(3);
+        let threshold = pictures::threshold_for_volume(&one.data, voxel, enclosed);
+        let picture = pictures::map(&one.data, threshold).to_png();
+        drawn.push(context.store::<PictureKind>(&name, &picture)?);
+        maps.push(context.store::<MapKind>(&name, &one)?);
+    }
+    let table = report::iterations(&classified.reports);
+    let directions = report::directions(&classified.directions);
+    Ok(Outputs {
+        maps: Output::of(maps),
+        particles: Output::of(vec![
+            context.store::<ParticlesKind>("particles", &prepared.set)?,
+        ]),
+        progress: Output::of(vec![context.store::<CurvesKind>("progress", &table)?]),
+        directions: Output::of(vec![
+            context.store::<CurvesKind>("directions", &directions)?,
+        ]),
+        iterations: publish(done, context)?,
+        pictures: Output::of(drawn),
+    })
+}

@@ -1,0 +1,21 @@
+//! Refinement and classification of particles in three dimensions, and subsets of their sets.
+
+mod classify;
+mod columns;
+mod findings;
+mod given_maps;
+mod iterations;
+mod placements;
+mod refine;
+mod report;
+mod select;
+mod source;
+mod stack_files;
+mod tilt_boxes;
+mod volume_files;
+
+pub(crate) use classify::ClassifyParticles;
+pub(crate) use refine::RefineParticles;
+pub(crate) use select::SelectParticles;
+pub(crate) use tilt_boxes::{cut_particles, series_of};
+pub(crate) use volume_files::read_volume;

@@ -1,0 +1,298 @@
+//! Gold-standard refinement of particles into one map (RELION's Refine3D).
+//!
+//! Kernel: `thon_average::refine`. Iterations are kept as they finish: an interrupted run goes on after the last, and a later
+//! job can go on from any (`restart_from` with the `iterations` of this one). Frames: reference → data of each particle.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_average::refine::{Refined, check, finish, last, start};
+use thon_average::{Input, RefineOptions, StartingPoses, Task};
+use thon_contract::kinds::{
+    CurvesKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind, TiltSeriesKind,
+};
+use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_model::{Half, ParticleSet};
+use thon_units::PixelSize;
+
+use super::columns::put_posteriors;
+use super::findings::set_findings;
+use super::given_maps::{GivenMaps, map, size_findings};
+use super::iterations::{Run, continued, earlier, last_blocks, publish, run, stopped};
+use super::source::{Prepared, Sizes, Views, box_of_set, bytes_held, halves, load};
+use super::{placements, report};
+use crate::pictures;
+
+/// Refinement.
+pub(crate) struct RefineParticles;
+
+/// Refine orientations of particles and their map in two independent halves.
+///
+/// Works on subtomograms with their CTF volumes, on stacks of tilt images, and straight on tilt series: particles without
+/// images of their own are cut from the series in memory.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Params {
+    /// The particle, the search and the map.
+    pub options: RefineOptions,
+    /// Tilt images of particles.
+    pub views: Views,
+    /// Iteration of the job whose iterations are given to go on from; its last when empty.
+    pub restart_from: Option<usize>,
+}
+
+/// Inputs of a refinement.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Inputs {
+    /// The particles.
+    particles: Artifact<ParticlesKind>,
+    /// Tilt series of the particles; not needed for subtomograms.
+    tilt_series: Option<Artifact<TiltSeriesKind>>,
+    /// A map to start from, of the particles' box and voxel size.
+    reference: Option<Artifact<MapKind>>,
+    /// Where the map may differ from solvent; a soft sphere when empty.
+    mask: Option<Artifact<MaskKind>>,
+    /// Iterations of an earlier refinement of the same particles, to go on from.
+    iterations: Option<Artifact<FilesKind>>,
+}
+
+/// Outputs of a refinement.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Outputs {
+    /// Map of all particles, filtered by the correlation of the halves.
+    map: Output<MapKind>,
+    /// The first half map, neither filtered nor masked.
+    half_map_1: Output<MapKind>,
+    /// The second half map.
+    half_map_2: Output<MapKind>,
+    /// The particles with their poses, halves and uncertainties.
+    particles: Output<ParticlesKind>,
+    /// Correlation of the halves, at the end and after each iteration.
+    fsc: Output<CurvesKind>,
+    /// What each iteration changed.
+    progress: Output<CurvesKind>,
+    /// From where particles are seen.
+    directions: Output<CurvesKind>,
+    /// The state and the maps after each iteration.
+    iterations: Output<FilesKind>,
+    /// Slices and surface, correlation, directions.
+    pictures: Output<PictureKind>,
+}
+
+impl Job for RefineParticles {
+    const ID: &'static str = "particles.refine";
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+        match findings(params, inputs, context) {
+            Ok(findings) => findings,
+            Err(e) => vec![Finding::error("inputs", e.to_string())],
+        }
+    }
+
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let Ok((series, set)) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)
+        else {
+            return Cost::default();
+        };
+        let Ok((n, _)) = box_of_set(&params.views, &series, &set) else {
+            return Cost::default();
+        };
+        let iterations = params.options.maximum_iterations.min(8) as f64;
+        cost_of_iterations(&set, n, 2, iterations, bytes_held(&set, &series, n))
+    }
+
+    fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
+        let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
+        let mut prepared = Prepared::new(&params.views, &series, &set, context)?;
+        drop((series, set));
+        let maps = GivenMaps::load(inputs.reference.as_ref(), inputs.mask.as_ref(), context)?;
+        let source = prepared.source.as_ref();
+        let done = run(
+            source,
+            || match &inputs.iterations {
+                Some(iterations) => {
+                    let state = earlier(iterations, params.restart_from, context)?;
+                    continued(state, Task::Refine(params.options.clone()), source.len())
+                }
+                None => {
+                    let (references, given) = (maps.references(), prepared.halves());
+                    let input = Input {
+                        references: &references,
+                        mask: maps.mask.as_deref(),
+                        starts: &prepared.starts,
+                        halves: given.as_deref(),
+                    };
+                    start(source, &input, &params.options, context.progress()).map_err(stopped)
+                }
+            },
+            context,
+        )?;
+        let end = last(&done.state);
+        let blocks = last_blocks(source, &end, context)?;
+        let refined = finish(&end, blocks).map_err(stopped)?;
+        store(&refined, &done, &mut prepared, context)
+    }
+
+    fn methods(params: &Params) -> Methods {
+        let target = &params.options.target;
+        Methods {
+            text: format!(
+                "Particles were refined in two independent halves with {} symmetry by regularised likelihood, \
+                 orientations and shifts as Gaussian posteriors around their maxima.",
+                target.symmetry
+            ),
+            citations: vec![
+                Citation::new("Scheres 2012", "10.1016/j.jsb.2012.09.006"),
+                Citation::new("Bharat & Scheres 2016", "10.1038/nprot.2016.124"),
+            ],
+        }
+    }
+}
+
+fn findings(params: &Params, inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, JobError> {
+    let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
+    let mut findings = set_findings(&params.views, &series, &set, context);
+    let sizes = box_of_set(&params.views, &series, &set);
+    let (Ok((n, voxel_size)), false) = (sizes, set.is_empty()) else {
+        return Ok(findings);
+    };
+    let reference = inputs.reference.as_ref();
+    findings.extend(size_findings(
+        "reference",
+        reference,
+        n,
+        voxel_size,
+        context,
+    ));
+    findings.extend(size_findings(
+        "mask",
+        inputs.mask.as_ref(),
+        n,
+        voxel_size,
+        context,
+    ));
+    if params.restart_from.is_some() && inputs.iterations.is_none() {
+        let message = "an iteration to go on from, but no iterations are given";
+        findings.push(Finding::error("restart_from", message));
+    }
+    if findings.iter().any(Finding::is_error) {
+        return Ok(findings);
+    }
+    let sizes = Sizes {
+        particles: set.len(),
+        box_size: n,
+        voxel_size: voxel_size.0,
+    };
+    let maps = GivenMaps::load(reference, inputs.mask.as_ref(), context)?;
+    let starts = if set.oriented {
+        placements::placements(&set, voxel_size.0)
+    } else {
+        Vec::new()
+    };
+    let (references, given) = (maps.references(), halves(&set));
+    let input = Input {
+        references: &references,
+        mask: maps.mask.as_deref(),
+        starts: &starts,
+        halves: given.as_deref(),
+    };
+    let mut options = params.options.clone();
+    if inputs.iterations.is_some() && references.is_empty() && starts.is_empty() {
+        // The references come with the iterations.
+        options.poses.start = StartingPoses::Random;
+    }
+    if let Err(e) = check(&sizes, &input, &options) {
+        findings.push(Finding::error("options", e.to_string()));
+    }
+    Ok(findings)
+}
+
+/// What iterations over a set will take; `maps` maps are held, and `held` bytes of boxes.
+pub(super) fn cost_of_iterations(
+    set: &ParticleSet,
+    n: usize,
+    maps: u64,
+    iterations: f64,
+    held: u64,
+) -> Cost {
+    let voxels = (n as u64).pow(3);
+    let particles = set.len() as u64;
+    Cost {
+        // Padded transforms and exact sums of each map, particles in the frame of their search, posteriors.
+        memory: (32 << 20) + maps * 400 * voxels + 2048 * particles + 60 * 8 * voxels + held,
+        disk: (1 << 18)
+            + (2.0 * (1.0 + iterations) * 4.0 * (maps * voxels) as f64) as u64
+            + 12 * voxels
+            + 4096 * particles,
+        cpu_seconds: 0.3
+            + iterations * (particles as f64 * voxels as f64 * 2e-7 + voxels as f64 * 4e-6),
+    }
+}
+
+fn store(
+    refined: &Refined,
+    done: &Run,
+    prepared: &mut Prepared,
+    context: &Context,
+) -> Result<Outputs, JobError> {
+    let (n, voxel) = (prepared.source.box_size(), prepared.source.voxel_size());
+    let best: Vec<_> = refined
+        .posteriors
+        .iter()
+        .map(|p| p.best().placement)
+        .collect();
+    let set = &mut prepared.set;
+    placements::place(set, &best, voxel);
+    set.halves = refined
+        .halves
+        .iter()
+        .map(|half| if *half == 0 { Half::One } else { Half::Two })
+        .collect();
+    put_posteriors(set, &refined.posteriors, voxel);
+    context.metric("resolution (Å)", refined.resolution);
+    context.metric("iterations", refined.reports.len() as f64);
+    if let Some(report) = refined.reports.last() {
+        context.metric("uncertainty of angles (°)", report.angle_uncertainty);
+        context.metric("uncertainty of shifts (Å)", report.shift_uncertainty);
+    }
+    let size = PixelSize(voxel);
+    let whole = map(&refined.map, n, size)?;
+    let [one, two] = &refined.half_maps;
+    let (one, two) = (map(one, n, size)?, map(two, n, size)?);
+    let fsc = report::correlations(
+        &refined.fsc,
+        refined.resolution,
+        &refined.reports,
+        n as f64 * voxel,
+    );
+    let enclosed = 0.06 * whole.data.len() as f64 * voxel.powi(3);
+    let threshold = pictures::threshold_for_volume(&whole.data, voxel, enclosed);
+    let directions = report::directions(std::slice::from_ref(&refined.directions));
+    let drawn = [
+        ("map", pictures::map(&whole.data, threshold)),
+        ("fsc", report::drawn(&fsc)),
+        ("directions", report::sphere(&refined.directions)),
+    ];
+    let drawn = drawn
+        .into_iter()
+        .map(|(name, picture)| context.store::<PictureKind>(name, &picture.to_png()));
+    let drawn = drawn.collect::<Result<_, _>>()?;
+    let table = report::iterations(&refined.reports);
+    Ok(Outputs {
+        map: Output::of(vec![context.store::<MapKind>("map", &whole)?]),
+        half_map_1: Output::of(vec![context.store::<MapKind>("half_map_1", &one)?]),
+        half_map_2: Output::of(vec![context.store::<MapKind>("half_map_2", &two)?]),
+        particles: Output::of(vec![
+            context.store::<ParticlesKind>("particles", &prepared.set)?,
+        ]),
+        fsc: Output::of(vec![context.store::<CurvesKind>("fsc", &fsc)?]),
+        progress: Output::of(vec![context.store::<CurvesKind>("progress", &table)?]),
+        directions: Output::of(vec![
+            context.store::<CurvesKind>("directions", &directions)?,
+        ]),
+        iterations: publish(done, context)?,
+        pictures: Output::of(drawn),
+    })
+}
