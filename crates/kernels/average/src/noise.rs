@@ -10,7 +10,7 @@ use crate::AverageError;
 use crate::iterate::ParticleRow;
 
 /// Particles the first noise model is estimated from, at most.
-const FIRST_LOOK: usize = 256;
+const FIRST_LOOK: usize = 128;
 /// Scales stay within this factor of their mean.
 const SCALE_RANGE: f64 = 5.0;
 
@@ -53,7 +53,7 @@ pub(crate) fn observe(
 }
 
 impl Weighting {
-    /// The noise of a source, as if all its particles were noise, from up to 256 of them; scales 1.
+    /// The noise of a source, as if all its particles were noise, from up to 128 of them; scales 1.
     ///
     /// # Errors
     /// What reading meets, [`AverageError::Cancelled`].

@@ -20,7 +20,7 @@ pub struct ParticleRow {
     pub group: u32,
     /// Log-likelihood of the best pose relative to no particle, with the log of the prior.
     pub log_likelihood: f64,
-    /// Σ|D − W V|² and ΣW of each shell, unmasked.
+    /// Σ|D − W V|² and ΣW of each shell, unmasked; empty where other particles of the group are enough.
     pub residual: Vec<[f64; 2]>,
     /// Σ Re(D̄ V)/P and Σ W|V|²/P over well determined shells.
     pub overlap: [f64; 2],

@@ -69,7 +69,10 @@ impl Prepared<'_> {
         };
         let on_lattice = |index: &usize| seen[index - first].whitened.on_lattice(grid.band);
         let particles: Vec<Whitened> = members.par_iter().map(on_lattice).collect();
-        let priors: Vec<Prior> = members.iter().map(|index| self.prior(*index)).collect();
+        let priors: Vec<Prior> = members
+            .iter()
+            .map(|index| self.search_prior(*index))
+            .collect();
         // With random classes all references are the same map: one is enough.
         let random = self.state.head.random_classes;
         let dictionaries = if random {
@@ -84,7 +87,7 @@ impl Prepared<'_> {
             &priors,
             &SearchOptions::default(),
         )?;
-        let number = self.state.head.task.poses().candidates;
+        let number = self.candidates_wanted();
         let of_particle = |((found, prior), index): ((&_, &Prior), &usize)| {
             let mut chosen = candidates(grid, found, prior, number);
             if random {

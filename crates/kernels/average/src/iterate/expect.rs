@@ -113,6 +113,7 @@ impl Prepared<'_> {
             .filter(|r: &Representative| r.class < classes)
             .collect();
         let row = self.row(
+            index,
             &seen.observation,
             &seen.whitened,
             references,
@@ -147,27 +148,17 @@ impl Prepared<'_> {
 
     fn row(
         &self,
+        index: usize,
         observation: &Observation,
         whitened: &Whitened,
         references: &[Reference],
         posterior: &Posterior,
         representatives: &[Representative],
     ) -> ParticleRow {
-        let shown: f64 = representatives.iter().map(|r| r.weight).sum();
-        let residual = if references.is_empty() || shown < 0.5 {
-            Residual::of_data(observation)
+        let residual = if self.tells_noise(index) {
+            residual(observation, references, representatives)
         } else {
-            // The heaviest few stand for all.
-            let most = &representatives[..representatives.len().min(2)];
-            let total: f64 = most.iter().map(|r| r.weight).sum();
-            let most: Vec<Representative> = most
-                .iter()
-                .map(|r| Representative {
-                    weight: r.weight / total,
-                    ..*r
-                })
-                .collect();
-            Residual::of_particle(observation, references, &most)
+            Vec::new()
         };
         let best = posterior.best();
         let overlap = match references.get(best.class as usize) {
@@ -180,10 +171,33 @@ impl Prepared<'_> {
         ParticleRow {
             group: observation.group,
             log_likelihood: best.log_posterior,
-            residual: residual.by_shell(observation),
+            residual,
             overlap,
         }
     }
+}
+
+/// Σ|D − W V|² and ΣW of each shell.
+fn residual(
+    observation: &Observation,
+    references: &[Reference],
+    representatives: &[Representative],
+) -> Vec<[f64; 2]> {
+    let shown: f64 = representatives.iter().map(|r| r.weight).sum();
+    if references.is_empty() || shown < 0.5 {
+        return Residual::of_data(observation).by_shell(observation);
+    }
+    // The heaviest few stand for all.
+    let most = &representatives[..representatives.len().min(2)];
+    let total: f64 = most.iter().map(|r| r.weight).sum();
+    let most: Vec<Representative> = most
+        .iter()
+        .map(|r| Representative {
+            weight: r.weight / total,
+            ..*r
+        })
+        .collect();
+    Residual::of_particle(observation, references, &most).by_shell(observation)
 }
 
 /// A mode as it is.

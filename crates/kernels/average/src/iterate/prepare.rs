@@ -9,8 +9,9 @@ use thon_likelihood::{
 };
 use thon_reconstruct::{ExpectedSums, Quanta};
 
-use super::schedule::{largest_band, sums_band};
+use super::schedule::{SHARP, largest_band, sums_band};
 use crate::report::Search;
+use crate::state::Head;
 use crate::{AverageError, State};
 
 /// An iteration, ready to compare particles.
@@ -46,7 +47,12 @@ impl<'a> Prepared<'a> {
         let low = coarse_band(spacing, diameter, n).min(band);
         let grid = (head.search == Search::Global).then(|| {
             let step = 0.25 * n as f64 / low as f64;
-            let range = head.task.poses().offset_range.0 / head.voxel_size;
+            let whole = head.task.poses().offset_range.0 / head.voxel_size;
+            let range = if settled(head) {
+                step.min(whole)
+            } else {
+                whole
+            };
             let turn = perturbation(head.task.poses().seed, head.iteration as u64);
             SearchGrid::global(order, target.symmetry, turn, range, step, low)
         });
@@ -62,6 +68,12 @@ impl<'a> Prepared<'a> {
                 polished_modes: head.task.poses().modes.max(2),
                 polish: PolishOptions {
                     tolerance: if head.last { 0.02 } else { 0.1 },
+                    // Pose and map improve in turns: two steps are enough for a turn.
+                    evaluations: if head.search == Search::Local && !head.last && settled(head) {
+                        3
+                    } else {
+                        20
+                    },
                     ..PolishOptions::default()
                 },
                 ..PosteriorOptions::bands(low, band)
@@ -132,6 +144,35 @@ impl<'a> Prepared<'a> {
         Some((share.ln(), -turns - shifts))
     }
 
+    /// As [`Prepared::prior`], for the search: shifts are looked for around the best so far, once it is known.
+    pub(super) fn search_prior(&self, index: usize) -> Prior {
+        let mut prior = self.prior(index);
+        if settled(&self.state.head)
+            && let Some(before) = self.state.posteriors.get(index)
+        {
+            prior.shift = before.best().placement.shift;
+        }
+        prior
+    }
+
+    /// Candidates of the search that are polished.
+    pub(super) fn candidates_wanted(&self) -> usize {
+        let all = self.state.head.task.poses().candidates;
+        if settled(&self.state.head) {
+            // The modes known before are candidates, too.
+            all.div_ceil(2)
+        } else {
+            all
+        }
+    }
+
+    /// Whether the residual of a particle is taken: about 128 of each group tell the noise.
+    pub(super) fn tells_noise(&self, index: usize) -> bool {
+        let groups = self.state.weighting.scales.len().max(1);
+        let stride = self.state.head.particles.div_ceil(128 * groups);
+        index.is_multiple_of(stride.max(1))
+    }
+
     /// How posteriors are represented in the sums.
     pub(super) fn representation(&self) -> RepresentativeOptions {
         let head = &self.state.head;
@@ -145,6 +186,12 @@ impl<'a> Prepared<'a> {
             seed: poses.seed.wrapping_add(head.iteration as u64),
         }
     }
+}
+
+/// After the last iteration nearly every particle had one sharp mode.
+fn settled(head: &Head) -> bool {
+    let last = head.reports.last();
+    last.is_some_and(|report| report.search != Search::Fixed && report.effective_modes < SHARP)
 }
 
 /// A random rotation of the grid of an iteration.

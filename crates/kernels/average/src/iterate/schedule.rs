@@ -2,7 +2,7 @@
 //!
 //! The band of the poses follows the resolution with a margin; sums reach further, so that a jump in resolution is seen at
 //! once. Poses are searched for everywhere until nearly every particle has one sharp mode and stays in it. A run ends when
-//! the resolution stands still and poses move less than they are known to, or no less than before.
+//! the resolution stands still and poses will move little against how well they are known, or move no less than before.
 
 use super::maximise::Maximised;
 use crate::options::{Alignment, StartingPoses};
@@ -10,7 +10,9 @@ use crate::report::{IterationReport, Search};
 use crate::state::{Head, Status, Task};
 
 /// Mean number of modes above which poses are searched for everywhere.
-const SHARP: f64 = 1.3;
+pub(super) const SHARP: f64 = 1.3;
+/// Poses that will move less than this share of how well they are known stand still; the last iteration moves them, too.
+const STILL: f64 = 0.35;
 /// Share of particles that may jump for poses to be called settled.
 const FEW_JUMPS: f64 = 0.1;
 /// Share of class changes below which classes are called settled.
@@ -65,6 +67,12 @@ fn moves(head: &Head, report: &IterationReport) -> (f64, f64) {
     )
 }
 
+/// How far poses will move yet if each iteration moves them less than the last by the same factor.
+fn to_come(moved: f64, before: f64) -> f64 {
+    let ratio = moved / before;
+    moved * ratio / (1.0 - ratio).max(0.05)
+}
+
 /// The head of the next iteration. `fresh`: there were no poses before this one.
 pub(super) fn advance(
     head: &Head,
@@ -90,10 +98,12 @@ pub(super) fn advance(
         next.band = next_band(&next, made.useful_shell);
     }
     let (moved, known) = moves(head, report);
+    let least = head.smallest_change;
     if fresh {
         next.smallest_change = None;
         next.stalled_poses = 0;
-    } else if head.smallest_change.is_none_or(|least| moved < 0.9 * least) && moved > 0.25 * known {
+    } else if least.is_none_or(|least| moved < 0.9 * least && to_come(moved, least) > STILL * known)
+    {
         next.smallest_change = Some(moved);
         next.stalled_poses = 0;
     } else {
