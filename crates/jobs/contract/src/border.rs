@@ -6,6 +6,8 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::{AnyJob, Context, JobError, UnitInputs, UnitOutputs};
 
 /// All crossings that an application knows.
@@ -63,6 +65,8 @@ pub struct Companion {
 /// The finished unit that a companion stands beside.
 #[derive(Clone, Copy, Debug)]
 pub struct Beside<'a> {
+    /// The parameters, completed.
+    pub params: &'a Value,
     /// What filled the slots.
     pub inputs: &'a UnitInputs,
     /// What was written, by paths that [`Context::load`] can open.

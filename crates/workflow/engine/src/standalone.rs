@@ -128,6 +128,7 @@ impl Run<'_> {
             *file = aside.join(&file);
         }
         let beside = Beside {
+            params: self.params,
             inputs: &unit.inputs,
             outputs: &written,
         };

@@ -20,6 +20,7 @@ mod particle_optics_export;
 mod particle_rows;
 mod post_process;
 mod projections;
+mod refinement;
 mod series_context;
 mod tilt_image;
 mod tilt_image_export;
@@ -38,6 +39,7 @@ pub use post_process::{
     post_process_star, write_post_process,
 };
 pub use projections::{ProjectionOptics, ProjectionRow, write_projections};
+pub use refinement::{NoiseGroup, RefinedClass, RefinedMap, Refinement, write_refinement};
 pub use tilt_series_export::{TiltSeriesExport, write_tilt_series};
 pub use tilt_series_import::{TiltSeriesImport, read_tilt_series};
 pub use tomograms::tomograms_of;

@@ -1,10 +1,13 @@
 //! Jobs that write files for other programs; each says what they cannot hold.
 
 mod aretomo;
+pub(crate) mod companions;
 mod imod;
 mod post_process;
 mod projections;
+mod refinement_files;
 mod relion;
+mod relion_refinement;
 mod source_paths;
 mod written;
 
@@ -13,3 +16,4 @@ pub(crate) use imod::ExportImod;
 pub(crate) use post_process::ExportPostProcess;
 pub(crate) use projections::ExportProjections;
 pub(crate) use relion::ExportRelion;
+pub(crate) use relion_refinement::ExportRefinement;

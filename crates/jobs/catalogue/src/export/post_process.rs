@@ -12,9 +12,8 @@ use thon_contract::{
 };
 use thon_interop::Losses;
 use thon_interop::emdb::{FscDocument, write_fsc_xml};
-use thon_interop::relion::{
-    FscShell, GuinierLine, GuinierShell, PostProcess, PostProcessFiles, write_post_process,
-};
+pub(super) use thon_interop::relion::PostProcessFiles;
+use thon_interop::relion::{FscShell, GuinierLine, GuinierShell, PostProcess, write_post_process};
 use thon_units::{Angstrom, SquareAngstrom};
 
 use super::written::record;
@@ -74,7 +73,7 @@ impl Job for ExportPostProcess {
     type Outputs = Outputs;
 
     fn check(_: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
-        match post_process(inputs, context) {
+        match gather(inputs, context) {
             Ok(_) => Vec::new(),
             Err(e) => vec![given_files::finding("fsc", &e)],
         }
@@ -90,7 +89,7 @@ impl Job for ExportPostProcess {
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         thon_compute::check(context.progress())?;
-        let post = post_process(inputs, context)?;
+        let post = gather(inputs, context)?;
         let folder = Path::new("post_process");
         write_post_process(&post, &context.file(folder.join("postprocess.star"))?)
             .map_err(stopped)?;
@@ -124,7 +123,8 @@ impl Job for ExportPostProcess {
     }
 }
 
-fn post_process(inputs: &Inputs, context: &Context) -> Result<PostProcess, JobError> {
+/// Reads the curves and puts them together with the names of the maps.
+pub(super) fn gather(inputs: &Inputs, context: &Context) -> Result<PostProcess, JobError> {
     let fsc = context.load(inputs.fsc.single()?)?;
     let guinier = context.load(inputs.guinier.single()?)?;
     let fact = |curves: &Curves, name: &str| curves.facts.get(name).copied();

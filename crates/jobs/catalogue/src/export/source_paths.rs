@@ -35,11 +35,12 @@ pub(crate) fn relative_to_relion(series: &mut TiltSeries, context: &Context) -> 
     root
 }
 
-/// The same for boxes of particles.
-pub(crate) fn particles_relative_to_relion(set: &mut ParticleSet, context: &Context) {
-    let Some(images) = &mut set.images else {
-        return;
-    };
+/// The same for boxes of particles. Gives the RELION project, if they come from one.
+pub(crate) fn particles_relative_to_relion(
+    set: &mut ParticleSet,
+    context: &Context,
+) -> Option<PathBuf> {
+    let images = set.images.as_mut()?;
     let mut tokens = images
         .paths
         .iter()
@@ -49,6 +50,7 @@ pub(crate) fn particles_relative_to_relion(set: &mut ParticleSet, context: &Cont
     for path in images.paths.iter_mut().chain(&mut images.ctf_paths) {
         *path = below(path, root.as_deref(), context);
     }
+    root.map(|root| absolute(&root, context))
 }
 
 fn token(carried: &Carried, row: usize) -> Option<&str> {

@@ -21,19 +21,7 @@ pub(crate) fn record(
         *file = file.strip_prefix(&unit).unwrap_or(file).to_owned();
     }
     files.sort();
-    let told: Vec<String> = losses
-        .losses
-        .iter()
-        .map(|loss| {
-            format!(
-                "{} cannot hold {} ({}): {}",
-                losses.target, loss.kind, loss.count, loss.why
-            )
-        })
-        .collect();
-    for loss in &told {
-        context.warn(loss.as_str());
-    }
+    let told = tell(losses, context);
     context.metric("files", files.len() as f64);
     let listing = FileListing {
         format: format.to_owned(),
@@ -41,6 +29,21 @@ pub(crate) fn record(
         losses: told,
     };
     context.store::<FilesKind>(name, &listing)
+}
+
+/// Makes every loss a warning; gives them in words.
+pub(super) fn tell(losses: &Losses, context: &Context) -> Vec<String> {
+    let words = losses.losses.iter().map(|loss| {
+        format!(
+            "{} cannot hold {} ({}): {}",
+            losses.target, loss.kind, loss.count, loss.why
+        )
+    });
+    let told: Vec<String> = words.collect();
+    for loss in &told {
+        context.warn(loss.as_str());
+    }
+    told
 }
 
 fn below(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

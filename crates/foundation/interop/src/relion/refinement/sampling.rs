@@ -1,0 +1,34 @@
+//! `NAME_sampling.star`: the grid of orientations that RELION would go on with.
+
+use thon_formats::star::{Table, number};
+
+use super::Refinement;
+use crate::InteropError;
+
+/// HEALPix order of the grid: 15°, 7.5° after oversampling, the one RELION starts from.
+pub(super) const ORDER: u8 = 2;
+/// In-plane step of that order, degrees.
+const STEP: f64 = 15.0;
+
+pub(super) fn blocks(refinement: &Refinement) -> Result<Vec<(String, Table)>, InteropError> {
+    let range = (3.0 * refinement.offset_sigma.0).max(3.0 * refinement.voxel_size.0);
+    let step = 2.0 * refinement.voxel_size.0;
+    let general = Table::new_pairs([
+        ("rlnIs3DSampling", "1".to_owned()),
+        ("rlnIs3DTranslationalSampling", "1".to_owned()),
+        ("rlnHealpixOrder", ORDER.to_string()),
+        ("rlnSymmetryGroup", refinement.symmetry.clone()),
+        ("rlnTiltAngleLimit", number(-91.0)),
+        ("rlnPsiStep", number(STEP)),
+        ("rlnOffsetRange", number(range)),
+        ("rlnOffsetStep", number(step)),
+        ("rlnHelicalOffsetStep", number(-1.0)),
+        ("rlnSamplingPerturbInstance", number(0.0)),
+        ("rlnSamplingPerturbFactor", number(0.5)),
+        ("rlnHealpixOrderOriginal", ORDER.to_string()),
+        ("rlnPsiStepOriginal", number(STEP)),
+        ("rlnOffsetRangeOriginal", number(range)),
+        ("rlnOffsetStepOriginal", number(step)),
+    ]);
+    Ok(vec![("sampling_general".to_owned(), general)])
+}

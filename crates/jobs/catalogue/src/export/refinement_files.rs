@@ -1,0 +1,270 @@
+//! What a refinement or classification left, gathered into RELION's files.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, TiltSeriesKind};
+use thon_contract::{Artifact, Context, ItemRecord, JobError};
+use thon_interop::relion::{NoiseGroup, RefinedClass, RefinedMap, Refinement, write_refinement};
+use thon_interop::{LossKind, Losses};
+use thon_model::{Map, ParticleSet, TiltSeries};
+use thon_signal::fft::Fft3;
+use thon_signal::shells::shell_power;
+use thon_units::Angstrom;
+
+use super::relion_refinement::Params;
+use super::source_paths::particles_relative_to_relion;
+use crate::import::given_files::stopped;
+
+/// Columns of an FSC, the first that is there.
+const CORRELATIONS: [&str; 3] = ["half maps", "unmasked", "fsc"];
+
+/// What is exported.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Inputs {
+    /// The particles with their poses, half sets and classes.
+    pub(super) particles: Artifact<ParticlesKind>,
+    /// The tilt series of particles that have no boxes on disk.
+    pub(super) tilt_series: Option<Artifact<TiltSeriesKind>>,
+    /// The map; one per class, in their order.
+    pub(super) map: Artifact<MapKind>,
+    /// Unfiltered first half map; one per class.
+    pub(super) half_map_1: Option<Artifact<MapKind>>,
+    /// Unfiltered second half map; one per class.
+    pub(super) half_map_2: Option<Artifact<MapKind>>,
+    /// Correlation of the half maps by shell; one per class.
+    pub(super) fsc: Option<Artifact<CurvesKind>>,
+    /// Power of the noise per voxel by shell, one column per tilt series or one for all.
+    pub(super) noise: Option<Artifact<CurvesKind>>,
+}
+
+/// Everything read and put together.
+pub(super) struct Gathered {
+    pub(super) particles: ParticleSet,
+    series: Vec<TiltSeries>,
+    pub(super) refinement: Refinement,
+    /// The RELION project that the particles come from.
+    pub(super) project: Option<PathBuf>,
+    /// Map files to be copied, with what they are.
+    maps: Vec<(PathBuf, usize, RefinedMap)>,
+    losses: Losses,
+}
+
+/// Reads the artifacts.
+pub(super) fn gather(
+    inputs: &Inputs,
+    params: &Params,
+    context: &Context,
+) -> Result<Gathered, JobError> {
+    let mut particles = context.load(inputs.particles.single()?)?;
+    let series = match &inputs.tilt_series {
+        Some(series) => series
+            .items()
+            .iter()
+            .map(|item| context.load(item))
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    let project = particles_relative_to_relion(&mut particles, context);
+    let maps = inputs.map.items();
+    let mut losses = Losses::new("a RELION refinement");
+    let first = match maps.first() {
+        Some(item) => context.load(item)?,
+        None => return Err(JobError::data("expected at least one map, found none")),
+    };
+    let [box_size, y, x] = first.dims();
+    if y != box_size || x != box_size {
+        let message = format!("expected a cube, found {x} × {y} × {box_size} voxels");
+        return Err(JobError::data(message));
+    }
+    let curves = match &inputs.fsc {
+        Some(fsc) => fsc
+            .items()
+            .iter()
+            .map(|item| context.load(item))
+            .collect::<Result<_, _>>()?,
+        None => Vec::new(),
+    };
+    let mut classes = Vec::new();
+    for (index, item) in maps.iter().enumerate() {
+        thon_compute::check(context.progress())?;
+        let map = context.load(item)?;
+        if map.dims() != first.dims() {
+            let message = format!("{}: expected the box of {}", item.name(), maps[0].name());
+            return Err(JobError::data(message));
+        }
+        classes.push(class_of(&particles, index, &map, curves.get(index))?);
+    }
+    let groups = match &inputs.noise {
+        Some(noise) => groups(&context.load(noise.single()?)?, &particles, box_size)?,
+        None => Vec::new(),
+    };
+    if groups.is_empty() {
+        let why = "the noise spectra are not given: RELION cannot go on from here, only start from these poses and map";
+        losses.add(LossKind::ForeignColumns, 1, why);
+    }
+    let halves = [&inputs.half_map_1, &inputs.half_map_2];
+    let files = files_of(inputs, params, &halves, maps.len())?;
+    let name = params.iteration.map_or("run".to_owned(), |iteration| {
+        format!("run_it{iteration:03}")
+    });
+    let box_edge = box_size as f64 * first.voxel_size.0;
+    Ok(Gathered {
+        refinement: Refinement {
+            name,
+            folder: params.folder.clone().into(),
+            iteration: params.iteration.unwrap_or(0),
+            converged: params.iteration.is_none(),
+            box_size,
+            voxel_size: first.voxel_size,
+            symmetry: params.symmetry.clone(),
+            diameter: params.diameter.unwrap_or(Angstrom(0.9 * box_edge)),
+            regularisation: params.regularisation,
+            offset_sigma: params.offset_sigma,
+            halves: params.iteration.is_some() && halves.iter().all(|half| half.is_some()),
+            classes,
+            groups,
+        },
+        particles,
+        series,
+        project,
+        maps: files,
+        losses,
+    })
+}
+
+/// Writes tables and maps into `folder` of the unit.
+pub(super) fn write(
+    gathered: &Gathered,
+    folder: &Path,
+    context: &Context,
+) -> Result<Losses, JobError> {
+    let Gathered {
+        particles,
+        refinement,
+        series,
+        ..
+    } = gathered;
+    for (from, class, map) in &gathered.maps {
+        thon_compute::check(context.progress())?;
+        let to = context.file(folder.join(refinement.map_file(*class, *map)))?;
+        let from = context.resolve(from);
+        std::fs::copy(&from, &to).map_err(|e| JobError::file(&from, e))?;
+    }
+    let table = context.file(folder.join("run_data.star"))?;
+    let place = table.parent().unwrap_or(folder);
+    let mut losses = gathered.losses.clone();
+    losses.extend(write_refinement(refinement, particles, series, place).map_err(stopped)?);
+    Ok(losses)
+}
+
+/// Which file becomes which map.
+fn files_of(
+    inputs: &Inputs,
+    params: &Params,
+    halves: &[&Option<Artifact<MapKind>>; 2],
+    classes: usize,
+) -> Result<Vec<(PathBuf, usize, RefinedMap)>, JobError> {
+    let main = |record: &ItemRecord| {
+        let file = record.files.first().cloned();
+        file.ok_or_else(|| JobError::data(format!("{} has no file", record.name)))
+    };
+    let mut files = Vec::new();
+    for (class, item) in inputs.map.items().iter().enumerate() {
+        files.push((main(&item.record)?, class, RefinedMap::Whole));
+    }
+    for (half, slot) in [1, 2].into_iter().zip(halves) {
+        let Some(slot) = slot else { continue };
+        if slot.items().len() != classes {
+            let found = slot.items().len();
+            return Err(JobError::data(format!(
+                "half_map_{half}: expected one map for each of {classes} classes, found {found}"
+            )));
+        }
+        for (class, item) in slot.items().iter().enumerate() {
+            files.push((main(&item.record)?, class, RefinedMap::Unfiltered(half)));
+            if params.iteration.is_some() {
+                files.push((main(&item.record)?, class, RefinedMap::Half(half)));
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn class_of(
+    particles: &ParticleSet,
+    index: usize,
+    map: &Map,
+    curves: Option<&Curves>,
+) -> Result<RefinedClass, JobError> {
+    let number = index as u32 + 1;
+    let members = particles.classes.iter().filter(|class| **class == number);
+    let share = match particles.classes.len() {
+        0 => 1.0,
+        all => members.count() as f64 / all as f64,
+    };
+    let fsc = curves.map(correlation).transpose()?.unwrap_or_default();
+    let resolution = curves.and_then(|curves| curves.facts.get("resolution (Å)").copied());
+    let coefficients = map.data.len() as f64;
+    let spectrum = Fft3::plan(map.dims()).forward(&map.data);
+    let power = shell_power(&spectrum, map.dims()).mean();
+    let scale = 0.5 / (coefficients * coefficients);
+    Ok(RefinedClass {
+        share,
+        resolution: resolution.map(Angstrom),
+        fsc,
+        power: power.iter().map(|value| value * scale).collect(),
+    })
+}
+
+/// The correlation of half maps by shell.
+fn correlation(curves: &Curves) -> Result<Vec<f64>, JobError> {
+    let found = CORRELATIONS.iter().find_map(|label| {
+        let mut columns = curves.columns.iter();
+        columns.find(|column| column.label == *label)
+    });
+    let column = found.ok_or_else(|| {
+        JobError::data(format!(
+            "{}: expected a column named {}",
+            curves.title,
+            CORRELATIONS.join(" or ")
+        ))
+    })?;
+    Ok(values(column))
+}
+
+fn values(column: &Column) -> Vec<f64> {
+    column.values.iter().map(|v| v.unwrap_or(0.0)).collect()
+}
+
+/// Noise of each tilt series: its own column, or the only one.
+fn groups(
+    noise: &Curves,
+    particles: &ParticleSet,
+    box_size: usize,
+) -> Result<Vec<NoiseGroup>, JobError> {
+    let columns = noise.columns.get(1..).unwrap_or_default();
+    // Power of one of the two parts of a coefficient, of transforms divided by the number of voxels.
+    let scale = 0.5 / (box_size as f64).powi(3);
+    let group = |name: &String| {
+        let own = columns.iter().find(|column| column.label == *name);
+        let column = match (own, columns) {
+            (Some(own), _) => own,
+            (None, [only]) => only,
+            (None, _) => {
+                return Err(JobError::data(format!(
+                    "{}: no noise of {name}",
+                    noise.title
+                )));
+            }
+        };
+        Ok(NoiseGroup {
+            name: name.clone(),
+            particles: particles.rows_of(name).len(),
+            scale: 1.0,
+            power: values(column).iter().map(|value| value * scale).collect(),
+        })
+    };
+    particles.tilt_series_names.iter().map(group).collect()
+}
