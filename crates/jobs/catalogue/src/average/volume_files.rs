@@ -17,7 +17,7 @@ pub(super) struct VolumeFiles {
 }
 
 impl VolumeFiles {
-    fn new(images: &ParticleImages, context: &Context) -> Self {
+    pub(super) fn new(images: &ParticleImages, context: &Context) -> Self {
         let resolved = |paths: &[PathBuf]| paths.iter().map(|path| context.resolve(path)).collect();
         Self {
             box_size: images.box_size,

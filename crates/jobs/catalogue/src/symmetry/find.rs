@@ -9,7 +9,7 @@ use thon_compute::check as cancelled;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, PictureKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_geometry::glam::DMat3;
-use thon_geometry::{Point, Pose, Rotation};
+use thon_geometry::{Point, Pose, Rotation, Symmetry};
 use thon_model::Map;
 use thon_signal::resample::{Interpolation, rotate3};
 use thon_symmetry::{GroupFit, SymmetryFitError, SymmetryOptions, SymmetryReport, find_symmetry};
@@ -206,6 +206,53 @@ fn in_standard_orientation(map: &Map, fit: &GroupFit) -> Map {
     let shift = -(back * fit.centre);
     let turned = rotate3(&map.data, back, shift.to_array(), Interpolation::Cubic, 0.0);
     Map::new(turned, map.voxel_size)
+}
+
+/// The map turned to the axes of a group that it is said to have, and averaged over the group.
+pub(crate) fn symmetrised_in_standard_orientation(
+    map: &Map,
+    group: Symmetry,
+    particle_diameter: f64,
+    resolution: f64,
+    context: &Context,
+) -> Result<Map, JobError> {
+    let fold = match group {
+        Symmetry::Cyclic(n) | Symmetry::Dihedral(n) => n.max(2),
+        _ => 5,
+    };
+    let params = Params {
+        particle_diameter: Some(Angstrom(particle_diameter)),
+        resolution: Angstrom(resolution),
+        largest_fold: fold,
+        ..Params::default()
+    };
+    let options = options(&params, map);
+    let report = find_symmetry(&map.data, &options, context.progress()).map_err(stopped)?;
+    let fit = report.fits.iter().find(|fit| {
+        fit.group == group
+            || matches!(
+                (fit.group, group),
+                (Symmetry::Icosahedral(_), Symmetry::Icosahedral(_))
+            )
+    });
+    let fit = fit.ok_or_else(|| JobError::data(format!("{group} was not tried")))?;
+    context.metric(format!("correlation over {group}, weakest"), fit.weakest);
+    if fit.weakest < options.least_correlation {
+        context.warn(format!(
+            "the map hardly has {group} symmetry: its rotations hold with {:.2}; {} is proposed",
+            fit.weakest, report.proposed
+        ));
+    }
+    let turned = in_standard_orientation(map, fit);
+    let mut sum = turned.data.clone();
+    // The fit is to one orientation of the icosahedron (I2): average over the group in that orientation.
+    let elements = fit.group.rotations();
+    for element in &elements[1..] {
+        let rotation = DMat3::from_quat(*element);
+        sum += &rotate3(&turned.data, rotation, [0.0; 3], Interpolation::Cubic, 0.0);
+    }
+    sum /= elements.len() as f32;
+    Ok(Map::new(sum, map.voxel_size))
 }
 
 /// The pose that shows the turned map as the old pose shows the old one: R·O at p + R·c.

@@ -5,5 +5,5 @@ mod find;
 mod parts;
 
 pub(crate) use expand::ExpandSymmetry;
-pub(crate) use find::FindSymmetry;
+pub(crate) use find::{FindSymmetry, symmetrised_in_standard_orientation};
 pub(crate) use parts::ParticleParts;
