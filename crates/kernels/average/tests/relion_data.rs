@@ -2,7 +2,7 @@
 //!
 //! Wants `THON_RELION_DATA`: a data set of the bench, with `box64/gt.star` and `box64/ref.mrc`; `THON_RELION_BOX` and
 //! `THON_RELION_STRIDE` choose box and every how many particles,
-//! `THON_RELION_STAR` another particle file.
+//! `THON_RELION_STAR` another particle file, `THON_RANDOM_START` a seed to start from random orientations with.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,7 +16,8 @@ use std::time::Instant;
 
 use judge::{errors, median};
 use thon_average::{
-    Alignment, ClassifyOptions, Input, RefineOptions, Status, classify, iterate, refine,
+    Alignment, ClassifyOptions, Input, RefineOptions, StartingPoses, Status, classify, iterate,
+    refine,
 };
 use thon_compute::Quiet;
 use thon_extract::{StoredParticle, VolumeReader, VolumeSource};
@@ -115,6 +116,11 @@ fn refinement_from_a_low_passed_reference_finds_the_poses() {
         references: &[&data.reference],
         ..Input::default()
     };
+    if std::env::var_os("THON_RANDOM_START").is_some() {
+        options.poses.start = StartingPoses::Random;
+        options.poses.seed = variable("THON_RANDOM_START", 1) as u64;
+        options.maximum_iterations = 30;
+    }
     let begun = Instant::now();
     let mut state = refine::start(&data.source, &input, &options, &Quiet).unwrap();
     println!("start: {:.1} s", begun.elapsed().as_secs_f64());

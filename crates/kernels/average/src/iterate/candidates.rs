@@ -9,6 +9,7 @@ use thon_likelihood::{
     Candidate, Dictionary, Placement, Prior, SearchOptions, Whitened, candidates, search,
 };
 
+use super::UNIT;
 use super::prepare::Prepared;
 use super::read::Seen;
 use crate::AverageError;
@@ -46,7 +47,7 @@ impl Prepared<'_> {
             }
             let members: Vec<usize> = unit
                 .clone()
-                .filter(|index| usize::from(self.state.halves[*index]) == half)
+                .filter(|index| self.shared || usize::from(self.state.halves[*index]) == half)
                 .collect();
             let searched = self.search(dictionaries, &members, unit.start, seen)?;
             for (index, candidates) in members.iter().zip(searched) {
@@ -80,13 +81,11 @@ impl Prepared<'_> {
         } else {
             dictionaries
         };
-        let found = search(
-            dictionaries,
-            grid,
-            &particles,
-            &priors,
-            &SearchOptions::default(),
-        )?;
+        let options = SearchOptions {
+            particles: UNIT,
+            ..SearchOptions::default()
+        };
+        let found = search(dictionaries, grid, &particles, &priors, &options)?;
         let number = self.candidates_wanted();
         let of_particle = |((found, prior), index): ((&_, &Prior), &usize)| {
             let mut chosen = candidates(grid, found, prior, number);

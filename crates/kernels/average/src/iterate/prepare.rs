@@ -26,6 +26,8 @@ pub(super) struct Prepared<'a> {
     /// Largest shell that is summed.
     pub(super) sums_band: usize,
     pub(super) posterior: PosteriorOptions,
+    /// Both halves are compared with the same maps.
+    pub(super) shared: bool,
     quanta: Quanta,
 }
 
@@ -33,7 +35,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn new(state: &'a State) -> Result<Self, AverageError> {
         let head = &state.head;
         let n = head.box_size;
-        let references = state
+        let references: Vec<Reference> = state
             .references
             .iter()
             .map(|map| Ok(Reference::new(map, n)?))
@@ -57,8 +59,11 @@ impl<'a> Prepared<'a> {
             SearchGrid::global(order, target.symmetry, turn, range, step, low)
         });
         let powers = state.weighting.noise.shells.iter().flatten().copied();
+        let (one, two) = state.references.split_at(references.len() / 2);
+        let shared = head.task.halves() == 2 && one == two;
         Ok(Self {
             state,
+            shared,
             references,
             grid,
             band,
@@ -82,9 +87,10 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// Dictionaries of a half: one per class. None unless poses are searched for everywhere.
+    /// Dictionaries of a half: one per class. None unless poses are searched for everywhere, or when those of the first half
+    /// serve both.
     pub(super) fn dictionaries(&self, half: usize) -> Vec<Dictionary<'_>> {
-        let Some(grid) = &self.grid else {
+        let Some(grid) = self.grid.as_ref().filter(|_| half == 0 || !self.shared) else {
             return Vec::new();
         };
         let classes = self.of_half(half).iter().enumerate();
