@@ -67,6 +67,18 @@ fn moves(head: &Head, report: &IterationReport) -> (f64, f64) {
     )
 }
 
+/// Whether another iteration is worth its while for the poses: they still settle, and far enough.
+fn improving(head: &Head, report: &IterationReport, moved: f64, known: f64) -> bool {
+    let jumped = head.reports.last().map_or(1.0, |before| before.jumps);
+    if report.jumps > FEW_JUMPS && (report.jumps < 0.95 * jumped || report.jumps > 0.5) {
+        return true;
+    }
+    head.smallest_change.is_none_or(|least| {
+        let still = moved < 1.5 * known && to_come(moved, least) < STILL * known;
+        moved < 0.9 * least && !still
+    })
+}
+
 /// How far poses will move yet if each iteration moves them less than the last by the same factor.
 fn to_come(moved: f64, before: f64) -> f64 {
     let ratio = moved / before;
@@ -98,12 +110,10 @@ pub(super) fn advance(
         next.band = next_band(&next, made.useful_shell);
     }
     let (moved, known) = moves(head, report);
-    let least = head.smallest_change;
     if fresh {
         next.smallest_change = None;
         next.stalled_poses = 0;
-    } else if least.is_none_or(|least| moved < 0.9 * least && to_come(moved, least) > STILL * known)
-    {
+    } else if improving(head, report, moved, known) {
         next.smallest_change = Some(moved);
         next.stalled_poses = 0;
     } else {
