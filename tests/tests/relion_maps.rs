@@ -253,7 +253,15 @@ fn a_transfer_function_a_given_b_factor_and_a_low_pass_make_the_same_map() {
     let ball = sphere([EDGE; 3], box_centre([EDGE; 3]), 26.0, 4.0);
     let mask = Mask(Map::new(ball, PixelSize(VOXEL)));
     write(directory.path(), "mask.mrc", &mask.0);
-    let points = [(0.0, 1.0), (0.1, 0.9), (0.2, 0.75), (0.35, 0.5), (0.5, 0.2)];
+    // Evenly spaced, as RELION wants its tables.
+    let points: Vec<(f64, f64)> = (0..=100)
+        .map(|i| {
+            (
+                f64::from(i) * 0.005,
+                1.0 / (1.0 + (f64::from(i) * 0.015).powi(2)),
+            )
+        })
+        .collect();
     let rows: String = points.iter().map(|(k, m)| format!("{k} {m}\n")).collect();
     let table = format!("data_\n\nloop_\n_rlnResolutionInversePixel #1\n_rlnMtfValue #2\n{rows}\n");
     std::fs::write(directory.path().join("mtf.star"), table).unwrap();
@@ -261,7 +269,7 @@ fn a_transfer_function_a_given_b_factor_and_a_low_pass_make_the_same_map() {
     let arguments = "--mask mask.mrc --mtf mtf.star --mtf_angpix 2.5 --skip_fsc_weighting --adhoc_bfac -150 --low_pass 14";
     relion(directory.path(), &halves, arguments);
     let theirs = read_map(&directory.path().join("relion.mrc"));
-    let transfer = TransferCurve::new(points.to_vec(), 2.0).unwrap();
+    let transfer = TransferCurve::new(points, 2.0).unwrap();
     let options = PostProcessOptions {
         b_factor: BFactorChoice {
             given: Some(SquareAngstrom(-150.0)),

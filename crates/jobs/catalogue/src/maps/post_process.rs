@@ -119,8 +119,8 @@ impl Job for PostProcess {
         let transfer = transfer_curve(&params.detector, first.voxel_size, context)?;
         let result = post_process([&first, &second], &mask, transfer.as_ref(), &params.options)
             .map_err(|e| JobError::data(e.to_string()))?;
-        if result.never_drops {
-            context.warn("the masked FSC never drops below 0.8: the mask is unsuitable, or the voxels too large");
+        for doubt in result.doubts() {
+            context.warn(doubt);
         }
         context.metric("resolution (Å)", result.resolution.0);
         context.metric("B factor (Å²)", result.b_factor.0);

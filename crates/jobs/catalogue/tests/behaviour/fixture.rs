@@ -41,6 +41,7 @@ pub fn cases() -> Vec<Case> {
     let series = ("tilt_series", SIMULATE, "tilt_series");
     let particles = ("particles", SIMULATE, "particles");
     let imported = ("tilt_series", "import.mdoc", "tilt_series");
+    let halves = ["half_map_1", "half_map_2"].map(|half| (half, AVERAGE, half));
     let data = format!("jobs/{SIMULATE}");
     let options = json!({
         "image_width": 256, "image_height": 256, "pixel_size": 10.0, "tilt_step": 10.0, "particles": 3,
@@ -87,6 +88,36 @@ pub fn cases() -> Vec<Case> {
             "maps.compare",
             json!({}),
             &[("map", AVERAGE, "map"), ("reference", SIMULATE, "phantom")],
+        ),
+        case(
+            "maps.create-mask",
+            json!({ "from_map": { "low_pass": 60.0 } }),
+            &[("map", AVERAGE, "map")],
+        ),
+        case(
+            "maps.transform",
+            json!({ "options": { "mirror": true, "voxel_size": 12.0, "box_size": 24, "low_pass": 50.0 } }),
+            &[("map", AVERAGE, "map")],
+        ),
+        case(
+            "maps.align",
+            json!({ "options": { "within": 20.0, "mirror": false } }),
+            &[("map", AVERAGE, "map"), ("reference", SIMULATE, "phantom")],
+        ),
+        case(
+            "maps.difference",
+            json!({ "options": { "low_pass": 50.0 } }),
+            &[("map", AVERAGE, "map"), ("reference", SIMULATE, "phantom")],
+        ),
+        case(
+            "maps.local-resolution",
+            json!({ "options": { "sampling": 60.0 } }),
+            &halves,
+        ),
+        case(
+            "maps.directional-fsc",
+            json!({ "options": { "cone": 30.0 } }),
+            &[halves[0], halves[1], particles, series],
         ),
         case(
             POST,
