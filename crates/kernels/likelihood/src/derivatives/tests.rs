@@ -1,8 +1,55 @@
 use glam::DVec3;
+use num_complex::Complex64;
 
 use super::*;
 use crate::simulated::{Scheme, SimulatedParticles, phantom};
 use crate::{NoiseModel, Observe, ParticleSource};
+
+/// The same by plain f64 arithmetic, sample by sample: what the blocks are tested against.
+fn derivatives_plainly(
+    reference: &Reference,
+    particle: &Whitened,
+    placement: &Placement,
+    band: usize,
+) -> Derivatives {
+    let n = reference.box_size() as f64;
+    let geometry = &particle.geometry;
+    let mut result = Derivatives {
+        log_likelihood: 0.0,
+        gradient: [0.0; 6],
+        information: [[0.0; 6]; 6],
+    };
+    let wide = |v: Complex32| Complex64::new(f64::from(v.re), f64::from(v.im));
+    for i in geometry.count_to(0)..geometry.count_to(band) {
+        let q = DVec3::from_array(geometry.positions[i].map(f64::from));
+        let (value, slope) = reference.value_and_gradient(placement.rotation.conjugate() * q);
+        let (value, slope) = (wide(value), slope.map(wide));
+        let part = |f: fn(&Complex64) -> f64| {
+            placement.rotation * DVec3::new(f(&slope[0]), f(&slope[1]), f(&slope[2]))
+        };
+        let (re, im) = (part(|v| v.re).cross(q), part(|v| v.im).cross(q));
+        let phase = Complex64::cis(-std::f64::consts::TAU * q.dot(placement.shift) / n);
+        let shifted = Complex64::new(0.0, -std::f64::consts::TAU / n) * value;
+        let jacobian: [Complex64; 6] = std::array::from_fn(|k| {
+            if k < 3 {
+                Complex64::new(re[k], im[k])
+            } else {
+                shifted * q[k - 3]
+            }
+        });
+        let weight = f64::from(particle.weights[i]);
+        let data = wide(particle.products[i]) * phase.conj();
+        let residual = data - value * weight;
+        result.log_likelihood += 2.0 * (data.conj() * value).re - weight * value.norm_sqr();
+        for k in 0..6 {
+            result.gradient[k] += 2.0 * (residual.conj() * jacobian[k]).re;
+            for l in 0..6 {
+                result.information[k][l] += 2.0 * weight * (jacobian[k].conj() * jacobian[l]).re;
+            }
+        }
+    }
+    result
+}
 
 fn particle() -> (Reference, Whitened, Placement) {
     let scheme = Scheme {

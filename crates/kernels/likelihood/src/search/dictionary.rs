@@ -12,9 +12,9 @@ use crate::{HalfBall, Reference};
 
 /// Rotations that are compared at a time, at most.
 const ROTATIONS: usize = 512;
-/// Rotations that a product has at least, slices of zeros if need be: small products take another path through the
-/// library, and would sum in another order.
-const LEAST: usize = 80;
+/// Rotations that a product has at least, slices of zeros if need be: products of up to 256 elements (or 64 × 64) take
+/// another path through the library, and would sum in another order.
+const LEAST: usize = 132;
 /// Bytes up to which all slices are kept; beyond, each task makes those of a block when it needs them.
 const KEPT: usize = 256 << 20;
 
