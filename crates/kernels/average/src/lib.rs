@@ -11,6 +11,7 @@
 
 mod bytes;
 pub mod classify;
+mod columns;
 mod directions;
 mod error;
 mod halves;

@@ -5,19 +5,15 @@
 //! from where classes are hardly told apart to 1 (deterministic annealing, Ueda & Nakano 1998); restarts begin at different
 //! temperatures, and the one with the highest posterior wins.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
 use num_complex::Complex32;
-use rand_distr::{Distribution, Gamma};
 use rayon::prelude::*;
-use thon_compute::{Progress, seed_stream};
+use thon_compute::Progress;
 use thon_likelihood::HalfBall;
 
 use super::aligned::AlignedParticle;
+use super::class_posteriors::{random_posteriors, shares, soften};
+use super::products::{product_of_rows, product_transposed};
 use crate::AverageError;
-
-/// How much less the empty class has at random starts.
-const EMPTY_AT_FIRST: f64 = 0.02;
 
 /// Particles as rows of matrices.
 pub struct AlignedSet {
@@ -49,7 +45,7 @@ pub struct EmOptions {
 
 impl EmOptions {
     /// Classes with the empty one.
-    fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         self.classes + usize::from(self.empty)
     }
 }
@@ -327,94 +323,4 @@ impl Run {
             restarts,
         }
     }
-}
-
-/// Mean posterior of each class, at least one thousandth of a particle.
-fn shares(posteriors: &[f32], classes: usize) -> Vec<f64> {
-    let count = posteriors.len() / classes;
-    (0..classes)
-        .map(|class| {
-            let of_class = posteriors.iter().skip(class).step_by(classes);
-            let sum: f64 = of_class.map(|p| f64::from(*p)).sum();
-            sum.max(1e-3) / count as f64
-        })
-        .collect()
-}
-
-/// Posteriors ∝ share · exp(β LL); the sum of ln Σ share · exp(LL).
-fn soften(likelihoods: &[f32], shares: &[f64], beta: f64, posteriors: &mut [f32]) -> f64 {
-    let classes = shares.len();
-    let mut total = 0.0;
-    let rows = likelihoods
-        .chunks(classes)
-        .zip(posteriors.chunks_mut(classes));
-    for (row, out) in rows {
-        let log_sum = |beta: f64, out: Option<&mut [f32]>| {
-            let terms: Vec<f64> = row
-                .iter()
-                .zip(shares)
-                .map(|(l, share)| beta * f64::from(*l) + share.ln())
-                .collect();
-            let top = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = terms.iter().map(|t| (t - top).exp()).sum();
-            if let Some(out) = out {
-                for (p, t) in out.iter_mut().zip(&terms) {
-                    *p = ((t - top).exp() / sum) as f32;
-                }
-            }
-            top + sum.ln()
-        };
-        log_sum(beta, Some(out));
-        total += log_sum(1.0, None);
-    }
-    total
-}
-
-/// Dirichlet(½) rows.
-fn random_posteriors(count: usize, options: &EmOptions, restart: usize) -> Vec<f32> {
-    let mut random = seed_stream(options.seed, "classes/restart", restart as u64);
-    let gamma = Gamma::new(0.5, 1.0).expect("a valid shape");
-    let mut posteriors = Vec::with_capacity(count * options.classes);
-    for _ in 0..count {
-        let mut row: Vec<f64> = (0..options.columns())
-            .map(|_| gamma.sample(&mut random) + 1e-12)
-            .collect();
-        for empty in &mut row[options.classes..] {
-            *empty *= EMPTY_AT_FIRST;
-        }
-        let sum: f64 = row.iter().sum();
-        posteriors.extend(row.iter().map(|v| (v / sum) as f32));
-    }
-    posteriors
-}
-
-/// Aᵀ·B for A `[rows][a]`, B `[rows][b]`: `[a][b]`.
-fn product_transposed(
-    a: &[f32],
-    a_width: usize,
-    b: &[f32],
-    b_width: usize,
-    rows: usize,
-) -> Vec<f32> {
-    let (a, b) = (matrix(a, rows, a_width), matrix(b, rows, b_width));
-    a.t().dot(&b).into_raw_vec_and_offset().0
-}
-
-/// `out` += `factor`·A·Bᵀ for A `[rows][width]`, B `[classes][width]`.
-fn product_of_rows(
-    a: &[f32],
-    b: &[f32],
-    width: usize,
-    classes: usize,
-    factor: f32,
-    out: &mut [f32],
-) {
-    let rows = out.len() / classes;
-    let (a, b) = (matrix(a, rows, width), matrix(b, classes, width));
-    let mut out = ArrayViewMut2::from_shape((rows, classes), out).expect("rows of classes");
-    general_mat_mul(factor, &a, &b.t(), 1.0, &mut out);
-}
-
-fn matrix(values: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns), values).expect("a matrix of its shape")
 }

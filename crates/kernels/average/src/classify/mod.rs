@@ -8,8 +8,10 @@
 //! what a search always finds in noise does not count.
 
 mod aligned;
+mod class_posteriors;
 mod expectation_maximisation;
 mod fixed;
+mod products;
 
 use serde::{Deserialize, Serialize};
 use thon_compute::Progress;

@@ -9,7 +9,7 @@ use thon_reconstruct::ExpectedSums;
 use super::UNIT;
 use crate::AverageError;
 use crate::bytes::{Reader, Writer};
-use crate::state::{read_posteriors, write_posteriors};
+use crate::columns::{read_posteriors, write_posteriors};
 
 const MAGIC: [u8; 8] = *b"thonBLK1";
 
