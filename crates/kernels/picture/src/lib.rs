@@ -9,6 +9,7 @@ mod plot;
 mod surface;
 
 pub use canvas::{Colour, Picture};
+pub use embedded_graphics::text::Alignment;
 pub use gray::{Contrast, gray, row_of};
 pub use plot::{Curve, Plot};
 pub use surface::{Surface, surface};

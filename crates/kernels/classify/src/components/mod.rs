@@ -8,6 +8,7 @@
 //! Units: shells in cycles per box, volumes `[z, y, x]`, factors in standard deviations of the noise of a mean particle.
 
 mod aligned;
+mod differences;
 mod factors;
 mod k_means;
 mod options;
@@ -76,7 +77,7 @@ pub fn principal_components(
     }
     let aligned = Aligned::new(source, placements, &settings, progress)?;
     let groups = source.groups().max(1);
-    let (differences, average) = factors::differences(&aligned, groups);
+    let (differences, average) = differences::measure(&aligned, groups);
     let shells: Vec<_> = (1..=aligned.ball.band)
         .map(|s| aligned.ball.starts[s]..aligned.ball.starts[s + 1])
         .collect();
@@ -96,14 +97,14 @@ pub fn principal_components(
         options.restarts,
         options.seed,
     );
-    let powers = factors::noise_powers(&aligned, &average, groups);
+    let powers = differences::noise_powers(&aligned, &average, groups);
     let n = source.box_size();
     let volume = |values: &[f32]| volume_of(values, &aligned.ball, n);
     let class_average = |class: usize| {
         let rows: Vec<usize> = (0..aligned.len())
             .filter(|i| grouping.classes[*i] == class)
             .collect();
-        volume(&factors::average_of(&aligned, &powers, &rows))
+        volume(&differences::average_of(&aligned, &powers, &rows))
     };
     Ok(Components {
         count: q,

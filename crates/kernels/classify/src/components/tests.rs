@@ -60,8 +60,8 @@ fn two_states_part_in_spite_of_their_wedges() {
     let cube = |map: &[f32]| Array3::from_shape_vec((32, 32, 32), map.to_vec()).unwrap();
     let shells = thon_signal::shells::fsc(&cube(&difference), &cube(&found.volumes[0]));
     // Shells 1 and 2 are next to nothing under these CTFs.
-    let mean = shells.correlation[3..7].iter().sum::<f64>() / 4.0;
-    assert!(mean.abs() > 0.8, "{:?}", shells.correlation);
+    let mean = shells.fsc[3..7].iter().sum::<f64>() / 4.0;
+    assert!(mean.abs() > 0.8, "{:?}", shells.fsc);
 }
 
 #[test]

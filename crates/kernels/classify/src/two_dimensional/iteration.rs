@@ -1,23 +1,20 @@
 //! One round: grids for the band, expectation of all images in blocks, maximisation, noise, priors.
 
-use num_complex::Complex32;
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use thon_compute::{Counter, Progress, parallel};
 
-use super::expectation::{Assignment, Found, Search};
-use super::maximisation::{self, ClassAverage};
+use super::average::ClassAverage;
+use super::expectation::Search;
+use super::found::{Assignment, Found};
+use super::maximisation;
 use super::noise::NoisePowers;
 use super::options::Settings;
-use super::plane::Plane;
-use super::sampling::Sampling;
-use super::source::{ImageSource, Mask, Prepared, prepare, read_image};
-use super::templates::Templates;
+use super::round::{BLOCK, Images, Round};
+use super::source::Prepared;
 use super::{ClassOptions, HalfDisc};
 use crate::ClassifyError;
 
-/// Images whose coarse search is one matrix product.
-pub(crate) const BLOCK: usize = 8;
 /// Images that are held as transforms at a time.
 const HELD: usize = 2048;
 /// Shells between what the averages resolve and what decides poses.
@@ -28,90 +25,6 @@ const BEYOND: usize = 8;
 /// What the likelihood is raised to in the first round, and the part of the rounds until it is 1.
 const SOFTEST: f64 = 0.5;
 const SOFT_PART: f64 = 0.12;
-
-/// Images with all that making them ready needs.
-pub(crate) struct Images<'a> {
-    pub source: &'a dyn ImageSource,
-    pub settings: Settings,
-    pub mask: Mask,
-    pub plane: Plane,
-    pub normalise: bool,
-}
-
-impl<'a> Images<'a> {
-    pub fn new(source: &'a dyn ImageSource, options: &ClassOptions) -> Result<Self, ClassifyError> {
-        let settings = options.settings(source.box_size(), source.pixel_size())?;
-        Ok(Self {
-            source,
-            settings,
-            mask: Mask::new(&settings),
-            plane: Plane::new(settings.box_size),
-            normalise: options.normalise,
-        })
-    }
-
-    /// One image, centred by whole pixels, masked and transformed.
-    pub fn prepared(
-        &self,
-        index: usize,
-        offset: [i32; 2],
-        disc: &HalfDisc,
-    ) -> Result<Prepared, ClassifyError> {
-        let image = read_image(self.source, index, &self.mask, self.normalise)?;
-        Ok(prepare(
-            self.source,
-            index,
-            &image,
-            offset,
-            &self.mask,
-            &self.plane,
-            disc,
-        ))
-    }
-}
-
-/// Grids and bands of a round.
-pub(crate) struct Round {
-    pub sampling: Sampling,
-    /// Half disc of the averages.
-    pub disc: HalfDisc,
-    /// Half disc that decides poses.
-    pub search_disc: HalfDisc,
-    /// Rows of shifts over `disc`.
-    pub phases: Vec<Complex32>,
-}
-
-impl Round {
-    /// Grids for a band; averages of `average_band` shells.
-    pub fn new(settings: &Settings, band: usize, average_band: usize, displaced: [f64; 3]) -> Self {
-        let sampling = Sampling::new(
-            settings.box_size,
-            band,
-            settings.radius,
-            settings.shift_range,
-            displaced,
-        );
-        let disc = HalfDisc::new(average_band);
-        Self {
-            phases: sampling.phases(settings.box_size, &disc),
-            search_disc: HalfDisc::new(band),
-            sampling,
-            disc,
-        }
-    }
-
-    /// Points of the coarse search: half the band, and no fewer than four shells.
-    pub fn coarse_points(&self) -> usize {
-        self.search_disc
-            .count_to(self.search_disc.band.div_ceil(2).max(4))
-    }
-
-    /// Averages turned to all angles.
-    pub fn templates(&self, plane: &Plane, averages: &[&[f32]]) -> Templates {
-        let padded = parallel::map_indices(averages.len(), |k| plane.pad(averages[k]));
-        Templates::new(plane, &padded, &self.sampling.angles, &self.search_disc)
-    }
-}
 
 /// What a round changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -24,14 +24,19 @@
 //! Angles in radians, the active rotation of the average to the image, x to y; shifts in pixels, displacement of the particle
 //! from pixel ⌊n/2⌋; images `[y, x]`; transforms are sums over pixels; shells in cycles per box.
 
+mod average;
 mod disc;
 mod expectation;
+mod found;
 mod iteration;
+#[cfg(test)]
+mod looking;
 mod maximisation;
 mod noise;
 mod options;
 mod plane;
 mod restart;
+mod round;
 mod sampling;
 pub mod simulated;
 mod source;
@@ -42,16 +47,16 @@ mod tests;
 
 use thon_compute::Progress;
 
+pub use average::ClassAverage;
 pub use disc::HalfDisc;
-pub use expectation::Assignment;
+pub use found::Assignment;
 pub use iteration::{Changes, State};
-pub use maximisation::ClassAverage;
 pub use noise::NoisePowers;
 pub use options::{ClassOptions, Needs};
 pub use source::ImageSource;
 
 use crate::ClassifyError;
-use iteration::{Images, Round};
+use round::{Images, Round};
 
 /// A classification in progress: one call of [`Classification::advance`] per round.
 pub struct Classification<'a> {

@@ -2,7 +2,8 @@
 
 use rand::RngExt;
 
-use super::iteration::{Images, Round, State};
+use super::iteration::State;
+use super::round::{Images, Round};
 use crate::ClassifyError;
 
 /// A class with less than this part of an even share, or fewer than this many images, is empty.

@@ -9,10 +9,10 @@ use rand::RngExt;
 use thon_compute::{Progress, parallel};
 
 use super::HalfDisc;
+use super::average::ClassAverage;
 use super::expectation::Search;
-use super::iteration::{BLOCK, Images, Round};
-use super::maximisation::ClassAverage;
 use super::noise::{NoisePowers, shell_powers};
+use super::round::{BLOCK, Images, Round};
 use super::source::{Prepared, read_image};
 use crate::ClassifyError;
 

@@ -8,7 +8,7 @@ use thon_units::{Angstrom, PixelSize};
 use super::simulated::{Kind, Scheme, SimulatedImages};
 use super::*;
 
-fn scheme() -> Scheme {
+pub(super) fn scheme() -> Scheme {
     Scheme {
         box_size: 32,
         pixel_size: 15.0,
@@ -26,7 +26,7 @@ fn ribosome(scheme: &Scheme) -> Vec<f32> {
     map.data.iter().copied().collect()
 }
 
-fn options(classes: usize) -> ClassOptions {
+pub(super) fn options(classes: usize) -> ClassOptions {
     ClassOptions {
         classes,
         diameter: Some(Angstrom(300.0)),
@@ -36,7 +36,12 @@ fn options(classes: usize) -> ClassOptions {
 }
 
 /// Ribosomes, gold and noise.
-fn mixture(scheme: Scheme, particles: usize, gold: usize, noise: usize) -> SimulatedImages {
+pub(super) fn mixture(
+    scheme: Scheme,
+    particles: usize,
+    gold: usize,
+    noise: usize,
+) -> SimulatedImages {
     let mut kinds = vec![Kind::Particle(0); particles];
     kinds.extend(vec![Kind::Gold; gold]);
     kinds.extend(vec![Kind::Noise; noise]);
@@ -44,7 +49,7 @@ fn mixture(scheme: Scheme, particles: usize, gold: usize, noise: usize) -> Simul
 }
 
 /// Part of the images that are of the kind that most of their class are of.
-fn purity(state: &State, kinds: &[Kind]) -> f64 {
+pub(super) fn purity(state: &State, kinds: &[Kind]) -> f64 {
     let count = |class: usize, kind: Kind| {
         let of = |(a, k): &(&Assignment, &Kind)| a.class as usize == class && **k == kind;
         state.assignments.iter().zip(kinds).filter(of).count()
@@ -280,110 +285,5 @@ fn averages_are_corrected_for_the_transfer() {
     for (shell, range) in disc.shells().skip(1) {
         let ratio = power(&b.image, range.clone()) / power(&a.image, range);
         assert!((0.7..1.4).contains(&ratio), "shell {shell}: {ratio}");
-    }
-}
-
-/// Sections of an MRC stack of 32-bit floats.
-struct Stack {
-    n: usize,
-    pixel_size: f64,
-    values: Vec<f32>,
-}
-
-impl Stack {
-    fn read(path: &str) -> Self {
-        let bytes = std::fs::read(path).unwrap();
-        let word = |i: usize| <[u8; 4]>::try_from(&bytes[4 * i..4 * i + 4]).unwrap();
-        let n = i32::from_le_bytes(word(0)) as usize;
-        let values = bytes[1024..]
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect();
-        Self {
-            n,
-            pixel_size: f64::from(f32::from_le_bytes(word(10))) / n as f64,
-            values,
-        }
-    }
-}
-
-impl ImageSource for Stack {
-    fn len(&self) -> usize {
-        self.values.len() / (self.n * self.n)
-    }
-    fn box_size(&self) -> usize {
-        self.n
-    }
-    fn pixel_size(&self) -> f64 {
-        self.pixel_size
-    }
-    fn image(&self, index: usize) -> Result<Vec<f32>, SourceError> {
-        Ok(self.values[index * self.n * self.n..][..self.n * self.n].to_vec())
-    }
-}
-
-/// Classes of `box64/proj2d.mrcs` in the folder that THON_RELION_DATA names, or of a simulated mixture; the averages are drawn
-/// beside each other into the file that THON_PICTURE names.
-#[test]
-#[ignore = "for looking at"]
-fn picture() {
-    use thon_picture::{Contrast, Picture, gray, row_of};
-    let number =
-        |name: &str, default: f64| std::env::var(name).map_or(default, |v| v.parse().unwrap());
-    let mut scheme = scheme();
-    (scheme.box_size, scheme.pixel_size) = (64, 7.5);
-    scheme.signal_to_noise = number("SNR", 0.5);
-    let images = mixture(scheme, 200, 40, 60);
-    let data = std::env::var("THON_RELION_DATA")
-        .map(|folder| Stack::read(&format!("{folder}/box64/proj2d.mrcs")));
-    let source: &dyn ImageSource = data.as_ref().map_or(&images, |d| d);
-    let options = ClassOptions {
-        diameter: Some(Angstrom(320.0)),
-        resolution: Angstrom(number("RESOLUTION", 30.0)),
-        seed: number("SEED", 1.0) as u64,
-        ..options(number("CLASSES", 10.0) as usize)
-    };
-    let mut classification = Classification::start(source, options, &Quiet).unwrap();
-    while !classification.is_done() {
-        let start = std::time::Instant::now();
-        let c = *classification.advance(&Quiet).unwrap();
-        eprintln!(
-            "{:2} band {:2} changed {:3} turn {:5.1}° moved {:.2} pose {:.3} ln L {:.0} restarted {}: {:.3} s",
-            c.iteration,
-            c.band,
-            c.changed_class,
-            c.turn.to_degrees(),
-            c.displacement,
-            c.pose_probability,
-            c.log_likelihood,
-            c.restarted,
-            start.elapsed().as_secs_f64()
-        );
-    }
-    let state = classification.state();
-    if data.is_err() {
-        eprintln!("purity {}", purity(state, &images.kinds));
-    }
-    let mut sorted: Vec<&ClassAverage> = state.averages.iter().collect();
-    sorted.sort_by(|a, b| b.images.total_cmp(&a.images));
-    let draw = |a: &&ClassAverage| {
-        eprintln!("{:.1} images, shell {}", a.images, a.resolved_shell);
-        let n = source.box_size();
-        let image = ndarray::ArrayView2::from_shape((n, n), &a.image).unwrap();
-        gray(&image, Contrast::Percentile(0.002), n)
-    };
-    let rows: Vec<Picture> = sorted
-        .chunks(10)
-        .map(|row| row_of(&row.iter().map(draw).collect::<Vec<_>>(), 4, [255; 3]))
-        .collect();
-    let height: usize = rows.iter().map(|r| r.height + 4).sum();
-    let mut all = Picture::filled(rows[0].width, height, [255; 3]);
-    let mut top = 0;
-    for row in &rows {
-        all.paste(row, 0, top);
-        top += row.height + 4;
-    }
-    if let Ok(path) = std::env::var("THON_PICTURE") {
-        std::fs::write(path, all.to_png()).unwrap();
     }
 }
