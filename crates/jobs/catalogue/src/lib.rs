@@ -39,6 +39,8 @@ pub static ALL: &[&dyn AnyJob] = &[
     &average::RefineParticles,
     &average::ClassifyParticles,
     &average::SelectParticles,
+    &average::InitialModelJob,
+    &average::SubtractSignal,
     &maps::CreateMask,
     &maps::TransformMap,
     &maps::AlignMaps,
@@ -55,6 +57,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &export::ExportImod,
     &export::ExportAretomo,
     &export::ExportPostProcess,
+    &export::ExportRefinement,
 ];
 
 /// Where foreign files cross into runs: read as inputs, written beside results.
@@ -63,5 +66,8 @@ pub static BORDER: Border = Border {
         import::foreign_readers::PARTICLES,
         import::foreign_readers::TILT_SERIES,
     ],
-    companions: &[],
+    companions: &[
+        export::companions::REFINEMENT,
+        export::companions::POST_PROCESSING,
+    ],
 };

@@ -11,16 +11,20 @@ use thon_contract::kinds::{
     CurvesKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind, TiltSeriesKind,
 };
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_initial_model::InitialModelOptions;
+use thon_likelihood::ParticleSource;
 use thon_model::{Half, ParticleSet};
 use thon_units::PixelSize;
 
 use super::columns::put_posteriors;
 use super::findings::set_findings;
 use super::given_maps::{GivenMaps, map, size_findings};
+use super::initial_model::first_maps;
 use super::iterations::{Run, continued, earlier, last_blocks, publish, run, stopped};
 use super::source::{Prepared, Sizes, Views, box_of_set, bytes_held, halves, load};
 use super::{placements, report};
 use crate::pictures;
+use crate::symmetry::symmetrised_in_standard_orientation;
 
 /// Refinement.
 pub(crate) struct RefineParticles;
@@ -47,7 +51,8 @@ pub(crate) struct Inputs {
     particles: Artifact<ParticlesKind>,
     /// Tilt series of the particles; not needed for subtomograms.
     tilt_series: Option<Artifact<TiltSeriesKind>>,
-    /// A map to start from, of the particles' box and voxel size.
+    /// A map to start from, of the particles' box and voxel size. Without one, and unless the given poses are to be used, a
+    /// first map is made of the particles alone.
     reference: Option<Artifact<MapKind>>,
     /// Where the map may differ from solvent; a soft sphere when empty.
     mask: Option<Artifact<MaskKind>>,
@@ -117,14 +122,21 @@ impl Job for RefineParticles {
                     continued(state, Task::Refine(params.options.clone()), source.len())
                 }
                 None => {
-                    let (references, given) = (maps.references(), prepared.halves());
+                    let (mut references, given) = (maps.references(), prepared.halves());
+                    let mut options = params.options.clone();
+                    let first;
+                    if references.is_empty() && options.poses.start == StartingPoses::Search {
+                        first = first_reference(source, &options, context)?;
+                        references.push(&first);
+                        options.absolute_grey_scale = true;
+                    }
                     let input = Input {
                         references: &references,
                         mask: maps.mask.as_deref(),
                         starts: &prepared.starts,
                         halves: given.as_deref(),
                     };
-                    start(source, &input, &params.options, context.progress()).map_err(stopped)
+                    start(source, &input, &options, context.progress()).map_err(stopped)
                 }
             },
             context,
@@ -199,14 +211,47 @@ fn findings(params: &Params, inputs: &Inputs, context: &Context) -> Result<Vec<F
         halves: given.as_deref(),
     };
     let mut options = params.options.clone();
-    if inputs.iterations.is_some() && references.is_empty() && starts.is_empty() {
-        // The references come with the iterations.
+    if references.is_empty() && options.poses.start == StartingPoses::Search {
+        // The references come with the iterations, or from a first map.
         options.poses.start = StartingPoses::Random;
     }
     if let Err(e) = check(&sizes, &input, &options) {
         findings.push(Finding::error("options", e.to_string()));
     }
     Ok(findings)
+}
+
+/// A first map of the particles, where no reference is given; in the symmetry that is asked for.
+fn first_reference(
+    source: &dyn ParticleSource,
+    options: &RefineOptions,
+    context: &Context,
+) -> Result<Vec<f32>, JobError> {
+    let (n, voxel) = (source.box_size(), source.voxel_size());
+    let target = &options.target;
+    let wanted = InitialModelOptions {
+        particle_diameter: 2.0 * target.radius(n, voxel) * voxel,
+        shift_range: options.poses.offset_range.0,
+        seed: options.poses.seed,
+        ..InitialModelOptions::default()
+    };
+    let found = first_maps(source, &wanted, context)?;
+    let [first] = found.maps.as_slice() else {
+        return Err(JobError::data("expected one first map"));
+    };
+    if target.symmetry.order() == 1 {
+        return Ok(first.clone());
+    }
+    let first = map(first, n, PixelSize(voxel))?;
+    let (diameter, resolution) = (wanted.particle_diameter, wanted.resolution);
+    let symmetrised = symmetrised_in_standard_orientation(
+        &first,
+        target.symmetry,
+        diameter,
+        resolution,
+        context,
+    )?;
+    Ok(symmetrised.data.iter().copied().collect())
 }
 
 /// What iterations over a set will take; `maps` maps are held, and `held` bytes of boxes.
