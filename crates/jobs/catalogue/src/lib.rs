@@ -5,6 +5,7 @@
 
 mod acquire;
 mod average;
+mod classification;
 mod export;
 mod extraction;
 mod import;
@@ -36,11 +37,13 @@ pub static ALL: &[&dyn AnyJob] = &[
     &extraction::CtfModels,
     &extraction::ExtractSubtomograms,
     &extraction::ProjectSubtomograms,
+    &average::InitialModelJob,
     &average::RefineParticles,
+    &average::SubtractSignal,
     &average::ClassifyParticles,
     &average::SelectParticles,
-    &average::InitialModelJob,
-    &average::SubtractSignal,
+    &classification::Class2d,
+    &classification::PrincipalComponents,
     &maps::CreateMask,
     &maps::TransformMap,
     &maps::AlignMaps,
