@@ -11,6 +11,8 @@ use crate::iterate::ParticleRow;
 
 /// Particles the first noise model is estimated from, at most.
 const FIRST_LOOK: usize = 128;
+/// Particles of mean noise that the noise of a group is mixed with.
+const MIXED: f64 = 0.5;
 /// Scales stay within this factor of their mean.
 const SCALE_RANGE: f64 = 5.0;
 
@@ -113,15 +115,16 @@ impl Weighting {
         Self { noise, scales }
     }
 
-    /// Σ residual / Σ weight of each group and shell, mixed with one particle's worth of the mean of all; shells that were
-    /// not observed keep what they had.
+    /// Σ residual / Σ weight of each group and shell, mixed with what half a particle of mean noise would add; shells that
+    /// were not observed keep what they had.
     fn shells_of(&self, rows: &[ParticleRow]) -> Vec<Vec<f64>> {
         let groups = self.scales.len().max(1);
         let known = self.noise.shells.iter().map(Vec::len).max().unwrap_or(0);
         let shells = rows.iter().map(|row| row.residual.len()).max();
         let shells = shells.unwrap_or(0);
-        let mut sums = vec![vec![[0.0; 2]; shells]; groups];
-        let mut total = vec![[0.0; 2]; shells];
+        // Power, weight, particles.
+        let mut sums = vec![vec![[0.0; 3]; shells]; groups];
+        let mut total = vec![[0.0; 3]; shells];
         for row in rows {
             let own = &mut sums[(row.group as usize).min(groups - 1)];
             for ((own, total), [power, weight]) in own.iter_mut().zip(&mut total).zip(&row.residual)
@@ -129,20 +132,24 @@ impl Weighting {
                 for sum in [own, total] {
                     sum[0] += power;
                     sum[1] += weight;
+                    sum[2] += 1.0;
                 }
             }
         }
-        let mixed = 1.0 / rows.len().max(1) as f64;
         let power = |group: usize, shell: usize| {
             let before = self.noise.power(group as u32, shell);
             let (Some(own), Some(all)) = (sums[group].get(shell), total.get(shell)) else {
                 return before;
             };
-            let (power, weight) = (own[0] + mixed * all[0], own[1] + mixed * all[1]);
-            if power > 0.0 && weight > 0.0 {
-                power / weight
+            if all[0] <= 0.0 || all[1] <= 0.0 {
+                return before;
+            }
+            let mean = all[0] / all[1];
+            let mixed = MIXED / own[2].max(MIXED);
+            if own[1] > 0.0 {
+                (own[0] / own[1] + mixed * mean) / (1.0 + mixed)
             } else {
-                before
+                mean
             }
         };
         let of_group = |group| {

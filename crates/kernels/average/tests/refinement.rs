@@ -246,6 +246,81 @@ fn a_random_start_makes_a_first_reference_and_searches_on() {
     assert!(next.head.reports[1].jumps > 0.5);
 }
 
+#[test]
+fn poses_fifteen_degrees_off_are_found_again() {
+    let map = phantom(N, 1);
+    let particles = particles_of(&map, 40, 2.0);
+    let starts = disturbed(&particles.truth, 15.0);
+    let mut options = options();
+    options.poses.start = StartingPoses::Given;
+    options.poses.local_sigma = Some(thon_units::Degrees(10.0));
+    let input = Input {
+        references: &[&map],
+        starts: &starts,
+        ..Input::default()
+    };
+    let refined = refine::run(&particles, &input, &options, &Quiet).unwrap();
+    assert_eq!(refined.reports[0].search, Search::Global);
+    let best = refined.posteriors.iter().map(|p| p.best().placement);
+    let (angles, _) = errors(&best.collect::<Vec<_>>(), &particles.truth);
+    assert!(median(&angles) < 3.0, "{}", median(&angles));
+    assert!(angles.iter().all(|angle| *angle < 25.0), "{angles:.1?}");
+}
+
+/// Every second particle belongs to a group that was recorded twice as strongly.
+struct TwoGroups(SimulatedParticles);
+
+impl ParticleSource for TwoGroups {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn box_size(&self) -> usize {
+        self.0.box_size()
+    }
+    fn voxel_size(&self) -> f64 {
+        self.0.voxel_size()
+    }
+    fn groups(&self) -> usize {
+        2
+    }
+    fn observe(&self, index: usize, wanted: &Observe) -> Result<Observation, SourceError> {
+        let mut seen = self.0.observe(index, wanted)?;
+        seen.group = (index % 2) as u32;
+        if seen.group == 1 {
+            for product in &mut seen.products {
+                *product *= 2.0;
+            }
+        }
+        Ok(seen)
+    }
+}
+
+#[test]
+fn scales_and_noise_of_groups_are_found() {
+    let map = phantom(N, 1);
+    let source = TwoGroups(particles_of(&map, 60, 2.0));
+    let mut options = options();
+    options.poses.start = StartingPoses::Given;
+    options.absolute_grey_scale = true;
+    let input = Input {
+        references: &[&map],
+        starts: &source.0.truth,
+        ..Input::default()
+    };
+    let mut state = refine::start(&source, &input, &options, &Quiet).unwrap();
+    for _ in 0..4 {
+        state = iterate(&source, &state, &Quiet).unwrap();
+    }
+    let scales = &state.weighting.scales;
+    assert!((scales[1] / scales[0] - 2.0).abs() < 0.1, "{scales:?}");
+    assert!((scales[0] + scales[1] - 2.0).abs() < 1e-9);
+    let noise = &state.weighting.noise.shells;
+    for (shell, (weak, strong)) in noise[0].iter().zip(&noise[1]).enumerate().skip(6).take(8) {
+        let ratio = strong / weak;
+        assert!((3.5..4.5).contains(&ratio), "{shell}: {ratio}");
+    }
+}
+
 /// Particles of which one is broken.
 struct Broken(SimulatedParticles, fn(&mut Observation));
 
