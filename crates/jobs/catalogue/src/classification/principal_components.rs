@@ -23,9 +23,9 @@ use super::stopped;
 /// Principal components.
 pub(crate) struct PrincipalComponents;
 
-/// Take the differences between placed subtomograms apart and sort the particles by them, without a reference for each class.
+/// Sort placed subtomograms by the principal components of their differences.
 ///
-/// Each particle counts only in the directions of Fourier space that it has. Particles need subtomograms on disk and poses.
+/// No reference of a class is needed. Each particle counts only in the directions of Fourier space that it has. Particles need subtomograms on disk and poses.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {

@@ -6,6 +6,7 @@
 )]
 
 mod adopt;
+mod classification;
 mod export_relion;
 mod exports;
 mod import_mdoc;
