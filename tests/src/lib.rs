@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use thon_catalogue::ALL;
+use thon_catalogue::{ALL, BORDER};
 use thon_contract::kinds::Curves;
 use thon_contract::{ItemRecord, SlotRecord, UnitOutputs};
 use thon_engine::{Catalogue, Engine, JobSpec, Settings, Silent, Source, run_standalone};
@@ -60,7 +60,7 @@ pub fn files(directory: &Path, outputs: &UnitOutputs, slot: &str) -> Source {
 pub fn engine(project: &Project) -> Engine<'_> {
     Engine {
         project,
-        catalogue: Catalogue::new(ALL),
+        catalogue: Catalogue::new(ALL).with_border(BORDER),
         observer: &Silent,
         settings: Settings::default(),
     }

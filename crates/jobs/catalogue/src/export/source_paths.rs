@@ -9,6 +9,8 @@ use thon_model::{Carried, ImageReference, ParticleSet, TiltSeries};
 
 /// Columns that name an image of each row.
 const IMAGE: [&str; 2] = ["rlnMicrographName", "rlnImageName"];
+/// Column that names the box of each particle; a micrograph beside it is not the particle's.
+const BOX: [&str; 1] = ["rlnImageName"];
 /// Column that names the stack of a whole series.
 const STACK: &str = "rlnTomoTiltSeriesName";
 
@@ -27,7 +29,8 @@ pub(crate) fn make_absolute(series: &mut TiltSeries, context: &Context) {
 /// that project.
 pub(crate) fn relative_to_relion(series: &mut TiltSeries, context: &Context) -> Option<PathBuf> {
     let mut tokens = series.images.iter().enumerate().filter_map(|(row, image)| {
-        let token = token(&series.carried, row).or_else(|| series.carried_global.value(STACK, 0));
+        let token =
+            token(&series.carried, &IMAGE, row).or_else(|| series.carried_global.value(STACK, 0));
         Some((image.image.as_ref()?.path.clone(), token?.to_owned()))
     });
     let root = tokens.find_map(|(path, token)| project_of(&path, &token));
@@ -45,7 +48,7 @@ pub(crate) fn particles_relative_to_relion(
         .paths
         .iter()
         .enumerate()
-        .filter_map(|(row, path)| Some((path, token(&set.carried, row)?)));
+        .filter_map(|(row, path)| Some((path, token(&set.carried, &BOX, row)?)));
     let root = tokens.find_map(|(path, token)| project_of(path, token));
     for path in images.paths.iter_mut().chain(&mut images.ctf_paths) {
         *path = below(path, root.as_deref(), context);
@@ -53,9 +56,9 @@ pub(crate) fn particles_relative_to_relion(
     root.map(|root| absolute(&root, context))
 }
 
-fn token(carried: &Carried, row: usize) -> Option<&str> {
+fn token<'a>(carried: &'a Carried, labels: &[&str], row: usize) -> Option<&'a str> {
     let of_relion = carried.source.starts_with("relion");
-    IMAGE
+    labels
         .iter()
         .find_map(|label| carried.value(label, row))
         .filter(|_| of_relion)
