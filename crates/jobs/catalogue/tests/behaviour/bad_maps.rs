@@ -193,3 +193,53 @@ fn masks_are_looked_at() {
         "{notes:?}"
     );
 }
+
+#[test]
+fn masks_that_cannot_be_made_are_named() {
+    let fixture = fixture();
+    let map = || -> UnitInputs { [("map".to_owned(), fixture.slot(AVERAGE, "map"))].into() };
+    let error = |inputs: &UnitInputs, params: Value| {
+        attempt(fixture, "maps.create-mask", inputs, &params).to_string()
+    };
+    let black = error(&map(), json!({ "from_map": { "threshold": 1e9 } }));
+    assert!(black.contains("the mask is black"), "{black}");
+    let nothing = error(&UnitInputs::new(), json!({}));
+    assert!(nothing.contains("expected a map"), "{nothing}");
+    let sphere = error(&UnitInputs::new(), json!({ "shape": "sphere" }));
+    assert!(sphere.contains("box_size and voxel_size"), "{sphere}");
+    let model = error(
+        &map(),
+        json!({ "shape": "model", "model": { "file": "nowhere.pdb" } }),
+    );
+    assert!(model.contains("nowhere.pdb"), "{model}");
+    let alone = error(&map(), json!({ "combine": "or" }));
+    assert!(
+        alone.contains("both a mask and how it is combined"),
+        "{alone}"
+    );
+    let small = Array3::from_shape_fn((16, 16, 16), |(z, _, _)| f32::from(u8::from(z > 8)));
+    let mut inputs = map();
+    let small = written::<MaskKind>(fixture, "half_mask", &small, 10.0);
+    inputs.insert("mask".into(), small);
+    let other = error(&inputs, json!({ "combine": "and" }));
+    assert!(other.contains("expected 32 × 32 × 32 voxels"), "{other}");
+}
+
+#[test]
+fn local_and_directional_resolution_name_bad_halves() {
+    let fixture = fixture();
+    let mut spoilt = half(fixture).data;
+    spoilt[[3, 4, 5]] = f32::NAN;
+    let spoilt = written::<MapKind>(fixture, "spoilt_half", &spoilt, 10.0);
+    let fine = written::<MapKind>(fixture, "fine_half", &half(fixture).data, 9.0);
+    for job in ["maps.local-resolution", "maps.directional-fsc"] {
+        let error = attempt(fixture, job, &halves(fixture, spoilt.clone()), &json!({})).to_string();
+        assert!(error.contains("1 voxels are infinite"), "{job}: {error}");
+        let error = attempt(fixture, job, &halves(fixture, fine.clone()), &json!({}));
+        assert!(matches!(error, JobError::Refused(_)), "{job}: {error}");
+    }
+    let wide = json!({ "options": { "window_edge": 500.0 } });
+    let halves = halves(fixture, fixture.slot(AVERAGE, "half_map_2"));
+    let wide = attempt(fixture, "maps.local-resolution", &halves, &wide).to_string();
+    assert!(wide.contains("larger than the box of 32"), "{wide}");
+}
