@@ -53,7 +53,7 @@ pub fn expect_block(
     for first in range.clone().step_by(UNIT) {
         thon_compute::check(progress)?;
         let unit = first..range.end.min(first + UNIT);
-        let mut seen = read_unit(source, &prepared, unit.clone())?;
+        let seen = read_unit(source, &prepared, unit.clone())?;
         let starts = prepared.candidates(&dictionaries, unit.clone(), &seen)?;
         let expected: Vec<Expected> = seen
             .par_iter()
@@ -61,10 +61,13 @@ pub fn expect_block(
             .enumerate()
             .map(|(i, (seen, starts))| prepared.expect(first + i, seen, starts))
             .collect();
+        let mut summed: Vec<Whitened> = seen.into_iter().map(|one| one.whitened).collect();
         if state.head.last {
-            seen = read_unmasked(source, &prepared, unit.clone())?;
+            drop(summed);
+            summed = read_unmasked(source, &prepared, unit.clone())?;
         }
-        insert(&prepared, &mut block, first, &seen, &expected)?;
+        insert(&prepared, &mut block, first, &summed, &expected)?;
+        drop(summed);
         for one in expected {
             block.rows.push(one.row);
             block.posteriors.push(one.posterior);
@@ -232,7 +235,7 @@ fn insert(
     prepared: &Prepared<'_>,
     block: &mut BlockResult,
     first: usize,
-    seen: &[Seen],
+    seen: &[Whitened],
     expected: &[Expected],
 ) -> Result<(), AverageError> {
     let classes = prepared.state.head.classes;
@@ -253,10 +256,10 @@ fn insert(
             .zip(&placements)
             .filter(|(_, placements)| !placements.is_empty())
             .map(|(seen, placements)| Contribution {
-                positions: &seen.whitened.geometry.positions,
-                products: &seen.whitened.products,
-                weights: &seen.whitened.weights,
-                count: seen.whitened.geometry.count_to(prepared.sums_band),
+                positions: &seen.geometry.positions,
+                products: &seen.products,
+                weights: &seen.weights,
+                count: seen.geometry.count_to(prepared.sums_band),
                 placements,
             })
             .collect();

@@ -57,13 +57,13 @@ pub(super) fn read_unmasked(
     source: &dyn ParticleSource,
     prepared: &Prepared<'_>,
     unit: Range<usize>,
-) -> Result<Vec<Seen>, AverageError> {
+) -> Result<Vec<Whitened>, AverageError> {
     let wanted = Observe {
         band: prepared.sums_band,
         mask: None,
     };
     unit.into_par_iter()
-        .map(|index| see(source, prepared.state, index, &wanted))
+        .map(|index| Ok(see(source, prepared.state, index, &wanted)?.whitened))
         .collect()
 }
 
