@@ -13,7 +13,9 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 4] = [
+const FROM_ELSEWHERE: [&str; 6] = [
+    "classification.class-2d",
+    "classification.principal-components",
     "import.aretomo",
     "import.etomo",
     "import.map",
@@ -85,6 +87,39 @@ pub fn cases() -> Vec<Case> {
         ),
         case(AVERAGE, json!({ "box_size": 32 }), &[series, particles]),
         case(
+            "particles.refine",
+            json!({
+                "views": { "box_size": 32 },
+                "options": { "poses": { "start": "given" }, "maximum_iterations": 2 }
+            }),
+            &[series, particles],
+        ),
+        case(
+            "particles.classify",
+            json!({ "views": { "box_size": 32 }, "options": { "classes": 2, "restarts": 2 } }),
+            &[series, particles],
+        ),
+        case(
+            "particles.select",
+            json!({ "half": 1 }),
+            &[("particles", "particles.refine", "particles")],
+        ),
+        case(
+            "particles.ctf-models",
+            json!({ "box_size": 32, "voxel_size": 20.0 }),
+            &[series, particles],
+        ),
+        case(
+            "particles.extract-subtomograms",
+            json!({ "box_size": 32 }),
+            &[series, particles],
+        ),
+        case(
+            "particles.project",
+            json!({}),
+            &[("particles", "particles.extract-subtomograms", "particles")],
+        ),
+        case(
             "maps.compare",
             json!({}),
             &[("map", AVERAGE, "map"), ("reference", SIMULATE, "phantom")],
@@ -150,6 +185,17 @@ pub fn cases() -> Vec<Case> {
             "export.post-process",
             json!({}),
             &[("fsc", POST, "fsc"), ("guinier", POST, "guinier")],
+        ),
+        case(
+            "export.relion-refinement",
+            json!({ "iteration": 3 }),
+            &[
+                particles,
+                series,
+                ("map", AVERAGE, "map"),
+                halves[0],
+                halves[1],
+            ],
         ),
     ]
 }

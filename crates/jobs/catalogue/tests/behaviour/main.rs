@@ -13,5 +13,6 @@ mod cancelling;
 mod fixture;
 mod needs;
 mod process;
+mod refinement;
 mod same_bytes;
 mod tomogram_memory;
