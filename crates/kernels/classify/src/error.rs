@@ -63,7 +63,7 @@ impl ClassifyError {
     pub(crate) fn require(
         holds: bool,
         name: &'static str,
-        value: impl ToString,
+        value: impl Copy + ToString,
         expected: &'static str,
     ) -> Result<(), Self> {
         if holds {

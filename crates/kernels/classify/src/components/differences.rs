@@ -56,8 +56,8 @@ pub(crate) fn measure(aligned: &Aligned, groups: usize) -> (Differences, Vec<f32
         .chunks_exact(2 * points)
         .zip(aligned.weights.chunks_exact(points));
     for ((products, weights), group) in rows.zip(&aligned.groups) {
-        for shell in 1..=aligned.ball.band {
-            let gain = (1.0 / powers[*group][shell].max(f64::MIN_POSITIVE)) as f32;
+        for (shell, power) in powers[*group].iter().enumerate().skip(1) {
+            let gain = (1.0 / power.max(f64::MIN_POSITIVE)) as f32;
             for p in aligned.ball.starts[shell]..aligned.ball.starts[shell + 1] {
                 let w = weights[p] * gain;
                 differences.weights.push(w);
@@ -88,8 +88,8 @@ pub(crate) fn average_of(aligned: &Aligned, powers: &[Vec<f64>], rows: &[usize])
             &aligned.products[i * 2 * points..],
             &aligned.weights[i * points..],
         );
-        for shell in 1..=aligned.ball.band {
-            let gain = 1.0 / powers[aligned.groups[i]][shell].max(f64::MIN_POSITIVE);
+        for (shell, power) in powers[aligned.groups[i]].iter().enumerate().skip(1) {
+            let gain = 1.0 / power.max(f64::MIN_POSITIVE);
             for p in aligned.ball.starts[shell]..aligned.ball.starts[shell + 1] {
                 sums[2 * p] += f64::from(products[2 * p]) * gain;
                 sums[2 * p + 1] += f64::from(products[2 * p + 1]) * gain;
@@ -121,15 +121,15 @@ pub(crate) fn noise_powers(aligned: &Aligned, average: &[f32], groups: usize) ->
         for shell in 1..=band {
             for p in aligned.ball.starts[shell]..aligned.ball.starts[shell + 1] {
                 let w = weights[p];
-                if w > least {
-                    let (re, im) = (
-                        products[2 * p] - w * average[2 * p],
-                        products[2 * p + 1] - w * average[2 * p + 1],
-                    );
-                    for g in [aligned.groups[i], groups] {
-                        sums[g][shell] += f64::from((re * re + im * im) / w) / aligned.fractions[i];
-                        counts[g][shell] += 1.0;
-                    }
+                if w <= least {
+                    continue;
+                }
+                let re = products[2 * p] - w * average[2 * p];
+                let im = products[2 * p + 1] - w * average[2 * p + 1];
+                let power = f64::from((re * re + im * im) / w) / aligned.fractions[i];
+                for g in [aligned.groups[i], groups] {
+                    sums[g][shell] += power;
+                    counts[g][shell] += 1.0;
                 }
             }
         }

@@ -20,7 +20,7 @@ pub(crate) struct Factors {
     /// E as (re, im, …), `[components, 2 · points]`.
     pub components: Vec<f32>,
     /// Factors, `[particles, components]`, of variance about `variances`.
-    pub factors: Vec<f64>,
+    pub values: Vec<f64>,
     /// Variance along each component: with E of length 1 under the mean weight.
     pub variances: Vec<f64>,
 }
@@ -52,7 +52,7 @@ pub(crate) fn find(
         progress.advance(round as u64 + 1, iterations as u64);
     }
     (factors, _) = fit_factors(differences, &components, wanted);
-    Ok(standardised(differences, components, &factors, wanted))
+    Ok(standardised(differences, &components, &factors, wanted))
 }
 
 /// Mean |E|² over components and the points of a shell.
@@ -185,7 +185,7 @@ fn fit_components(
 /// weight, and factors uncorrelated, the most varying first.
 fn standardised(
     differences: &Differences,
-    components: Vec<f32>,
+    components: &[f32],
     factors: &[f64],
     q: usize,
 ) -> Factors {
@@ -233,7 +233,7 @@ fn standardised(
     };
     Factors {
         components: turned,
-        factors: factors.chunks_exact(q).flat_map(of).collect(),
+        values: factors.chunks_exact(q).flat_map(of).collect(),
         variances,
     }
 }

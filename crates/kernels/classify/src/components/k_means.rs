@@ -61,7 +61,9 @@ fn mean_of(rows: &[&[f64]], labels: &[usize], class: usize) -> Vec<f64> {
         count += 1.0;
         mean.iter_mut().zip(*row).for_each(|(m, v)| *m += v);
     }
-    mean.iter_mut().for_each(|m| *m /= f64::max(count, 1.0));
+    for m in &mut mean {
+        *m /= f64::max(count, 1.0);
+    }
     mean
 }
 

@@ -91,7 +91,7 @@ pub fn principal_components(
         progress,
     )?;
     let grouping = k_means(
-        &found.factors,
+        &found.values,
         q,
         options.classes,
         options.restarts,
@@ -116,7 +116,7 @@ pub fn principal_components(
             .collect(),
         average: volume(&average),
         class_averages: (0..options.classes).map(class_average).collect(),
-        factors: found.factors,
+        factors: found.values,
         variances: found.variances,
         grouping,
     })

@@ -93,7 +93,7 @@ const COLUMNS: usize = 512;
 
 /// `aᵀ b` for a `[k, m]`, b `[k, n]`, rows of values one after the other; blocks of columns of b in parallel.
 pub(crate) fn transposed_product(a: &[f32], m: usize, b: &[f32], n: usize) -> Vec<f32> {
-    let k = if n == 0 { 0 } else { b.len() / n };
+    let k = b.len().checked_div(n).unwrap_or(0);
     let blocks = parallel::map_indices(n.div_ceil(COLUMNS), |block| {
         let start = block * COLUMNS;
         let width = COLUMNS.min(n - start);
@@ -218,12 +218,12 @@ mod tests {
             .collect();
         let (values, vectors) = eigen(&a, n);
         assert!(values.windows(2).all(|w| w[0] >= w[1]));
-        for i in 0..n * n {
+        for (i, expected) in a.iter().enumerate() {
             let (r, c) = (i / n, i % n);
             let again: f64 = (0..n)
                 .map(|k| values[k] * vectors[k][r] * vectors[k][c])
                 .sum();
-            assert!((again - a[i]).abs() < 1e-12);
+            assert!((again - expected).abs() < 1e-12);
         }
     }
 
@@ -260,7 +260,9 @@ mod tests {
         let (n, k) = (20, 50);
         let mut x = made_up(n * k);
         for (i, row) in x.chunks_exact_mut(k).enumerate() {
-            row.iter_mut().for_each(|v| *v *= 0.1);
+            for v in row.iter_mut() {
+                *v *= 0.1;
+            }
             row[0] += 3.0 * (i as f32).sin();
             row[1] += 2.0 * (i as f32 * 0.7).cos();
         }

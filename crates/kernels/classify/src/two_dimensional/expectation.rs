@@ -179,7 +179,9 @@ impl Search<'_> {
                 }
             }
             if any {
-                children.iter().for_each(|c| shifts[*c] = true);
+                for child in children {
+                    shifts[*child] = true;
+                }
             }
         }
         let shifts = (0..shifts.len()).filter(|s| shifts[*s]).collect();

@@ -77,7 +77,9 @@ impl Search<'_> {
             }
         }
         // Rounding must not leave less than nothing.
-        residual.iter_mut().for_each(|r| *r = r.max(0.0));
+        for power in &mut residual {
+            *power = power.max(0.0);
+        }
         residual
     }
 

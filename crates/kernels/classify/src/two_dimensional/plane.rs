@@ -247,7 +247,9 @@ mod tests {
             let (plane, disc) = (Plane::new(n), HalfDisc::new((n - 1) / 2));
             let mut image = blobs(n, 0.0);
             let mean = image.iter().sum::<f32>() / (n * n) as f32;
-            image.iter_mut().for_each(|v| *v -= mean);
+            for v in &mut image {
+                *v -= mean;
+            }
             let back = plane.image(&plane.transform(&image, &disc), &disc);
             assert!(difference(&back, &image) < 0.01, "{n}");
         }
@@ -283,7 +285,9 @@ mod tests {
                 }
                 let mut wanted = blobs(n, 0.0);
                 let mean = wanted.iter().sum::<f32>() / (n * n) as f32;
-                wanted.iter_mut().for_each(|v| *v -= mean);
+                for v in &mut wanted {
+                    *v -= mean;
+                }
                 let back = plane.unpad(sum);
                 assert!(
                     difference(&back, &wanted) < 0.15,
