@@ -1,6 +1,6 @@
 //! Projections of particles: sections of stacks, or subtomograms summed along z as they are read.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use thon_classify::two_dimensional::ImageSource;
 use thon_contract::{Context, JobError};
@@ -42,13 +42,13 @@ impl Projections {
 
 /// Reads the images of some rows from their file.
 fn read_file(
-    path: &PathBuf,
+    path: &Path,
     rows: &[usize],
     images: &ParticleImages,
     read: &mut [Vec<f32>],
     context: &Context,
 ) -> Result<(), JobError> {
-    let path: &Path = &context.resolve(path);
+    let path = &context.resolve(path);
     let file = Mrc::open(path).map_err(|e| JobError::file(path, e))?;
     let area = images.box_size * images.box_size;
     for &row in rows {
