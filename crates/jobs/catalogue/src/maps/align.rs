@@ -74,7 +74,7 @@ impl Job for AlignMaps {
         let hands = if params.options.mirror { 2.0 } else { 1.0 };
         Cost {
             memory: (64 << 20) + 120 * voxels,
-            disk: (1 << 17) + 4 * voxels,
+            disk: (1 << 19) + 4 * voxels,
             cpu_seconds: 6.0 * hands + voxels as f64 * 5e-6,
         }
     }

@@ -108,7 +108,7 @@ impl Job for DirectionalFsc {
         Cost {
             memory: (128 << 20) + 40 * voxels,
             disk: (1 << 18) + 4 * voxels,
-            cpu_seconds: 1.0 + voxels as f64 * 1e-6,
+            cpu_seconds: 0.05 + voxels as f64 * 2e-6,
         }
     }
 
