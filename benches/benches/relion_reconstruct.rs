@@ -26,7 +26,7 @@ use thon_reconstruct::{Contribution, ExpectedSums, Quanta, Regulariser, Weighted
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Particles whose samples are held at once.
-const BLOCK: usize = 12;
+const BLOCK: usize = 20;
 
 /// A particle's files and placement.
 struct Particle {

@@ -77,9 +77,9 @@ impl ExpectedSums {
             for (value, bytes) in element.iter_mut().zip(values) {
                 *value = i64::from_le_bytes(*bytes);
             }
-            let sound = element.iter().all(|v| v.unsigned_abs() <= LARGEST as u64);
+            let sound = element.iter().all(|v| v.unsigned_abs() < LARGEST as u64);
             if !sound || element[2] < 0 {
-                let expected = "values within 2^62 and weights from 0".into();
+                let expected = "values below 2^62 and weights from 0".into();
                 return Err(fault("elements", format!("{element:?}"), expected));
             }
         }

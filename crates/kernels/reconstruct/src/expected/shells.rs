@@ -17,13 +17,11 @@ impl ExpectedSums {
         let (space, padding) = (self.space(), self.padding());
         // Half of the x = 0 plane was caught by each mate: counted half, it is in line with the rest.
         let mut sums = vec![(0_i128, 0_u64); self.band() + 1];
-        for (z, plane) in self.elements.chunks(space.plane()).enumerate() {
-            for (i, element) in plane.iter().enumerate() {
-                let shell = shell_of_box(space, padding, z, i);
-                if let Some((sum, halves)) = sums.get_mut(shell) {
-                    *sum += i128::from(element[2]);
-                    *halves += if i % space.width() == 0 { 1 } else { 2 };
-                }
+        for (i, element) in self.elements.iter().enumerate() {
+            let (z, i) = (i / space.plane(), i % space.plane());
+            if let Some((sum, halves)) = sums.get_mut(shell_of_box(space, padding, z, i)) {
+                *sum += i128::from(element[2]);
+                *halves += 2 - u64::from(i % space.width() == 0);
             }
         }
         let scale = padding.pow(3) as f64 * self.quanta().weights * 2.0;
@@ -68,7 +66,8 @@ impl ExpectedSums {
     }
 
     /// Gives both half sets the mean of their sums in the shells of the box below `shell`, where their orientations agree
-    /// too well to be told apart. Their correlation is near 1 there from then on (the edge of the box mixes neighbouring shells).
+    /// too well to be told apart. Their correlation counts as 1 there from then on ([`ExpectedSums::correlation`] finds a little
+    /// less, as the edge of the box mixes shells).
     ///
     /// # Errors
     /// [`ReconstructError::DifferentSums`].
@@ -76,20 +75,16 @@ impl ExpectedSums {
         a.check_kind(b)?;
         let space = a.space();
         let padding = a.padding();
-        let planes = a.elements.par_chunks_mut(space.plane());
-        planes
-            .zip(b.elements.par_chunks_mut(space.plane()))
-            .enumerate()
-            .for_each(|(z, (a, b))| {
-                for (i, (a, b)) in a.iter_mut().zip(b).enumerate() {
-                    if shell_of_box(space, padding, z, i) < shell {
-                        for (a, b) in a.iter_mut().zip(b) {
-                            *a = (*a + *b) >> 1;
-                            *b = *a;
-                        }
-                    }
+        let pairs = a.elements.par_iter_mut().zip(&mut b.elements);
+        pairs.enumerate().for_each(|(i, (a, b))| {
+            let (z, i) = (i / space.plane(), i % space.plane());
+            if shell_of_box(space, padding, z, i) < shell {
+                for (a, b) in a.iter_mut().zip(b) {
+                    *a = (*a + *b) >> 1;
+                    *b = *a;
                 }
-            });
+            }
+        });
         let filled = a.filled.max(b.filled);
         (a.filled, b.filled) = (filled, filled);
         Ok(())

@@ -10,6 +10,7 @@ use glam::DMat3;
 use thon_signal::fft::Complex32;
 
 use super::Insertion;
+use super::record::Tiles;
 use crate::expected::WeightedPlacement;
 
 /// Adding and subtracting this rounds a small f32 to a whole number (half to even).
@@ -74,8 +75,8 @@ pub(super) type Lanes<T> = [T; Block::LENGTH];
 pub(super) struct Block {
     /// q = (x, y, z).
     q: [Lanes<f32>; 3],
-    /// z of the cell, from the first plane; the number of planes for samples outside.
-    pub(super) z: Lanes<u32>,
+    /// The tile of the cell; the number of tiles for samples outside.
+    pub(super) tile: Lanes<u32>,
     /// First neighbour within its plane.
     pub(super) within: Lanes<u32>,
     /// Fractions of the cell along x, y, z.
@@ -90,7 +91,7 @@ impl Default for Block {
     fn default() -> Self {
         Self {
             q: [[0.0; Self::LENGTH]; 3],
-            z: [0; Self::LENGTH],
+            tile: [0; Self::LENGTH],
             within: [0; Self::LENGTH],
             fractions: [[0.0; Self::LENGTH]; 3],
             values: [[0.0; Self::LENGTH]; 3],
@@ -113,16 +114,16 @@ impl Block {
         }
     }
 
-    /// Fills in `z` alone.
+    /// Fills in tiles alone.
     #[inline(always)]
-    pub(super) fn planes(&mut self, placed: &Placed, positions: &[[f32; 3]]) {
+    pub(super) fn tiles(&mut self, placed: &Placed, tiles: Tiles, positions: &[[f32; 3]]) {
         self.take(positions);
         let last = ROUND + placed.height as f32 - 2.0;
         for i in 0..Self::LENGTH {
             let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
-            let ([_, _, z], _, inside) = placed.place(q);
-            let (z, _) = cell(z, last);
-            self.z[i] = if inside { z } else { placed.height };
+            let ([_, y, z], _, inside) = placed.place(q);
+            let ((y, _), (z, _)) = (cell(y, last), cell(z, last));
+            self.tile[i] = tiles.of(y, z, inside);
         }
     }
 
@@ -131,6 +132,7 @@ impl Block {
     pub(super) fn fill(
         &mut self,
         placed: &Placed,
+        tiles: Tiles,
         positions: &[[f32; 3]],
         products: &[Complex32],
         weights: &[f32],
@@ -148,7 +150,7 @@ impl Block {
             self.fractions[1][i] = y;
             self.fractions[2][i] = z;
             self.within[i] = iy.wrapping_mul(placed.width).wrapping_add(ix);
-            self.z[i] = if inside { iz } else { placed.height };
+            self.tile[i] = tiles.of(iy, iz, inside);
             let (re, im) = (self.values[0][i], self.values[1][i]);
             let (cosine, sine) = (self.cosines[i], self.sines[i]);
             self.values[0][i] = re * cosine - im * sine;

@@ -1,12 +1,15 @@
-//! Samples into the sums: sorted by slabs of z first, so that the elements they change stay in cache.
+//! Samples into the sums: sorted by tiles first, so that the elements they change stay in cache.
 //!
 //! Padding twice leaves about as many elements as there are shares of the samples of one particle: each particle walks once
 //! through all of the sums. So a batch of placements is turned into records (cell, fractions, value), each unit of work
-//! its own, ordered by slab; then every slab takes its records from all units. Slabs share a plane with the next: even
+//! its own, ordered by tile; then every tile takes its records from all units. Samples change two planes: even
 //! ones go first, odd ones after. As whole numbers are added, none of this changes the sums. No fused multiply-adds, and
 //! roundings to even: the portable loop gives the same bytes as AVX-512.
 //!
-//! Memory on top of the sums: records of 32 bytes, in all a quarter of the sums (but at least those of one placement).
+//! On one thread, sums that fit into the last cache are added to as samples come.
+//!
+//! Memory on top of the sums: records of 32 bytes, as many as there are samples in a call but not more than fill the memory
+//! of the sums once more (or as one unit needs).
 
 mod block;
 mod record;
@@ -19,11 +22,14 @@ use rayon::prelude::*;
 use super::sums::Element;
 use super::{Contribution, Quanta, WeightedPlacement};
 use crate::half_space::HalfSpace;
-use record::{Record, Slabs};
-pub(super) use scatter::Level;
+pub(super) use record::Room;
+use record::{Record, Tiles, pairs_of_planes};
+use scatter::Level;
 
 /// Samples of a unit of work.
 const UNIT: usize = 16_384;
+/// Bytes of sums that fit into the last cache.
+const LAST_CACHE: usize = 24 << 20;
 
 /// What all samples have in common.
 #[derive(Clone, Copy)]
@@ -43,22 +49,39 @@ struct Unit<'a> {
 
 impl Insertion {
     /// Adds all contributions to all elements of the half space.
-    pub(super) fn run(&self, elements: &mut [Element], contributions: &[Contribution<'_>]) {
-        self.run_at(Level::detect(), elements, contributions);
+    pub(super) fn run(
+        &self,
+        elements: &mut [Element],
+        contributions: &[Contribution<'_>],
+        room: &mut Room,
+    ) {
+        let level = Level::detect();
+        let units = units(contributions);
+        if rayon::current_num_threads() == 1 && size_of_val(elements) <= LAST_CACHE {
+            self.run_plain(level, elements, &units);
+        } else {
+            self.run_sorted(level, elements, &units, room);
+        }
     }
 
-    /// As [`Insertion::run`], with the loops of a level.
-    pub(super) fn run_at(
+    /// Unit by unit.
+    fn run_plain(&self, level: Level, elements: &mut [Element], units: &[Unit<'_>]) {
+        for unit in units {
+            level.add(self, unit, elements);
+        }
+    }
+
+    /// In batches that are sorted by tiles, parallel.
+    fn run_sorted(
         &self,
         level: Level,
         elements: &mut [Element],
-        contributions: &[Contribution<'_>],
+        units: &[Unit<'_>],
+        room: &mut Room,
     ) {
-        let slabs = Slabs::new(self.space);
-        let most = elements.len() / 2;
-        let mut records: Vec<Record> = Vec::new();
-        let units = units(contributions);
-        let mut rest = &units[..];
+        let tiles = Tiles::new(self.space);
+        let most = size_of_val(elements) / size_of::<Record>();
+        let mut rest = units;
         while !rest.is_empty() {
             let (mut count, mut samples) = (0, 0);
             while count < rest.len() && (count == 0 || samples + rest[count].range.len() <= most) {
@@ -67,10 +90,11 @@ impl Insertion {
             }
             let (batch, later) = rest.split_at(count);
             rest = later;
+            let records = &mut room.0;
             if records.len() < samples {
                 records.resize(samples, Record::default());
             }
-            self.add(level, elements, &slabs, batch, &mut records[..samples]);
+            self.add(level, elements, tiles, batch, &mut records[..samples]);
         }
     }
 
@@ -79,7 +103,7 @@ impl Insertion {
         &self,
         level: Level,
         elements: &mut [Element],
-        slabs: &Slabs,
+        tiles: Tiles,
         batch: &[Unit<'_>],
         records: &mut [Record],
     ) {
@@ -93,20 +117,23 @@ impl Insertion {
         let sorted: Vec<(&[Record], Vec<u32>)> = rooms
             .into_par_iter()
             .map(|(unit, room)| {
-                let starts = level.sort(self, slabs, unit, room);
+                let starts = level.sort(self, tiles, unit, room);
                 (&*room, starts)
             })
             .collect();
+        // All tiles of one z.
+        let fill = |(z, planes): (usize, &mut [Element])| {
+            let first = z * tiles.across as usize;
+            for tile in first..first + tiles.across as usize {
+                for (records, starts) in &sorted {
+                    let range = starts[tile] as usize..starts[tile + 1] as usize;
+                    level.scatter(self.space, planes, &records[range]);
+                }
+            }
+        };
         for odd in [0, 1] {
-            slabs
-                .parts(elements, odd)
-                .into_par_iter()
-                .for_each(|(slab, elements)| {
-                    for (records, starts) in &sorted {
-                        let range = starts[slab] as usize..starts[slab + 1] as usize;
-                        level.scatter(self.space, elements, &records[range]);
-                    }
-                });
+            let pairs: Vec<_> = pairs_of_planes(self.space, elements, odd).collect();
+            pairs.into_par_iter().for_each(fill);
         }
     }
 }
@@ -129,4 +156,65 @@ fn units<'a>(contributions: &'a [Contribution<'a>]) -> Vec<Unit<'a>> {
         }
     }
     units
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use thon_signal::fft::Complex32;
+
+    use super::*;
+
+    /// Portable or wide, sorted or as they come: the same elements.
+    #[test]
+    fn all_ways_are_one() {
+        let insertion = Insertion {
+            space: HalfSpace { extent: 23 },
+            padding: 2,
+            box_size: 24,
+            quanta: Quanta::from_noise([2.0]).unwrap(),
+        };
+        let mut random = ChaCha8Rng::seed_from_u64(4);
+        let mut number = |scale: f32| scale * (random.random::<f32>() - 0.5);
+        // Beyond the extent, too; more than one unit.
+        let count = UNIT + 777;
+        let positions: Vec<[f32; 3]> = (0..count)
+            .map(|_| [number(26.0), number(26.0), number(26.0)])
+            .collect();
+        let products: Vec<_> = (0..count)
+            .map(|_| Complex32::new(number(9.0), number(1e4)))
+            .collect();
+        let weights: Vec<f32> = (0..count).map(|_| number(2.0).abs()).collect();
+        let placement = |turn: f64, weight| WeightedPlacement {
+            rotation: glam::DQuat::from_rotation_x(turn) * glam::DQuat::from_rotation_z(2.0 * turn),
+            shift: glam::DVec3::new(turn, -2.0, 7.5),
+            weight,
+        };
+        let contribution = Contribution {
+            positions: &positions,
+            products: &products,
+            weights: &weights,
+            count,
+            placements: &[
+                placement(0.0, 0.25),
+                placement(1.0, 0.125),
+                placement(2.0, 0.4),
+            ],
+        };
+        let contributions = [contribution, contribution];
+        let units = units(&contributions);
+        let empty = vec![Element::default(); insertion.space.len()];
+        let mut found = Vec::new();
+        for level in [Level::Portable, Level::detect()] {
+            let mut elements = empty.clone();
+            insertion.run_plain(level, &mut elements, &units);
+            found.push(elements);
+            let mut elements = empty.clone();
+            insertion.run_sorted(level, &mut elements, &units, &mut Room::default());
+            found.push(elements);
+        }
+        assert!(found[0].iter().filter(|e| e[1] != 0).count() > 10_000);
+        assert!(found.iter().all(|elements| *elements == found[0]));
+    }
 }

@@ -1,4 +1,4 @@
-//! Records of samples, ordered by the slab of z that they fall into.
+//! Records of samples, ordered by the tile of the sums that they fall into.
 #![expect(
     clippy::inline_always,
     reason = "what is not inlined into a function with target features loses them"
@@ -14,7 +14,7 @@ use crate::half_space::HalfSpace;
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C, align(32))]
 pub(super) struct Record {
-    /// First neighbour, counted from the first element of the slab.
+    /// First neighbour, counted from the first element of its plane (or of all).
     pub(super) lower: u32,
     /// Fractions of the cell (x, y, z).
     pub(super) fraction: [f32; 3],
@@ -22,105 +22,167 @@ pub(super) struct Record {
     pub(super) value: [f32; 4],
 }
 
-/// Bytes of the sums that a slab should not exceed.
-const CACHE: usize = 768 << 10;
+/// Memory for records, kept from one insertion to the next. Copies have none.
+#[derive(Default)]
+pub(in crate::expected) struct Room(pub(super) Vec<Record>);
 
-/// Slabs of cells in z. A slab changes its own planes and the first of the next.
-pub(super) struct Slabs {
-    pub(super) space: HalfSpace,
-    /// Planes of a slab.
-    planes: usize,
-    pub(super) count: usize,
+impl Clone for Room {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
-impl Slabs {
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "room for {} records", self.0.len())
+    }
+}
+
+/// Bytes of the sums that a tile should not exceed: what the first-level cache holds.
+const CACHE: usize = 40 << 10;
+
+/// Tiles of cells: one in z, a power of two in y, all in x. By z, then y. A tile changes its own elements and those after them
+/// in y and z.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tiles {
+    /// Logarithm of the cells of a tile in y.
+    shift: u32,
+    /// Tiles of one z.
+    pub(super) across: u32,
+    /// All tiles.
+    count: u32,
+}
+
+impl Tiles {
     pub(super) fn new(space: HalfSpace) -> Self {
-        let cached = CACHE / (size_of::<Element>() * space.plane());
-        let planes = cached.saturating_sub(1).max(1);
+        let cells = space.height() as u32 - 1;
+        // Two planes, and one more row than cells. Not too many tiles for the records of a unit.
+        let rows = CACHE / (2 * size_of::<Element>() * space.width());
+        let shift = rows.saturating_sub(1).max(4).ilog2();
+        let across = cells.div_ceil(1 << shift);
         Self {
-            space,
-            planes,
-            count: (space.height() - 1).div_ceil(planes),
+            shift,
+            across,
+            count: cells * across,
         }
     }
 
-    /// Every second slab from `first` on, with the planes that it changes.
-    pub(super) fn parts<'a>(
-        &self,
-        elements: &'a mut [Element],
-        first: usize,
-    ) -> Vec<(usize, &'a mut [Element])> {
-        let plane = self.space.plane();
-        let (mut rest, mut taken) = (elements, 0);
-        let mut parts = Vec::new();
-        for slab in (first..self.count).step_by(2) {
-            let begin = slab * self.planes;
-            let end = ((slab + 1) * self.planes + 1).min(self.space.height());
-            let (_, from) = rest.split_at_mut((begin - taken) * plane);
-            let (part, later) = from.split_at_mut((end - begin) * plane);
-            parts.push((slab, part));
-            (rest, taken) = (later, end);
+    /// Tiles that are whole planes.
+    fn planes(space: HalfSpace) -> Self {
+        Self {
+            shift: u32::BITS - 1,
+            across: 1,
+            count: space.height() as u32 - 1,
         }
-        parts
     }
+
+    /// The tile of a cell; their number for samples outside.
+    #[inline(always)]
+    pub(super) fn of(self, y: u32, z: u32, inside: bool) -> u32 {
+        let tile = z.wrapping_mul(self.across).wrapping_add(y >> self.shift);
+        if inside { tile } else { self.count }
+    }
+}
+
+/// Every second plane from `first` on, with the next one: what samples of cells in that plane change.
+pub(super) fn pairs_of_planes(
+    space: HalfSpace,
+    elements: &mut [Element],
+    first: usize,
+) -> impl Iterator<Item = (usize, &mut [Element])> {
+    let plane = space.plane();
+    let pairs = elements[first * plane..].chunks_exact_mut(2 * plane);
+    pairs
+        .enumerate()
+        .map(move |(i, pair)| (2 * i + first, pair))
 }
 
 impl Unit<'_> {
-    /// Writes the records of the unit to `room`, ordered by slab; where each slab begins. Those after the last start are not
+    /// Writes the records of the unit to `room`, ordered by tile; where each tile begins. Those after the last start are not
     /// used.
     #[inline(always)]
     pub(super) fn sort(
         &self,
         insertion: &Insertion,
-        slabs: &Slabs,
+        tiles: Tiles,
         room: &mut [Record],
     ) -> Vec<u32> {
         let placed = Placed::new(insertion, self.placements);
         let mut block = Block::default();
-        let plane = slabs.space.plane() as u32;
+        let count = tiles.count as usize;
+        let mut starts = vec![0_u32; count + 2];
         let positions = &self.contribution.positions[self.range.clone()];
-        let products = &self.contribution.products[self.range.clone()];
-        let weights = &self.contribution.weights[self.range.clone()];
-        let mut slab_of = vec![0_u16; slabs.space.height() + 1];
-        for (z, slab) in slab_of.iter_mut().enumerate() {
-            *slab = (z / slabs.planes).min(slabs.count) as u16;
-        }
-        // What lies outside has z = height: give it a slab of its own.
-        slab_of[slabs.space.height()] = slabs.count as u16;
-        let first_plane: Vec<u32> = (0..=slabs.count)
-            .map(|s| (s * slabs.planes) as u32)
-            .collect();
-        let mut starts = vec![0_u32; slabs.count + 2];
         for positions in positions.chunks(Block::LENGTH) {
-            block.planes(&placed, positions);
-            for z in &block.z[..positions.len()] {
-                starts[usize::from(slab_of[*z as usize]) + 1] += 1;
+            block.tiles(&placed, tiles, positions);
+            for tile in &block.tile[..positions.len()] {
+                let next = &mut starts[*tile as usize + 1];
+                *next = next.wrapping_add(1);
             }
         }
-        for slab in 0..=slabs.count {
-            starts[slab + 1] += starts[slab];
+        for tile in 0..=count {
+            starts[tile + 1] += starts[tile];
         }
         let mut next = starts.clone();
-        for (i, positions) in positions.chunks(Block::LENGTH).enumerate() {
-            let first = i * Block::LENGTH;
-            let products = &products[first..][..positions.len()];
-            let weights = &weights[first..][..positions.len()];
-            block.fill(&placed, positions, products, weights);
-            for i in 0..positions.len().min(Block::LENGTH) {
-                let z = block.z[i];
-                let slab = usize::from(slab_of[z as usize]);
-                let place = &mut next[slab];
-                let above = z.wrapping_sub(first_plane[slab]);
-                let [x, y, up] = &block.fractions;
-                let [re, im, weight] = &block.values;
-                room[*place as usize] = Record {
-                    lower: block.within[i].wrapping_add(above.wrapping_mul(plane)),
-                    fraction: [x[i], y[i], up[i]],
-                    value: [re[i], im[i], weight[i], 0.0],
-                };
+        self.each_block(&placed, tiles, &mut block, |block, length| {
+            for i in 0..length {
+                let place = &mut next[block.tile[i] as usize];
+                room[*place as usize] = block.record(i);
                 *place = place.wrapping_add(1);
             }
-        }
+        });
         starts
+    }
+
+    /// Hands out the records of the unit as they come, counted from the first element of all.
+    #[inline(always)]
+    pub(super) fn records(&self, insertion: &Insertion, mut take: impl FnMut(&[Record])) {
+        let placed = Placed::new(insertion, self.placements);
+        let planes = Tiles::planes(insertion.space);
+        let plane = insertion.space.plane() as u32;
+        let mut records = [Record::default(); Block::LENGTH];
+        self.each_block(&placed, planes, &mut Block::default(), |block, length| {
+            let mut count = 0;
+            for i in 0..length {
+                let z = block.tile[i];
+                let mut record = block.record(i);
+                record.lower = record.lower.wrapping_add(z.wrapping_mul(plane));
+                records[count] = record;
+                count += usize::from(z < planes.count);
+            }
+            take(&records[..count]);
+        });
+    }
+
+    #[inline(always)]
+    fn each_block(
+        &self,
+        placed: &Placed,
+        tiles: Tiles,
+        block: &mut Block,
+        mut work: impl FnMut(&Block, usize),
+    ) {
+        let mut first = self.range.start;
+        while first < self.range.end {
+            let end = (first + Block::LENGTH).min(self.range.end);
+            let positions = &self.contribution.positions[first..end];
+            let products = &self.contribution.products[first..end];
+            let weights = &self.contribution.weights[first..end];
+            block.fill(placed, tiles, positions, products, weights);
+            work(block, positions.len().min(Block::LENGTH));
+            first = end;
+        }
+    }
+}
+
+impl Block {
+    /// Sample `i`, counted from the first element of its plane.
+    #[inline(always)]
+    fn record(&self, i: usize) -> Record {
+        let ([x, y, z], [re, im, weight]) = (&self.fractions, &self.values);
+        Record {
+            lower: self.within[i],
+            fraction: [x[i], y[i], z[i]],
+            value: [re[i], im[i], weight[i], 0.0],
+        }
     }
 }

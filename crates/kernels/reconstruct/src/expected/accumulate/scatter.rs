@@ -1,6 +1,6 @@
 //! Shares of samples to their neighbours, as whole quanta: AVX-512 and its portable twin.
 
-use super::record::{Record, Slabs};
+use super::record::{Record, Tiles};
 use super::{Insertion, Unit};
 use crate::expected::sums::Element;
 use crate::half_space::HalfSpace;
@@ -29,18 +29,30 @@ impl Level {
     pub(super) fn sort(
         self,
         insertion: &Insertion,
-        slabs: &Slabs,
+        tiles: Tiles,
         unit: &Unit<'_>,
         room: &mut [Record],
     ) -> Vec<u32> {
         match self {
-            Self::Portable => unit.sort(insertion, slabs, room),
+            Self::Portable => unit.sort(insertion, tiles, room),
             #[cfg(target_arch = "x86_64")]
-            Self::Wide(token) => token.sort(insertion, slabs, unit, room),
+            Self::Wide(token) => token.sort(insertion, tiles, unit, room),
         }
     }
 
-    /// Adds records to the elements of their slab.
+    /// Adds a unit to all elements as its samples come.
+    pub(super) fn add(self, insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
+        match self {
+            Self::Portable => {
+                let space = insertion.space;
+                unit.records(insertion, |records| scatter(space, elements, records));
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Wide(token) => token.add(insertion, unit, elements),
+        }
+    }
+
+    /// Adds records to the elements of their plane and the next.
     pub(super) fn scatter(self, space: HalfSpace, elements: &mut [Element], records: &[Record]) {
         match self {
             Self::Portable => scatter(space, elements, records),
@@ -90,18 +102,27 @@ fn whole(value: f32) -> i64 {
 
 #[cfg(target_arch = "x86_64")]
 mod wide {
+    #![expect(
+        clippy::inline_always,
+        reason = "what is not inlined into a function with target features loses them"
+    )]
+
     use std::arch::x86_64::{
         __m128, __m512i, _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_set1_ps,
         _mm512_add_epi64, _mm512_cvtps_epi64, _mm512_setzero_si512,
     };
     use std::mem::transmute;
 
-    use super::{Element, HalfSpace, Insertion, Record, Slabs, Unit, rows, shares};
+    use super::{Element, HalfSpace, Insertion, Record, Tiles, Unit, rows, shares};
 
     /// Exists only where the instructions do.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(in crate::expected) struct Token(());
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the token is the proof that the instructions exist"
+    )]
     impl Token {
         pub(super) fn detect() -> Option<Self> {
             let found = is_x86_feature_detected!("avx512f")
@@ -115,12 +136,17 @@ mod wide {
         pub(super) fn sort(
             self,
             insertion: &Insertion,
-            slabs: &Slabs,
+            tiles: Tiles,
             unit: &Unit<'_>,
             room: &mut [Record],
         ) -> Vec<u32> {
             // SAFETY: a token exists only after `detect` found these features.
-            unsafe { sort(insertion, slabs, unit, room) }
+            unsafe { sort(insertion, tiles, unit, room) }
+        }
+
+        pub(super) fn add(self, insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
+            // SAFETY: a token exists only after `detect` found these features.
+            unsafe { add(insertion, unit, elements) }
         }
 
         pub(super) fn scatter(
@@ -135,13 +161,14 @@ mod wide {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-    fn sort(
-        insertion: &Insertion,
-        slabs: &Slabs,
-        unit: &Unit<'_>,
-        room: &mut [Record],
-    ) -> Vec<u32> {
-        unit.sort(insertion, slabs, room)
+    fn sort(insertion: &Insertion, tiles: Tiles, unit: &Unit<'_>, room: &mut [Record]) -> Vec<u32> {
+        unit.sort(insertion, tiles, room)
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    fn add(insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
+        let space = insertion.space;
+        unit.records(insertion, |records| scatter(space, elements, records));
     }
 
     /// As the portable loop, both neighbours along x at once.
@@ -180,6 +207,6 @@ mod wide {
     fn neighbours(elements: &mut [Element], lower: usize, row: usize) -> &mut [Element; 2] {
         let pair = elements.get_mut(lower.wrapping_add(row)..);
         let pair = pair.and_then(<[_]>::first_chunk_mut);
-        pair.expect("a record of this slab")
+        pair.expect("a record of these planes")
     }
 }

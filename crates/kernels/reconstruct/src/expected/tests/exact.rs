@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::ReconstructError;
-use crate::expected::accumulate::{Insertion, Level};
 
 fn noisy(count: usize) -> Vec<Particle> {
     let mut particles = particles(&white(24, 1), 24, 11, count, 3.0);
@@ -64,22 +63,6 @@ fn order_blocks_threads_and_files_do_not_matter() {
     assert!(ExpectedSums::from_bytes(&bytes).unwrap() == whole);
 }
 
-#[test]
-fn the_wide_loop_is_the_portable_loop() {
-    let particles = noisy(4);
-    let sums = sums_of(24, 11, 3.0, &particles);
-    let insertion = Insertion {
-        space: sums.space(),
-        padding: 2,
-        box_size: 24,
-        quanta: sums.quanta(),
-    };
-    let contributions: Vec<_> = particles.iter().map(Particle::contribution).collect();
-    let mut elements = vec![[0; 4]; sums.elements.len()];
-    insertion.run_at(Level::Portable, &mut elements, &contributions);
-    assert!(elements == sums.elements);
-}
-
 /// Against sums in double precision, element by element.
 #[test]
 fn elements_are_the_trilinear_shares_of_samples() {
@@ -87,29 +70,27 @@ fn elements_are_the_trilinear_shares_of_samples() {
     let sums = sums_of(24, 11, 3.0, &particles);
     let space = sums.space();
     let mut expected = vec![[0.0_f64; 3]; sums.elements.len()];
+    let mut add = |q: DVec3, placement: &WeightedPlacement, product: Complex32, weight: f32| {
+        let cell = space.cell(placement.rotation.conjugate() * q * 2.0);
+        let angle = std::f64::consts::TAU * q.dot(placement.shift) / 24.0;
+        let mut value = product * Complex32::new(angle.cos() as f32, angle.sin() as f32);
+        if cell.mirrored {
+            value = value.conj();
+        }
+        let value = [value.re, value.im, weight];
+        let [x, y, z] = cell.index;
+        let first = (z * space.height() + y) * space.width() + x;
+        for (corner, share) in space.corners().into_iter().zip(cell.weights()) {
+            for (sum, value) in expected[first + corner].iter_mut().zip(value) {
+                *sum += f64::from(value * share * placement.weight);
+            }
+        }
+    };
     for particle in &particles {
         for placement in &particle.placements {
             for (i, q) in particle.positions.iter().enumerate() {
                 let q = DVec3::from_array(q.map(f64::from));
-                let cell = space.cell(placement.rotation.conjugate() * q * 2.0);
-                let angle = std::f64::consts::TAU * q.dot(placement.shift) / 24.0;
-                let phase = Complex32::new(angle.cos() as f32, angle.sin() as f32);
-                let mut value = particle.products[i] * phase;
-                if cell.mirrored {
-                    value = value.conj();
-                }
-                let value = [value.re, value.im, particle.weights[i]];
-                let [x, y, z] = cell.index;
-                let first = space.index(
-                    x,
-                    y as isize - space.extent as isize,
-                    z as isize - space.extent as isize,
-                );
-                for (corner, share) in space.corners().into_iter().zip(cell.weights()) {
-                    for (sum, value) in expected[first + corner].iter_mut().zip(value) {
-                        *sum += f64::from(value * share * placement.weight);
-                    }
-                }
+                add(q, placement, particle.products[i], particle.weights[i]);
             }
         }
     }
@@ -212,21 +193,20 @@ fn damaged_bytes_are_refused() {
         ExpectedSums::from_bytes(&bytes)
     };
     assert!(stored(&|_| ()).is_ok());
-    let damaged: [&dyn Fn(&mut Vec<u8>); 8] = [
-        &|b| b.truncate(20),
-        &|b| b.truncate(b.len() - 1),
-        &|b| b.push(0),
-        &|b| b[0] = b'T',
-        &|b| b[8] = 9,
-        &|b| b[20] = 6,
-        &|b| b[23] = 255,
-        &|b| b[48 + 23] = 0x80,
-    ];
-    for (i, change) in damaged.into_iter().enumerate() {
-        let error = stored(change);
+    for damage in 0..8 {
+        let error = stored(&|b| match damage {
+            0 => b.truncate(20),
+            1 => b.truncate(b.len() - 1),
+            2 => b.push(0),
+            3 => b[0] = b'T',
+            4 => b[8] = 9,
+            5 => b[20] = 6,
+            6 => b[23] = 255,
+            _ => b[48 + 23] = 0x80,
+        });
         assert!(
             matches!(error, Err(ReconstructError::StoredSums { .. })),
-            "{i}: {error:?}"
+            "{damage}: {error:?}"
         );
     }
 }
