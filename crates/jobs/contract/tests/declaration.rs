@@ -297,3 +297,22 @@ fn a_choice_with_values_is_written_as_json_or_a_word() {
     );
     assert!(job().complete_params(&json!({ "loss": "much" })).is_err());
 }
+
+#[test]
+fn a_group_that_may_be_absent_needs_no_defaults_and_stays_absent() {
+    let schema = json!({ "properties": { "helix": {
+        "type": ["object", "null"],
+        "properties": { "rise": { "type": "number", "description": "Rise." } }
+    } } });
+    let defaults = json!({ "helix": null });
+    let found = fields(&schema, &defaults);
+    assert_eq!((found.len(), found[0].name().as_str()), (1, "helix.rise"));
+    assert!(found[0].optional);
+    let completed = |given| thon_contract::schema::complete(&schema, &defaults, &given).unwrap();
+    assert_eq!(completed(json!({})), defaults);
+    assert_eq!(completed(json!({ "helix": null })), defaults);
+    assert_eq!(
+        completed(json!({ "helix": { "rise": 3.0 } }))["helix"]["rise"],
+        3.0
+    );
+}

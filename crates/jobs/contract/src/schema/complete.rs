@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::field::{Field, FieldType, leaf};
+use super::field::{Field, FieldType, allows_null, leaf};
 use super::nearest;
 use crate::Finding;
 
@@ -48,6 +48,7 @@ fn group(
         let place = join(place, name);
         let value = match given.get(name) {
             None => defaults[name].clone(),
+            Some(Value::Null) if allows_null(property) => Value::Null,
             Some(value) if property["properties"].is_object() => {
                 group(property, &defaults[name], value, &place, findings)
             }

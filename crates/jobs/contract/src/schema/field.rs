@@ -68,26 +68,40 @@ impl Field {
 /// All fields of a parameter schema, in order of declaration; nested structs are groups.
 pub fn fields(schema: &Value, defaults: &Value) -> Vec<Field> {
     let mut found = Vec::new();
-    collect(schema, defaults, &mut Vec::new(), false, &mut found);
+    let outermost = Group::default();
+    collect(schema, defaults, &mut Vec::new(), outermost, &mut found);
     found
+}
+
+/// What all fields of a group have from it.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    /// Only experts see it.
+    expert: bool,
+    /// It may be absent as a whole, and with it all its fields.
+    optional: bool,
 }
 
 fn collect(
     schema: &Value,
     defaults: &Value,
     path: &mut Vec<String>,
-    expert: bool,
+    group: Group,
     found: &mut Vec<Field>,
 ) {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
         path.push(name.clone());
-        let expert = expert || property["x-level"] == "expert";
+        let expert = group.expert || property["x-level"] == "expert";
         if property["properties"].is_object() {
-            collect(property, &defaults[name], path, expert, found);
+            let optional = group.optional || allows_null(property);
+            let inner = Group { expert, optional };
+            collect(property, &defaults[name], path, inner, found);
         } else {
+            let field = leaf(property, &defaults[name], path.clone());
             found.push(Field {
                 expert,
-                ..leaf(property, &defaults[name], path.clone())
+                optional: field.optional || group.optional,
+                ..field
             });
         }
         path.pop();
@@ -125,7 +139,7 @@ fn inner(schema: &Value) -> &Value {
         .unwrap_or(schema)
 }
 
-fn allows_null(schema: &Value) -> bool {
+pub(super) fn allows_null(schema: &Value) -> bool {
     let listed = schema["type"]
         .as_array()
         .is_some_and(|types| types.iter().any(|t| t == "null"));
