@@ -189,7 +189,7 @@ pub fn write_refinement(
     }
     put(
         format!("{name}_sampling.star"),
-        sampling::blocks(refinement)?,
+        sampling::blocks(refinement),
     )?;
     put(
         format!("{name}_optimiser.star"),

@@ -3,14 +3,13 @@
 use thon_formats::star::{Table, number};
 
 use super::Refinement;
-use crate::InteropError;
 
 /// HEALPix order of the grid: 15°, 7.5° after oversampling, the one RELION starts from.
 pub(super) const ORDER: u8 = 2;
 /// In-plane step of that order, degrees.
 const STEP: f64 = 15.0;
 
-pub(super) fn blocks(refinement: &Refinement) -> Result<Vec<(String, Table)>, InteropError> {
+pub(super) fn blocks(refinement: &Refinement) -> Vec<(String, Table)> {
     let range = (3.0 * refinement.offset_sigma.0).max(3.0 * refinement.voxel_size.0);
     let step = 2.0 * refinement.voxel_size.0;
     let general = Table::new_pairs([
@@ -30,5 +29,5 @@ pub(super) fn blocks(refinement: &Refinement) -> Result<Vec<(String, Table)>, In
         ("rlnOffsetRangeOriginal", number(range)),
         ("rlnOffsetStepOriginal", number(step)),
     ]);
-    Ok(vec![("sampling_general".to_owned(), general)])
+    vec![("sampling_general".to_owned(), general)]
 }
