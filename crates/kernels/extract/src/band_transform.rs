@@ -70,11 +70,11 @@ impl BandTransform {
                     let plane = &volume[(first + p) * n * n..][..n * n];
                     self.plane(plane, &mut kept[p * planar * width..][..planar * width]);
                 }
-                for column in 0..planar * width {
-                    let line = &mut out[column * n + first..][..count];
-                    for (p, value) in line.iter_mut().enumerate() {
-                        *value = kept[p * planar * width + column];
-                    }
+                for (column, line) in out.chunks_exact_mut(n).enumerate() {
+                    let planes = kept.chunks_exact(planar * width);
+                    let line = line[first..first + count].iter_mut();
+                    line.zip(planes)
+                        .for_each(|(value, plane)| *value = plane[column]);
                 }
             }
         });
@@ -138,23 +138,25 @@ impl BandTransform {
     /// Real transforms of rows into columns `[kx][y]`, the first row at y = `first`.
     fn plane_rows(&self, rows: &[f32], first: usize, columns: &mut [Complex32]) {
         let (n, width) = (self.n, self.band + 1);
-        with_buffer(n / 2 + 1, |spectrum: &mut [Complex32]| {
-            with_buffer(n, |line: &mut [f32]| {
-                with_buffer(
-                    self.rows.get_scratch_len(),
-                    |scratch: &mut [Complex32]| {
-                        for (y, row) in rows.chunks_exact(n).enumerate() {
-                            line.copy_from_slice(row);
-                            self.rows
-                                .process_with_scratch(line, spectrum, scratch)
-                                .expect("buffers are cut to the plan's lengths");
-                            for (x, value) in spectrum[..width].iter().enumerate() {
-                                columns[x * n + first + y] = *value;
-                            }
-                        }
-                    },
-                );
-            });
+        let half = n / 2 + 1;
+        let mut transform = |line: &mut [f32], working: &mut [Complex32]| {
+            let (spectrum, scratch) = working.split_at_mut(half);
+            for (y, row) in rows.chunks_exact(n).enumerate() {
+                line.copy_from_slice(row);
+                self.rows
+                    .process_with_scratch(line, spectrum, scratch)
+                    .expect("buffers are cut to the plan's lengths");
+                let kept = spectrum[..width].iter().enumerate();
+                kept.for_each(|(x, value)| columns[x * n + first + y] = *value);
+            }
+        };
+        with_buffer(n, |line: &mut [f32]| {
+            with_buffer(
+                half + self.rows.get_scratch_len(),
+                |working: &mut [Complex32]| {
+                    transform(line, working);
+                },
+            );
         });
     }
 }

@@ -74,19 +74,12 @@ impl CtfSlices {
         }
         let mut sums = Sums::new(n);
         let step = 1.0 / (n as f64 * self.voxel_size.0);
-        let reach = (n / 2) as i32;
         for slice in &self.slices {
             let (along_x, along_y) = (slice.projection.row(0), slice.projection.row(1));
-            for y in -reach..=reach {
-                // One of each Friedel pair on x = 0; the frequency n/2 counts once, as +n/2.
-                for x in i32::from(y < 0)..=reach {
-                    if x * x + y * y > reach * reach || (n % 2 == 0 && y == -reach) {
-                        continue;
-                    }
-                    let (kx, ky) = (f64::from(x), f64::from(y));
-                    let value = slice.value(kx * step, ky * step);
-                    sums.insert(along_x * kx + along_y * ky, value);
-                }
+            for (x, y) in half_disc(n) {
+                let (kx, ky) = (f64::from(x), f64::from(y));
+                let value = slice.value(kx * step, ky * step);
+                sums.insert(along_x * kx + along_y * ky, value);
             }
         }
         Ok(sums.divided())
@@ -99,6 +92,18 @@ impl CtfSlices {
     pub fn full_volume(&self) -> Result<Vec<f32>, ExtractError> {
         Ok(full_volume(&self.half_volume()?, self.box_size))
     }
+}
+
+/// Frequencies (x, y) of an image of `n` pixels up to n/2, one of each Friedel pair; n/2 of an even image counts once, as +n/2.
+fn half_disc(n: usize) -> impl Iterator<Item = (i32, i32)> {
+    let reach = (n / 2) as i32;
+    let first = if n.is_multiple_of(2) {
+        1 - reach
+    } else {
+        -reach
+    };
+    let all = (first..=reach).flat_map(move |y| (i32::from(y < 0)..=reach).map(move |x| (x, y)));
+    all.filter(move |(x, y)| x * x + y * y <= reach * reach)
 }
 
 /// Lays a half volume `[n, n, n/2 + 1]` of a real transform out as a full one `[n, n, n]`, origin at voxel ⌊n/2⌋. Its first plane

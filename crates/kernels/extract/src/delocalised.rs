@@ -105,16 +105,15 @@ mod tests {
                 diameter: 2.0 * radius * pixel_size,
             };
             let step = 1.0 / (n as f64 * pixel_size);
-            for y in 0..n / 2 {
-                for x in 1..n / 2 {
-                    let ring = (x as f64).hypot(y as f64).round() as usize;
-                    if let Some(sums) = rings.get_mut(ring) {
-                        let (kx, ky) = (x as f64 * step, y as f64 * step);
-                        sums[0] += f64::from(masked[y * half_length(n) + x].norm_sqr()) / area;
-                        sums[1] += seen.square(kx, ky);
-                        sums[2] += ctf.value(kx, ky).powi(2);
-                    }
-                }
+            for (y, x) in (0..n / 2).flat_map(|y| (1..n / 2).map(move |x| (y, x))) {
+                let ring = (x as f64).hypot(y as f64).round() as usize;
+                let Some(sums) = rings.get_mut(ring) else {
+                    continue;
+                };
+                let (kx, ky) = (x as f64 * step, y as f64 * step);
+                sums[0] += f64::from(masked[y * half_length(n) + x].norm_sqr()) / area;
+                sums[1] += seen.square(kx, ky);
+                sums[2] += ctf.value(kx, ky).powi(2);
             }
         }
         let misfit = |which: usize| -> f64 {

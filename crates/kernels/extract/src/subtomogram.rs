@@ -97,20 +97,14 @@ impl Subtomograms {
                         (0..count).for_each(|i| take(i, value(i), 1.0));
                     }
                     TransferVolume::Full(_) | TransferVolume::Half(_) => {
-                        for i in 0..count {
-                            let c = values[places[i] as usize];
-                            if c != 0.0 {
-                                take(i, value(i) * c, c * c);
-                            }
-                        }
+                        let at = |i: usize| values[places[i] as usize];
+                        let measured = (0..count).filter(|&i| at(i) != 0.0);
+                        measured.for_each(|i| take(i, value(i) * at(i), at(i) * at(i)));
                     }
                     TransferVolume::Weights(_) => {
-                        for i in 0..count {
-                            let weight = values[places[i] as usize];
-                            if weight > 0.0 || weight.is_nan() {
-                                take(i, value(i), weight);
-                            }
-                        }
+                        let at = |i: usize| values[places[i] as usize];
+                        let measured = (0..count).filter(|&i| at(i) > 0.0 || at(i).is_nan());
+                        measured.for_each(|i| take(i, value(i), at(i)));
                     }
                 }
             },

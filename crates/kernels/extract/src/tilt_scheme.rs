@@ -30,6 +30,9 @@ pub struct TiltView {
     pub dose_during: Dose,
 }
 
+/// Tables by band and views.
+type Tables = BTreeMap<(usize, Vec<u16>), Arc<TiltTable>>;
+
 /// What particles of one series have in common.
 #[derive(Debug)]
 pub struct TiltScheme {
@@ -39,7 +42,7 @@ pub struct TiltScheme {
     pub exposure: ExposureModel,
     /// Acceleration voltage.
     pub voltage: Kilovolt,
-    tables: Mutex<BTreeMap<(usize, Vec<u16>), Arc<TiltTable>>>,
+    tables: Mutex<Tables>,
 }
 
 /// Samples of some views up to a band.

@@ -2,6 +2,13 @@
 //!
 //! Wants `THON_RELION_DATA`: a data set in the layout of the 2016 protocol with `box64/gt.star`, `box64/gt_class0.mrc`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests stop at the first surprise and tell what they measured"
+)]
+
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -226,14 +233,16 @@ fn ctf_models_are_those_of_relion() {
          _rlnImageDimensionality\none 1 300 2.7 0.07 {voxel_size} {n} 2\n\n# version 30001\n\ndata_particles\n\nloop_\n"
     );
     for label in labels {
-        text.push_str(&format!("_rln{label}\n"));
+        writeln!(text, "_rln{label}").unwrap();
     }
     for slice in &model.slices {
         let angles = RelionAngles::of(Rotation::from_matrix(slice.projection));
-        text.push_str(&format!(
-            "{defocus} {defocus} 0 {} {} {} {} {} 1\n",
+        writeln!(
+            text,
+            "{defocus} {defocus} 0 {} {} {} {} {} 1",
             angles.rot.0, angles.tilt.0, angles.psi.0, slice.b_factor.0, slice.scale
-        ));
+        )
+        .unwrap();
     }
     std::fs::write(folder.join("tilts.star"), text).unwrap();
     let run = std::process::Command::new("relion_reconstruct")
