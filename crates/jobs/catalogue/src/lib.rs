@@ -42,6 +42,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &average::SubtractSignal,
     &average::ClassifyParticles,
     &average::SelectParticles,
+    &average::CompareParticles,
     &classification::Class2d,
     &classification::PrincipalComponents,
     &maps::CreateMask,

@@ -12,7 +12,7 @@ use crate::maps::{Map, solvent_mask};
 use crate::{InitialModelError, InitialModelOptions};
 
 /// Particles without which nothing is tried.
-const FEWEST: usize = 4;
+const FEWEST: usize = 2;
 
 /// A first map.
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 mod classify;
 mod columns;
+mod compare;
 mod findings;
 mod given_maps;
 mod initial_model;
@@ -17,6 +18,7 @@ mod tilt_boxes;
 mod volume_files;
 
 pub(crate) use classify::ClassifyParticles;
+pub(crate) use compare::CompareParticles;
 pub(crate) use initial_model::InitialModelJob;
 pub(crate) use refine::RefineParticles;
 pub(crate) use select::SelectParticles;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, TiltSeriesKind};
 use thon_contract::{Artifact, Context, ItemRecord, JobError};
+use thon_images::mrc::write_volume;
 use thon_interop::relion::{NoiseGroup, RefinedClass, RefinedMap, Refinement, write_refinement};
 use thon_interop::{LossKind, Losses};
 use thon_model::{Map, ParticleSet, TiltSeries};
@@ -48,6 +49,8 @@ pub(super) struct Gathered {
     pub(super) project: Option<PathBuf>,
     /// Map files to be copied, with what they are.
     maps: Vec<(PathBuf, usize, RefinedMap)>,
+    /// The class of particles that show nothing, which has no map: RELION wants one, of nothing.
+    without_map: Option<usize>,
     losses: Losses,
 }
 
@@ -96,6 +99,11 @@ pub(super) fn gather(
         }
         classes.push(class_of(&particles, index, &map, curves.get(index))?);
     }
+    let without_map = (largest_class(&particles) == classes.len() + 1).then_some(classes.len());
+    if let Some(index) = without_map {
+        let nothing = Map::new(first.data.mapv(|_| 0.0), first.voxel_size);
+        classes.push(class_of(&particles, index, &nothing, None)?);
+    }
     let groups = match &inputs.noise {
         Some(noise) => groups(&context.load(noise.single()?)?, &particles, box_size)?,
         None => Vec::new(),
@@ -130,8 +138,15 @@ pub(super) fn gather(
         series,
         project,
         maps: files,
+        without_map,
         losses,
     })
+}
+
+/// The largest number of a class.
+fn largest_class(particles: &ParticleSet) -> usize {
+    let classes = particles.classes.iter().copied();
+    classes.max().map_or(0, |class| class as usize)
 }
 
 /// Writes tables and maps into `folder` of the unit.
@@ -151,6 +166,13 @@ pub(super) fn write(
         let to = context.file(folder.join(refinement.map_file(*class, *map)))?;
         let from = context.resolve(from);
         std::fs::copy(&from, &to).map_err(|e| JobError::file(&from, e))?;
+    }
+    if let Some(class) = gathered.without_map {
+        let to = context.file(folder.join(refinement.map_file(class, RefinedMap::Whole)))?;
+        let n = refinement.box_size;
+        let voxel_size = Some(refinement.voxel_size.0);
+        write_volume(&to, &vec![0.0; n * n * n], [n; 3], voxel_size)
+            .map_err(|e| JobError::file(&to, e))?;
     }
     let table = context.file(folder.join("run_data.star"))?;
     let place = table.parent().unwrap_or(folder);

@@ -13,9 +13,7 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 6] = [
-    "classification.class-2d",
-    "classification.principal-components",
+const FROM_ELSEWHERE: [&str; 4] = [
     "import.aretomo",
     "import.etomo",
     "import.map",
@@ -128,6 +126,38 @@ pub fn cases() -> Vec<Case> {
             "maps.create-mask",
             json!({ "from_map": { "low_pass": 60.0 } }),
             &[("map", AVERAGE, "map")],
+        ),
+        case(
+            "particles.initial-model",
+            json!({
+                "options": { "particle_diameter": 250.0, "resolution": 70.0, "starts": 1, "start_iterations": 2, "iterations": 1 },
+                "views": { "box_size": 32 }
+            }),
+            &[series, particles],
+        ),
+        case(
+            "particles.subtract",
+            json!({}),
+            &[
+                ("particles", "particles.extract-subtomograms", "particles"),
+                ("map", AVERAGE, "map"),
+                ("mask", "maps.create-mask", "mask"),
+            ],
+        ),
+        case(
+            "particles.compare",
+            json!({}),
+            &[particles, ("reference", AVERAGE, "particles")],
+        ),
+        case(
+            "classification.class-2d",
+            json!({ "options": { "classes": 2, "iterations": 2 } }),
+            &[("particles", "particles.project", "particles")],
+        ),
+        case(
+            "classification.principal-components",
+            json!({}),
+            &[("particles", "particles.extract-subtomograms", "particles")],
         ),
         case(
             "maps.transform",
