@@ -60,12 +60,35 @@ fn particles(data: &Path, star: &Path) -> Result<(Vec<Particle>, f64)> {
     Ok((particles, voxel_size))
 }
 
-fn observe(boxes: &Subtomograms, particle: &Particle, band: usize) -> Result<Observation> {
-    let mut volume = MrcFile::open(&particle.volume)?.read_all()?;
-    let file = MrcFile::open(&particle.transfer)?;
-    let values = file.read_all()?;
-    let transfer = TransferVolume::of_shape(&values, file.shape(), boxes.box_size())?;
-    Ok(boxes.observe(&mut volume, transfer, &Observe { band, mask: None }, 0)?)
+/// Room for the two files of a particle.
+#[derive(Default)]
+struct Files {
+    volume: Vec<f32>,
+    transfer: Vec<f32>,
+}
+
+/// Reads a volume into memory that is there already; its shape `[z, y, x]`.
+fn read(path: &Path, values: &mut Vec<f32>) -> Result<[usize; 3]> {
+    let file = MrcFile::open(path)?;
+    let [nz, ny, nx] = file.shape();
+    values.resize(nz * ny * nx, 0.0);
+    for (z, section) in values.chunks_mut(ny * nx).enumerate() {
+        file.read_section_into(z, section)?;
+    }
+    Ok([nz, ny, nx])
+}
+
+fn observe(
+    boxes: &Subtomograms,
+    particle: &Particle,
+    band: usize,
+    files: &mut Files,
+) -> Result<Observation> {
+    read(&particle.volume, &mut files.volume)?;
+    let shape = read(&particle.transfer, &mut files.transfer)?;
+    let transfer = TransferVolume::of_shape(&files.transfer, shape, boxes.box_size())?;
+    let wanted = Observe { band, mask: None };
+    Ok(boxes.observe(&mut files.volume, transfer, &wanted, 0)?)
 }
 
 /// The map from files, written to `output`.
@@ -75,10 +98,11 @@ fn reconstruct(data: &Path, star: &Path, n: usize, output: &Path) -> Result<Vec<
     let band = n / 2;
     // White noise of deviation 1 per voxel.
     let mut sums = ExpectedSums::new(n, 2, band, Quanta::from_noise([1.0])?)?;
+    let mut files = Files::default();
     for block in particles.chunks(BLOCK) {
         let observed = block
             .iter()
-            .map(|particle| observe(&boxes, particle, band))
+            .map(|particle| observe(&boxes, particle, band, &mut files))
             .collect::<Result<Vec<_>>>()?;
         let contributions: Vec<_> = observed
             .iter()
