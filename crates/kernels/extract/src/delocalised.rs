@@ -50,7 +50,9 @@ impl SeenThrough<'_> {
     pub(crate) fn square(&self, kx: f64, ky: f64) -> f64 {
         let (chi, shift) = self.phase_and_shift(kx, ky);
         let gain = self.ctf.scale() * self.ctf.envelope(kx.hypot(ky));
-        0.5 * (1.0 - overlap(2.0 * shift) * (2.0 * chi).cos()) * gain * gain
+        let square = 0.5 * (1.0 - overlap(2.0 * shift) * (2.0 * chi).cos());
+        // Rounding at the zeros must not make it negative.
+        square.max(0.0) * gain * gain
     }
 }
 

@@ -238,3 +238,128 @@ impl<R: BoxReader> ParticleSource for TiltSource<R> {
             .map_err(|e| format!("{}: {e}", self.reader.place(index)).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TiltView;
+    use glam::{DMat3, DVec3};
+    use thon_ctf::ExposureModel;
+    use thon_model::{Ctf, Optics};
+    use thon_reconstruct::FourierVolume;
+    use thon_units::{Angstrom, Dose, Kilovolt};
+
+    struct Held(Vec<Vec<f32>>);
+
+    impl BoxReader for Held {
+        fn read(&self, index: usize, boxes: &mut [f32]) -> Result<(), SourceError> {
+            boxes.copy_from_slice(&self.0[index]);
+            Ok(())
+        }
+
+        fn place(&self, index: usize) -> String {
+            format!("particle {index}")
+        }
+    }
+
+    /// Projections of a moved phantom, as recorded, give D = W·V at the phantom's own place.
+    #[test]
+    fn products_are_weights_times_the_map() {
+        let (n, pixel_size) = (48, PixelSize(6.0));
+        let map = thon_likelihood::simulated::phantom(n, 2);
+        let volume = FourierVolume::new(&map, n, 2).unwrap();
+        let shift = DVec3::new(1.5, -2.0, 1.0);
+        let ctf = CtfModel::new(&Optics::default(), &Ctf::round(Angstrom(12000.0)));
+        let transfer = ctf.half_spectrum(n, n, pixel_size);
+        let (mut views, mut boxes, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+        let plan = thon_signal::fft::Fft2::plan([n, n]);
+        for i in -6..=6 {
+            let projection = DMat3::from_rotation_y(f64::from(i) * 0.15);
+            let offset = DVec2::new(0.25, -0.125 * f64::from(i % 3));
+            let seen = (projection * shift).truncate() + offset;
+            let image = volume.project(&projection, seen);
+            let mut spectrum = vec![Complex32::default(); n * (n / 2 + 1)];
+            plan.forward_into(&image, &mut spectrum);
+            spectrum
+                .iter_mut()
+                .zip(&transfer)
+                .for_each(|(v, t)| *v *= *t);
+            let mut recorded = vec![0.0; n * n];
+            plan.inverse_into(&mut spectrum, &mut recorded);
+            boxes.extend(recorded);
+            offsets.push(offset);
+            let dose = Dose(0.0);
+            views.push(TiltView {
+                projection,
+                dose_before: dose,
+                dose_during: dose,
+            });
+        }
+        let count = views.len();
+        let scheme = TiltScheme::new(views, ExposureModel::None, Kilovolt(300.0)).unwrap();
+        let particle = TiltParticle {
+            scheme: 0,
+            tilts: (0..count as u16).collect(),
+            ctfs: vec![Some(ctf); count],
+            offsets,
+            premultiplied: false,
+        };
+        let source = TiltSource::new(
+            Held(vec![boxes]),
+            n,
+            pixel_size,
+            vec![scheme],
+            vec![particle],
+        )
+        .unwrap();
+        let mask = SphereMask {
+            radius: 18.0,
+            edge: 5.0,
+            centre: shift,
+        };
+        let seen = source
+            .observe(
+                0,
+                &Observe {
+                    band: 12,
+                    mask: Some(mask),
+                },
+            )
+            .unwrap();
+        seen.check().unwrap();
+        let reference = thon_likelihood::Reference::new(&map, n).unwrap();
+        let (mut cross, mut model, mut data) = (0.0, 0.0, 0.0);
+        for (i, q) in seen.geometry.positions.iter().enumerate() {
+            let value = reference.seen(
+                glam::DQuat::IDENTITY,
+                shift,
+                DVec3::from_array(q.map(f64::from)),
+            );
+            let expected = value * seen.weights[i];
+            cross += f64::from((seen.products[i].conj() * expected).re);
+            model += f64::from(expected.norm_sqr());
+            data += f64::from(seen.products[i].norm_sqr());
+        }
+        let correlation = cross / (model * data).sqrt();
+        assert!(
+            correlation > 0.95 && (cross / model - 1.0).abs() < 0.15,
+            "{correlation} {}",
+            cross / model
+        );
+        // A zero of the CTF is a weight of zero, never less.
+        assert!(seen.weights.iter().all(|w| *w >= 0.0));
+        let error = source
+            .observe(
+                0,
+                &Observe {
+                    band: 25,
+                    mask: None,
+                },
+            )
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("particle 0: band is 25"),
+            "{error}"
+        );
+    }
+}
