@@ -108,21 +108,20 @@ impl Job for ClassifyParticles {
         let source = prepared.source.as_ref();
         let done = run(
             source,
-            || match &inputs.iterations {
-                Some(iterations) => {
+            || {
+                if let Some(iterations) = &inputs.iterations {
                     let state = earlier(iterations, params.restart_from, context)?;
-                    continued(state, Task::Classify(params.options.clone()), source.len())
+                    let task = Task::Classify(params.options.clone());
+                    return continued(state, task, source.len());
                 }
-                None => {
-                    let references = maps.references();
-                    let input = Input {
-                        references: &references,
-                        mask: maps.mask.as_deref(),
-                        starts: &prepared.starts,
-                        halves: None,
-                    };
-                    start(source, &input, &params.options, context.progress()).map_err(stopped)
-                }
+                let references = maps.references();
+                let input = Input {
+                    references: &references,
+                    mask: maps.mask.as_deref(),
+                    starts: &prepared.starts,
+                    halves: None,
+                };
+                start(source, &input, &params.options, context.progress()).map_err(stopped)
             },
             context,
         )?;

@@ -26,12 +26,12 @@ impl GivenMaps {
     ) -> Result<Self, JobError> {
         let mut maps = Vec::new();
         for item in references.iter().flat_map(|artifact| artifact.items()) {
-            maps.push(voxels(context.load(item)?.data));
+            maps.push(voxels(&context.load(item)?.data));
         }
         let mask = mask.map(|mask| context.load(mask.single()?)).transpose()?;
         Ok(Self {
             references: maps,
-            mask: mask.map(|mask| voxels(mask.0.data)),
+            mask: mask.map(|mask| voxels(&mask.0.data)),
         })
     }
 
@@ -40,7 +40,7 @@ impl GivenMaps {
     }
 }
 
-fn voxels(data: Array3<f32>) -> Vec<f32> {
+fn voxels(data: &Array3<f32>) -> Vec<f32> {
     data.as_standard_layout().iter().copied().collect()
 }
 

@@ -127,16 +127,13 @@ pub(super) fn run(
     start: impl FnOnce() -> Result<State, JobError>,
     context: &Context,
 ) -> Result<Run, JobError> {
-    let mut run = match Run::resumed(context)? {
-        Some(run) => run,
-        None => {
-            let mut run = Run {
-                state: start()?,
-                folders: Vec::new(),
-            };
-            run.keep(context)?;
-            run
-        }
+    let mut run = if let Some(run) = Run::resumed(context)? {
+        run
+    } else {
+        let (state, folders) = (start()?, Vec::new());
+        let mut run = Run { state, folders };
+        run.keep(context)?;
+        run
     };
     while run.state.head.status == Status::Running {
         run.state =

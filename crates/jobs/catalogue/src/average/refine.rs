@@ -116,28 +116,27 @@ impl Job for RefineParticles {
         let source = prepared.source.as_ref();
         let done = run(
             source,
-            || match &inputs.iterations {
-                Some(iterations) => {
+            || {
+                if let Some(iterations) = &inputs.iterations {
                     let state = earlier(iterations, params.restart_from, context)?;
-                    continued(state, Task::Refine(params.options.clone()), source.len())
+                    let task = Task::Refine(params.options.clone());
+                    return continued(state, task, source.len());
                 }
-                None => {
-                    let (mut references, given) = (maps.references(), prepared.halves());
-                    let mut options = params.options.clone();
-                    let first;
-                    if references.is_empty() && options.poses.start == StartingPoses::Search {
-                        first = first_reference(source, &options, context)?;
-                        references.push(&first);
-                        options.absolute_grey_scale = true;
-                    }
-                    let input = Input {
-                        references: &references,
-                        mask: maps.mask.as_deref(),
-                        starts: &prepared.starts,
-                        halves: given.as_deref(),
-                    };
-                    start(source, &input, &options, context.progress()).map_err(stopped)
+                let (mut references, given) = (maps.references(), prepared.halves());
+                let mut options = params.options.clone();
+                let first;
+                if references.is_empty() && options.poses.start == StartingPoses::Search {
+                    first = first_reference(source, &options, context)?;
+                    references.push(&first);
+                    options.absolute_grey_scale = true;
                 }
+                let input = Input {
+                    references: &references,
+                    mask: maps.mask.as_deref(),
+                    starts: &prepared.starts,
+                    halves: given.as_deref(),
+                };
+                start(source, &input, &options, context.progress()).map_err(stopped)
             },
             context,
         )?;

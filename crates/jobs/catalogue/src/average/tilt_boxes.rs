@@ -12,7 +12,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use thon_contract::{Context, JobError};
 use thon_extract::{
-    BoxPlace, BoxReader, CutSettings, TiltParticle, TiltScheme, TiltSource, TiltView,
+    BoxPlace, BoxReader, CutBox, CutSettings, TiltParticle, TiltScheme, TiltSource, TiltView,
 };
 use thon_geometry::glam::DVec2;
 use thon_likelihood::SourceError;
@@ -245,15 +245,25 @@ impl CutParticles {
                     .cut(&pixels, one.image_size, &places)
                     .map_err(|e| JobError::data(format!("{place}: {e}")))?;
                 for ((particle, slot), cut) in wanted.into_iter().zip(boxes) {
-                    self.held.put(particle, slot, &cut.image)?;
-                    if let Some(own) = self.offsets.get_mut(particle) {
-                        own[slot] = cut.offset;
-                    }
+                    keep(&mut self.held, &mut self.offsets, (particle, slot), &cut)?;
                 }
             }
         }
         Ok(())
     }
+}
+
+fn keep(
+    held: &mut HeldBoxes,
+    offsets: &mut [Vec<DVec2>],
+    (particle, slot): (usize, usize),
+    cut: &CutBox,
+) -> Result<(), JobError> {
+    held.put(particle, slot, &cut.image)?;
+    if let Some(own) = offsets.get_mut(particle) {
+        own[slot] = cut.offset;
+    }
+    Ok(())
 }
 
 /// Particles cut from their tilt series as a source; also the rows that at least one image shows.

@@ -86,7 +86,8 @@ impl Job for CtfModels {
     }
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let Ok((series, set)) = load_particles(&inputs.tilt_series, &inputs.particles, context)
+        let Ok((series, set)) =
+            load_particles(&inputs.tilt_series, &inputs.particles, context)
         else {
             return Cost::default();
         };
@@ -103,7 +104,8 @@ impl Job for CtfModels {
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let (series, mut set) = load_particles(&inputs.tilt_series, &inputs.particles, context)?;
+        let (series, mut set) =
+            load_particles(&inputs.tilt_series, &inputs.particles, context)?;
         let (n, size) = sizes(params, &series, &set)?;
         let (mut written, mut paths) = (Written::default(), Vec::new());
         let rows: Vec<usize> = (0..set.len()).collect();
@@ -162,15 +164,13 @@ fn sizes(
         .images
         .as_ref()
         .filter(|images| images.kind == RepresentationKind::Volume);
-    match own {
-        Some(images) => Ok((images.box_size, images.pixel_size)),
-        None => {
-            let size = params
-                .voxel_size
-                .map_or_else(|| voxel_size(series, set), Ok)?;
-            Ok((params.box_size, size))
-        }
+    if let Some(images) = own {
+        return Ok((images.box_size, images.pixel_size));
     }
+    let size = params
+        .voxel_size
+        .map_or_else(|| voxel_size(series, set), Ok)?;
+    Ok((params.box_size, size))
 }
 
 fn model(

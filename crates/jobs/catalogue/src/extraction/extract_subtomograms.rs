@@ -107,30 +107,7 @@ impl Job for ExtractSubtomograms {
         let size = if cut_from_images { params.box_size } else { 8 };
         let mut findings = image_set_findings(size, params.weights.ctf, &series, &set, context);
         if let Some(tomograms) = &inputs.tomograms {
-            match from_tomograms::by_series(tomograms, context) {
-                Err(e) => findings.push(Finding::error("tomograms", e.to_string())),
-                Ok(found) => {
-                    let absent = set
-                        .tilt_series_names
-                        .iter()
-                        .find(|name| !found.contains_key(*name));
-                    findings.extend(absent.map(|name| {
-                        Finding::error(
-                            "tomograms",
-                            format!("particles of {name}, but no tomogram of it"),
-                        )
-                    }));
-                    for one in found.values() {
-                        let path = context.resolve(&one.path);
-                        if let Err(e) = thon_images::mrc::Mrc::open(&path) {
-                            findings.push(Finding::error(
-                                "tomograms",
-                                format!("{}: {e}", path.display()),
-                            ));
-                        }
-                    }
-                }
-            }
+            findings.extend(from_tomograms::findings(tomograms, &set, context));
         } else if params.rescaled_box.is_some() {
             let message = "only boxes of tomograms are rescaled; give tomograms";
             findings.push(Finding::error("rescaled_box", message));
@@ -139,7 +116,8 @@ impl Job for ExtractSubtomograms {
     }
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let Ok((series, set)) = load_particles(&inputs.tilt_series, &inputs.particles, context)
+        let Ok((series, set)) =
+            load_particles(&inputs.tilt_series, &inputs.particles, context)
         else {
             return Cost::default();
         };

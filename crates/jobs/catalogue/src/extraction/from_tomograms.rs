@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use thon_contract::kinds::TomogramKind;
-use thon_contract::{Artifact, Context, JobError};
+use thon_contract::{Artifact, Context, Finding, JobError};
 use thon_extract::{BoxInVolume, normalise_background, rescaled};
-use thon_geometry::{Pose, Rotation};
+use thon_geometry::{Point, Pose, Rotation, Specimen};
 use thon_images::mrc::Mrc;
-use thon_model::{ParticleImages, ParticleSet, RepresentationKind, Tomogram};
+use thon_likelihood::SourceError;
+use thon_model::{ParticleImages, ParticleSet, RepresentationKind, TiltSeries, Tomogram};
 use thon_units::PixelSize;
 
 use super::extract_subtomograms::Params;
@@ -27,6 +28,39 @@ pub(super) fn by_series(
         found.insert(one.tilt_series.clone(), one);
     }
     Ok(found)
+}
+
+/// Tomograms that are absent or cannot be read.
+pub(super) fn findings(
+    tomograms: &Artifact<TomogramKind>,
+    set: &ParticleSet,
+    context: &Context,
+) -> Vec<Finding> {
+    let found = match by_series(tomograms, context) {
+        Ok(found) => found,
+        Err(e) => return vec![Finding::error("tomograms", e.to_string())],
+    };
+    let names = set.tilt_series_names.iter();
+    let absent = names
+        .filter(|name| !found.contains_key(*name))
+        .map(|name| format!("particles of {name}, but no tomogram of it"));
+    let broken = found.values().filter_map(|one| {
+        let path = context.resolve(&one.path);
+        let error = Mrc::open(&path).err()?;
+        Some(format!("{}: {error}", path.display()))
+    });
+    let faults = absent.take(1).chain(broken);
+    faults
+        .map(|fault| Finding::error("tomograms", fault))
+        .collect()
+}
+
+/// A particle cut out of a tomogram.
+struct Cut {
+    volume: Vec<f32>,
+    model: Vec<f32>,
+    /// Where the box's voxel ⌊n/2⌋ lies.
+    middle: Point<Specimen>,
 }
 
 /// Cuts all particles, writes them and their 3D CTF models, and returns the particles that were cut.
@@ -57,49 +91,23 @@ pub(super) fn extract(
         let size = PixelSize(tomogram.grid.voxel_size.0 * params.box_size as f64 / to as f64);
         let first = *voxel.get_or_insert(size);
         if (size.0 / first.0 - 1.0).abs() > 1e-4 {
-            return Err(JobError::data(format!(
-                "tomograms of different voxel sizes: {first} and {size}"
-            )));
+            let message = format!("tomograms of different voxel sizes: {first} and {size}");
+            return Err(JobError::data(message));
         }
-        let centre = tomogram.grid.index_of(set.poses[row].position);
-        let cut = BoxInVolume::around(centre, params.box_size);
-        let cut = cut.filter(|cut| cut.inside(file_of.shape()) > 0.5);
-        match cut {
-            None => context.reject(name, "its box lies outside the tomogram"),
-            Some(cut) => {
-                let named = |e: &dyn std::fmt::Display| {
-                    JobError::data(format!("{name} ({}): {e}", path.display()))
-                };
-                let mut volume = read_box(&file_of, &cut).map_err(|e| named(&e))?;
-                let radius = params.background_radius(tomogram.grid.voxel_size.0);
-                if params.normalise {
-                    normalise_background(&mut volume, params.box_size, radius, params.invert)
-                        .map_err(|e| named(&e))?;
-                } else if params.invert {
-                    volume.iter_mut().for_each(|value| *value = -*value);
-                }
-                let volume = rescaled(volume, params.box_size, to).map_err(|e| named(&e))?;
-                let middle = tomogram.grid.point_at_index(cut.centre());
-                let one = series_of(series, set, set.tilt_series[row])?;
-                let model = slices(one, middle, to, size, &params.weights)?;
-                let model = model.full_volume().map_err(|e| named(&e))?;
-                paths.push(written.volume(
-                    file(set, row, "subtomo"),
-                    &volume,
-                    [to; 3],
-                    size.0,
-                    context,
-                )?);
-                ctf_paths.push(written.volume(
-                    file(set, row, "ctf"),
-                    &model,
-                    [to; 3],
-                    size.0,
-                    context,
-                )?);
-                boxes.push(Pose::new(Rotation::identity(), middle));
-                rows.push(row);
-            }
+        let one = series_of(series, set, set.tilt_series[row])?;
+        let place = set.poses[row].position;
+        let cut = cut_one(params, one, tomogram, &file_of, place, to)
+            .map_err(|e| JobError::data(format!("{name} ({}): {e}", path.display())))?;
+        if let Some(cut) = cut {
+            let mut write = |kind, values: &[f32]| {
+                written.volume(file(set, row, kind), values, [to; 3], size.0, context)
+            };
+            paths.push(write("subtomo", &cut.volume)?);
+            ctf_paths.push(write("ctf", &cut.model)?);
+            boxes.push(Pose::new(Rotation::identity(), cut.middle));
+            rows.push(row);
+        } else {
+            context.reject(name, "its box lies outside the tomogram");
         }
         open = Some((own.clone(), file_of));
     }
@@ -121,8 +129,42 @@ pub(super) fn extract(
     Ok(kept)
 }
 
+/// One particle; `None` when most of its box lies outside the tomogram.
+fn cut_one(
+    params: &Params,
+    series: &TiltSeries,
+    tomogram: &Tomogram,
+    file: &Mrc<'_>,
+    place: Point<Specimen>,
+    to: usize,
+) -> Result<Option<Cut>, SourceError> {
+    let n = params.box_size;
+    let cut = BoxInVolume::around(tomogram.grid.index_of(place), n);
+    let Some(cut) = cut.filter(|cut| cut.inside(file.shape()) > 0.5) else {
+        return Ok(None);
+    };
+    let mut volume = read_box(file, &cut)?;
+    let voxel = tomogram.grid.voxel_size.0;
+    if params.normalise {
+        let radius = params.background_radius(voxel);
+        normalise_background(&mut volume, n, radius, params.invert)?;
+    } else if params.invert {
+        for value in &mut volume {
+            *value = -*value;
+        }
+    }
+    let middle = tomogram.grid.point_at_index(cut.centre());
+    let size = PixelSize(voxel * n as f64 / to as f64);
+    let model = slices(series, middle, to, size, &params.weights)?;
+    Ok(Some(Cut {
+        volume: rescaled(volume, n, to)?,
+        model: model.full_volume()?,
+        middle,
+    }))
+}
+
 /// A box of a volume on disk; what lies outside holds the mean of what lies inside.
-fn read_box(file: &Mrc<'_>, cut: &BoxInVolume) -> Result<Vec<f32>, thon_images::ImageError> {
+fn read_box(file: &Mrc<'_>, cut: &BoxInVolume) -> Result<Vec<f32>, SourceError> {
     let [nz, ny, nx] = file.shape();
     let n = cut.size;
     let ([x0, x1], [y0, y1], [z0, z1]) = (cut.range(0, nx), cut.range(1, ny), cut.range(2, nz));
@@ -138,10 +180,14 @@ fn read_box(file: &Mrc<'_>, cut: &BoxInVolume) -> Result<Vec<f32>, thon_images::
             volume[first..first + line.len()].copy_from_slice(line);
         }
     }
+    if !sum.is_finite() {
+        return Err("voxels of the tomogram are infinite or not a number".into());
+    }
     if cut.inside(file.shape()) < 1.0 {
         let mean = (sum / count) as f32;
-        let outside = volume.iter_mut().filter(|value| value.is_nan());
-        outside.for_each(|value| *value = mean);
+        for value in volume.iter_mut().filter(|value| value.is_nan()) {
+            *value = mean;
+        }
     }
     Ok(volume)
 }
