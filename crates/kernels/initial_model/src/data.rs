@@ -23,6 +23,15 @@ pub(crate) struct Data {
     pub(crate) band: usize,
 }
 
+/// The samples on the lattice; weights that gridding leaves slightly below 0 are 0.
+fn on_lattice(observation: &Observation, band: usize) -> Observation {
+    let mut gridded = observation.on_lattice(band);
+    for weight in &mut gridded.weights {
+        *weight = weight.max(0.0);
+    }
+    gridded
+}
+
 impl Data {
     /// Reads at most `options.largest_set` particles, evenly spread over the source.
     pub(crate) fn read(
@@ -52,7 +61,7 @@ impl Data {
                 .par_iter()
                 .map(|&index| {
                     let seen = source.observe(index, &wanted);
-                    seen.map(|o| o.on_lattice(band))
+                    seen.map(|o| on_lattice(&o, band))
                         .map_err(|source| LikelihoodError::Source { index, source })
                 })
                 .collect::<Result<_, _>>()?;
