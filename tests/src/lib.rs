@@ -6,6 +6,8 @@ pub mod defocus_hand;
 pub mod documents;
 pub mod hand;
 pub mod pictures;
+pub mod program;
+pub mod relion_truth;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

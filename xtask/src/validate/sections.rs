@@ -121,6 +121,16 @@ pub const SECTIONS: &[Section] = &[
         &[" Å", " s", "MiB", "GiB", "FSC"],
     ),
     section(
+        "averaging",
+        &[
+            cargo("cargo build --release -p thon"),
+            cargo(
+                "cargo test -p thon-tests --test averaging -- --ignored --nocapture --test-threads 1",
+            ),
+        ],
+        &["averaging: "],
+    ),
+    section(
         "speed",
         &[
             cargo("cargo bench -p thon-benches --bench wbp"),
