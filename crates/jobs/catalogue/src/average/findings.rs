@@ -38,7 +38,8 @@ pub(super) fn set_findings(
     }
 }
 
-fn volume_findings(images: &ParticleImages, context: &Context) -> Vec<Finding> {
+/// Findings on stored subtomograms and their CTF volumes.
+pub(super) fn volume_findings(images: &ParticleImages, context: &Context) -> Vec<Finding> {
     let mut left = LOOKED_THROUGH;
     let mut faults = Vec::new();
     let size = images.pixel_size.0;

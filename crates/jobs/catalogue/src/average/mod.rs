@@ -5,6 +5,7 @@ mod columns;
 mod compare;
 mod findings;
 mod given_maps;
+mod given_poses;
 mod initial_model;
 mod iterations;
 mod placements;
@@ -19,6 +20,7 @@ mod volume_files;
 
 pub(crate) use classify::ClassifyParticles;
 pub(crate) use compare::CompareParticles;
+pub(crate) use given_poses::{average_findings, sums_at_given_poses};
 pub(crate) use initial_model::InitialModelJob;
 pub(crate) use refine::RefineParticles;
 pub(crate) use select::SelectParticles;

@@ -67,7 +67,7 @@ impl Job for ExportProjections {
     type Outputs = Outputs;
 
     fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
-        match load_particles(&inputs.tilt_series, &inputs.particles, context) {
+        match load_particles(Some(&inputs.tilt_series), &inputs.particles, context) {
             Ok((_, particles)) if particles.is_empty() => {
                 vec![Finding::error("particles", "there are none")]
             }
@@ -80,7 +80,7 @@ impl Job for ExportProjections {
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let Ok((series, particles)) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)
+            load_particles(Some(&inputs.tilt_series), &inputs.particles, context)
         else {
             return Cost::default();
         };
@@ -97,7 +97,8 @@ impl Job for ExportProjections {
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let (series, particles) = load_particles(&inputs.tilt_series, &inputs.particles, context)?;
+        let (series, particles) =
+            load_particles(Some(&inputs.tilt_series), &inputs.particles, context)?;
         let settings = ViewSettings {
             box_size: params.box_size,
             ctf: true,

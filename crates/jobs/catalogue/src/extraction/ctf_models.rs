@@ -70,7 +70,7 @@ impl Job for CtfModels {
     type Outputs = Outputs;
 
     fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
-        match load_particles(&inputs.tilt_series, &inputs.particles, context) {
+        match load_particles(Some(&inputs.tilt_series), &inputs.particles, context) {
             Ok((_, set)) if set.is_empty() => {
                 vec![Finding::error("particles", "the set is empty")]
             }
@@ -87,7 +87,7 @@ impl Job for CtfModels {
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let Ok((series, set)) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)
+            load_particles(Some(&inputs.tilt_series), &inputs.particles, context)
         else {
             return Cost::default();
         };
@@ -105,7 +105,7 @@ impl Job for CtfModels {
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let (series, mut set) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)?;
+            load_particles(Some(&inputs.tilt_series), &inputs.particles, context)?;
         let (n, size) = sizes(params, &series, &set)?;
         let (mut written, mut paths) = (Written::default(), Vec::new());
         let rows: Vec<usize> = (0..set.len()).collect();

@@ -95,7 +95,7 @@ impl Job for ExtractSubtomograms {
 
     fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
         let (series, mut set) =
-            match load_particles(&inputs.tilt_series, &inputs.particles, context) {
+            match load_particles(Some(&inputs.tilt_series), &inputs.particles, context) {
                 Ok((_, set)) if set.is_empty() => {
                     return vec![Finding::error("particles", "the set is empty")];
                 }
@@ -117,7 +117,7 @@ impl Job for ExtractSubtomograms {
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let Ok((series, set)) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)
+            load_particles(Some(&inputs.tilt_series), &inputs.particles, context)
         else {
             return Cost::default();
         };
@@ -145,7 +145,7 @@ impl Job for ExtractSubtomograms {
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
-        let (series, set) = load_particles(&inputs.tilt_series, &inputs.particles, context)?;
+        let (series, set) = load_particles(Some(&inputs.tilt_series), &inputs.particles, context)?;
         let mut written = Written::default();
         let kept = match &inputs.tomograms {
             Some(tomograms) => {

@@ -21,14 +21,14 @@ use crate::tilt_images::TiltImages;
 /// Tilt series by name.
 pub(crate) type SeriesByName = BTreeMap<String, TiltSeries>;
 
-/// Loads a set of particles and the tilt series they are seen in.
+/// Loads a set of particles and the tilt series they are seen in, if there are any.
 pub(crate) fn load_particles(
-    tilt_series: &Artifact<TiltSeriesKind>,
+    tilt_series: Option<&Artifact<TiltSeriesKind>>,
     particles: &Artifact<ParticlesKind>,
     context: &Context,
 ) -> Result<(SeriesByName, ParticleSet), JobError> {
     let mut series = SeriesByName::new();
-    for item in tilt_series.items() {
+    for item in tilt_series.iter().flat_map(|artifact| artifact.items()) {
         let one = context.load(item)?;
         series.insert(one.name.clone(), one);
     }

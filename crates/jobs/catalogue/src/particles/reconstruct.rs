@@ -1,7 +1,8 @@
-//! A particle average from given poses, straight from the tilt images, in two halves.
+//! A particle average from given poses, straight from the tilt images or from subtomograms, in two halves.
 //!
-//! Kernel: `thon_reconstruct::PartialSums` (what `relion_tomo_reconstruct_particle` does). Halves are
-//! those of the set, or drawn by seed. Frames: tilt image → particle.
+//! Kernels: `thon_reconstruct::PartialSums` for tilt images (what `relion_tomo_reconstruct_particle` does),
+//! `ExpectedSums` for subtomograms (what `relion_reconstruct --3d_rot --ctf` does). Halves are those of the set, or drawn
+//! by seed. Frames: tilt image or box → particle.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,12 +12,15 @@ use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
 use thon_maps::draw_halves;
-use thon_model::{Half, Map, ParticleSet};
-use thon_reconstruct::{Normalisation, PartialSums, ParticleView, SolveOptions};
+use thon_model::{Half, Map, ParticleImages, ParticleSet, RepresentationKind};
+use thon_reconstruct::{
+    ExpectedSums, Normalisation, PartialSums, ParticleView, Regulariser, SolveOptions,
+};
 use thon_units::{Dose, PixelSize};
 
 use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
 use super::set_findings::{half_findings, view_findings, voxel_size};
+use crate::average::{average_findings, sums_at_given_poses};
 use crate::kernel_errors::stopped;
 use crate::pictures;
 
@@ -25,7 +29,8 @@ pub(crate) struct ReconstructParticles;
 
 /// Average particles at given poses into a map and two half maps.
 ///
-/// Tilt images are cut from the series in memory, or taken from the stacks of the particle set.
+/// Tilt images are cut from the series in memory, or taken from the stacks of the particle set. Subtomograms are averaged
+/// with their own CTF volumes and need no tilt series.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
@@ -71,8 +76,8 @@ impl Default for Params {
 /// Inputs of the average.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Inputs {
-    /// Aligned tilt series with CTF.
-    tilt_series: Artifact<TiltSeriesKind>,
+    /// Aligned tilt series with CTF; not needed for subtomograms.
+    tilt_series: Option<Artifact<TiltSeriesKind>>,
     /// Particles with poses.
     particles: Artifact<ParticlesKind>,
 }
@@ -106,11 +111,14 @@ impl Job for ReconstructParticles {
             .map(|e| Finding::error("symmetry", e.to_string()))
             .into_iter()
             .collect();
-        match load_particles(&inputs.tilt_series, &inputs.particles, context) {
+        match load_particles(inputs.tilt_series.as_ref(), &inputs.particles, context) {
             Ok((series, particles)) => {
                 findings.extend(half_findings(&particles));
                 let n = box_size(params, &particles);
-                findings.extend(view_findings(n, params.ctf, &series, &particles, context));
+                findings.extend(match volumes(&particles) {
+                    Some(images) => average_findings(&particles, images, context),
+                    None => view_findings(n, params.ctf, &series, &particles, context),
+                });
             }
             Err(e) => findings.push(Finding::error("inputs", e.to_string())),
         }
@@ -119,13 +127,22 @@ impl Job for ReconstructParticles {
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let Ok((series, particles)) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)
+            load_particles(inputs.tilt_series.as_ref(), &inputs.particles, context)
         else {
             return Cost::default();
         };
         let n = box_size(params, &particles) as u64;
         let padded = (params.padding as u64 * n).pow(3);
         let large = if params.recover_delocalised { 4 } else { 1 } * n * n;
+        if volumes(&particles).is_some() {
+            let voxels = n.pow(3);
+            return Cost {
+                // Two exact sums and one solution; a block of particles with their transfer.
+                memory: (24 << 20) + 48 * padded + 16 * 16 * voxels,
+                disk: (1 << 17) + 12 * voxels,
+                cpu_seconds: 0.6 + particles.len() as f64 * voxels as f64 * 2e-8,
+            };
+        }
         let tilts = series.values().map(|s| s.images.len()).max().unwrap_or(0);
         let pixels = series.values().map(|s| s.image_size[0] * s.image_size[1]);
         let views = (tilts * particles.len()) as f64;
@@ -142,28 +159,15 @@ impl Job for ReconstructParticles {
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let (series, mut particles) =
-            load_particles(&inputs.tilt_series, &inputs.particles, context)?;
+            load_particles(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
         if particles.halves.is_empty() {
             particles.halves = draw_halves(particles.len(), params.seed);
         }
-        let mut sums = [empty(params, &particles)?, empty(params, &particles)?];
-        let counts = accumulate(params, &series, &particles, &mut sums, context)?;
-        for (row, &views) in counts.iter().enumerate() {
-            if views == 0 {
-                context.reject(&particles.names[row], "no tilt image shows it whole");
-            }
-        }
-        let [mut all, second] = sums;
-        let options = SolveOptions {
-            normalisation: params.normalisation,
-            symmetry: operators(params)?,
+        let [map, half_1, half_2] = match volumes(&particles) {
+            Some(images) => average_volumes(params, &particles, images, context)?,
+            None => average_views(params, &series, &particles, context)?,
         };
-        let voxel_size = voxel_size(&series, &particles)?;
-        let half_1 = solve(&all, &options, voxel_size)?;
-        let half_2 = solve(&second, &options, voxel_size)?;
-        all.add(&second).map_err(stopped)?;
-        let map = solve(&all, &options, voxel_size)?;
-        context.metric("views", all.views() as f64);
+        let voxel_size = map.voxel_size;
         let eighth = 0.06 * map.data.len() as f64 * voxel_size.0.powi(3);
         let threshold = pictures::threshold_for_volume(&map.data, voxel_size.0, eighth);
         let picture = pictures::map(&map.data, threshold).to_png();
@@ -181,8 +185,8 @@ impl Job for ReconstructParticles {
     fn methods(params: &Params) -> Methods {
         Methods {
             text: format!(
-                "Particle averages were reconstructed in {} symmetry by Fourier inversion from the tilt images, \
-                 weighted by CTF and exposure.",
+                "Particle averages were reconstructed in {} symmetry by Fourier inversion, weighted by CTF \
+                 and exposure.",
                 params.symmetry
             ),
             citations: vec![
@@ -191,6 +195,64 @@ impl Job for ReconstructParticles {
             ],
         }
     }
+}
+
+/// The stored volumes of a set of subtomograms.
+fn volumes(particles: &ParticleSet) -> Option<&ParticleImages> {
+    let images = particles.images.as_ref();
+    images.filter(|images| images.kind == RepresentationKind::Volume)
+}
+
+/// Average and half maps of subtomograms.
+fn average_volumes(
+    params: &Params,
+    particles: &ParticleSet,
+    images: &ParticleImages,
+    context: &Context,
+) -> Result<[Map; 3], JobError> {
+    let [mut all, mut second] = sums_at_given_poses(particles, images, params.padding, context)?;
+    let rotations = symmetry(params)?.rotations();
+    let solve = |sums: &ExpectedSums| {
+        let solved = sums.solve(&Regulariser::none()).map_err(stopped)?;
+        cube(solved, sums.box_size(), images.pixel_size)
+    };
+    for sums in [&mut all, &mut second] {
+        sums.symmetrise(&rotations).map_err(stopped)?;
+    }
+    let (half_1, half_2) = (solve(&all)?, solve(&second)?);
+    all.add(&second).map_err(stopped)?;
+    context.metric("particles", particles.len() as f64);
+    Ok([solve(&all)?, half_1, half_2])
+}
+
+/// Average and half maps of tilt images.
+fn average_views(
+    params: &Params,
+    series: &SeriesByName,
+    particles: &ParticleSet,
+    context: &Context,
+) -> Result<[Map; 3], JobError> {
+    let mut sums = [empty(params, particles)?, empty(params, particles)?];
+    let counts = accumulate(params, series, particles, &mut sums, context)?;
+    for (row, &views) in counts.iter().enumerate() {
+        if views == 0 {
+            context.reject(&particles.names[row], "no tilt image shows it whole");
+        }
+    }
+    let [mut all, second] = sums;
+    let options = SolveOptions {
+        normalisation: params.normalisation,
+        symmetry: operators(params)?,
+    };
+    let voxel_size = voxel_size(series, particles)?;
+    let solve = |sums: &PartialSums| {
+        let solved = sums.solve(&options).map_err(stopped)?;
+        cube(solved, sums.box_size(), voxel_size)
+    };
+    let (half_1, half_2) = (solve(&all)?, solve(&second)?);
+    all.add(&second).map_err(stopped)?;
+    context.metric("views", all.views() as f64);
+    Ok([solve(&all)?, half_1, half_2])
 }
 
 /// Edge of the box: that of the stacks when the particles have them.
@@ -261,26 +323,18 @@ fn accumulate(
     Ok(counts)
 }
 
-fn operators(params: &Params) -> Result<Vec<DMat3>, JobError> {
-    let symmetry: Symmetry = params
-        .symmetry
-        .parse()
-        .map_err(|e| JobError::data(format!("{e}")))?;
-    Ok(symmetry
-        .rotations()
-        .into_iter()
-        .map(DMat3::from_quat)
-        .collect())
+fn symmetry(params: &Params) -> Result<Symmetry, JobError> {
+    let parsed = params.symmetry.parse::<Symmetry>();
+    parsed.map_err(|e| JobError::data(e.to_string()))
 }
 
-fn solve(
-    sums: &PartialSums,
-    options: &SolveOptions,
-    voxel_size: PixelSize,
-) -> Result<Map, JobError> {
-    let n = sums.box_size();
-    let data = sums.solve(options).map_err(stopped)?;
-    let data = ndarray::Array3::from_shape_vec((n, n, n), data)
+fn operators(params: &Params) -> Result<Vec<DMat3>, JobError> {
+    let rotations = symmetry(params)?.rotations();
+    Ok(rotations.into_iter().map(DMat3::from_quat).collect())
+}
+
+fn cube(values: Vec<f32>, n: usize, voxel_size: PixelSize) -> Result<Map, JobError> {
+    let data = ndarray::Array3::from_shape_vec((n, n, n), values)
         .map_err(|e| JobError::data(e.to_string()))?;
     Ok(Map::new(data, voxel_size))
 }
