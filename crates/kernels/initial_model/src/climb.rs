@@ -132,14 +132,19 @@ pub(crate) fn explore(
     let dictionaries: Vec<Dictionary> = (references.iter().enumerate())
         .map(|(class, reference)| Dictionary::new(reference, grid, class as u32))
         .collect();
-    let deviation = (options.shift_range / data.voxel_size / 2.0).max(0.5);
-    let priors = vec![Prior::about(DVec3::ZERO, deviation); whitened.len()];
+    let priors = vec![prior(data, options); whitened.len()];
     let how = SearchOptions {
         significance: 12.0,
         entries: 512,
         ..SearchOptions::default()
     };
     Ok(search(&dictionaries, grid, whitened, &priors, &how)?)
+}
+
+/// Shifts are expected within half of their range.
+pub(crate) fn prior(data: &Data, options: &InitialModelOptions) -> Prior {
+    let deviation = (options.shift_range / data.voxel_size / 2.0).max(0.5);
+    Prior::about(DVec3::ZERO, deviation)
 }
 
 pub(crate) fn references(

@@ -3,11 +3,13 @@
 //! A subtomogram of a single-axis tilt series is no projection: it tells a structure from its mirror image. The difference
 //! of the log-evidence of both, summed over particles, decides; its mean over its standard error says how clearly.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use thon_compute::Progress;
+use thon_likelihood::{PosteriorOptions, candidates, posterior};
 
 use crate::InitialModelError;
-use crate::climb::{Climb, Step, explore, grid, references, whiten};
+use crate::climb::{Climb, Step, explore, grid, prior, references, whiten};
 use crate::data::Data;
 use crate::maps::mirrored;
 
@@ -22,6 +24,8 @@ pub struct HandEvidence {
     pub mirrored: bool,
 }
 
+/// Poses of each particle that are polished before the comparison.
+const CANDIDATES: usize = 4;
 /// Iterations that each hand climbs before the comparison.
 const ITERATIONS: usize = 4;
 
@@ -59,7 +63,7 @@ pub(crate) fn decide(
     Ok((if evidence.mirrored { other } else { own }, evidence))
 }
 
-/// Log-evidence of every particle under one climb less that under another, with one noise for both.
+/// Log-posterior of the best pose of every particle under one climb less that under another, with one noise for both.
 fn differences(
     own: &Climb,
     other: &Climb,
@@ -71,7 +75,15 @@ fn differences(
     let evidence = |climb: &Climb| -> Result<Vec<f64>, InitialModelError> {
         let references = references(&climb.maps, data.box_size)?;
         let found = explore(&references, &grid, &whitened, data, step.options)?;
-        Ok(found.iter().map(|f| f.log_evidence).collect())
+        // What the grid leaves out differs by tens of nats from particle to particle: the best poses are polished.
+        let prior = prior(data, step.options);
+        let options = PosteriorOptions::bands(step.band, data.band);
+        let polished = (whitened.par_iter().zip(&found)).map(|(particle, found)| {
+            let candidates = candidates(&grid, found, &prior, CANDIDATES);
+            let posterior = posterior(&references, particle, &candidates, &prior, &options);
+            posterior.best().log_posterior
+        });
+        Ok(polished.collect())
     };
     let (own, other) = (evidence(own)?, evidence(other)?);
     Ok(own.iter().zip(&other).map(|(a, b)| a - b).collect())
