@@ -75,6 +75,22 @@ pub const SECTIONS: &[Section] = &[
         &["mirrored"],
     ),
     Section {
+        name: "perturbed",
+        commands: &[cargo(
+            "cargo test -p thon-tests --test perturbed_ribosome -- --ignored --nocapture --test-threads 1",
+        )],
+        figures: &["poses", "refined"],
+        pictures: &["ribosome_perturbed.png", "ribosome_perturbed_fsc.png"],
+    },
+    Section {
+        name: "symmetry",
+        commands: &[cargo(
+            "cargo test -p thon-tests --test symmetric_targets -- --ignored --nocapture --test-threads 1",
+        )],
+        figures: &["symmetry found"],
+        pictures: &["symmetric_targets.png"],
+    },
+    Section {
         name: "ribosome",
         commands: &[cargo(
             "cargo test -p thon-tests --test real_ribosome -- --nocapture --test-threads 1",

@@ -151,12 +151,12 @@ pub fn cases() -> Vec<Case> {
         ),
         case(
             "classification.class-2d",
-            json!({ "options": { "classes": 2, "iterations": 2 } }),
+            json!({ "options": { "classes": 1, "iterations": 2 } }),
             &[("particles", "particles.project", "particles")],
         ),
         case(
             "classification.principal-components",
-            json!({}),
+            json!({ "options": { "components": 1, "classes": 2, "iterations": 0 } }),
             &[("particles", "particles.extract-subtomograms", "particles")],
         ),
         case(

@@ -7,6 +7,7 @@
 )]
 
 mod bad_images;
+mod bad_input;
 mod bad_maps;
 mod bad_particles;
 mod cancelling;
