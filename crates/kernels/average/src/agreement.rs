@@ -96,7 +96,7 @@ fn mean_near(turns: &[DQuat], frame: DQuat, group: &[DQuat]) -> DQuat {
         let (copy, angle) = nearest(turn, frame, group);
         if angle < NEAR {
             let sign = if copy.dot(frame) < 0.0 { -1.0 } else { 1.0 };
-            sum = sum + copy * sign;
+            sum += copy * sign;
         }
     }
     if sum.length() > 0.0 {

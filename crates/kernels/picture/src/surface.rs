@@ -1,10 +1,11 @@
 //! A density map as a lit isosurface, by casting one ray per pixel.
 //!
 //! Orthographic view along −z of the turned map; the surface is the first crossing of the threshold,
-//! refined by linear interpolation, its normal the central-difference gradient, lit from the upper left.
+//! refined by linear interpolation, its normal the central-difference gradient, lit from the upper left. Cells whose
+//! eight corners lie below the threshold hold no crossing and are passed over.
 
 use glam::{DQuat, DVec3};
-use ndarray::Array3;
+use ndarray::{Array3, s};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::{Colour, Picture};
@@ -29,11 +30,12 @@ const STEP: f64 = 0.5;
 pub fn surface(map: &Array3<f32>, view: &Surface) -> Picture {
     let longest = map.shape().iter().copied().max().unwrap_or(1) as f64;
     let scale = longest / view.size.max(1) as f64;
+    let cells = Cells::new(map, view.threshold);
     let row = |row: usize| -> Vec<Colour> {
         let y = (view.size as f64 / 2.0 - row as f64) * scale;
         let cast_column = |column: usize| {
             let x = (column as f64 - view.size as f64 / 2.0) * scale;
-            cast(map, view, x, y, 0.87 * longest)
+            cast(map, &cells, view, [x, y], 0.87 * longest)
         };
         (0..view.size).map(cast_column).collect()
     };
@@ -47,20 +49,56 @@ pub fn surface(map: &Array3<f32>, view: &Surface) -> Picture {
 }
 
 /// Colour that the ray at (x, y), in voxels from the centre, meets.
-fn cast(map: &Array3<f32>, view: &Surface, x: f64, y: f64, reach: f64) -> Colour {
+/// Which cells between eight voxels reach the threshold at a corner.
+struct Cells {
+    /// By the voxel of their lowest corner, `[z, y, x]`.
+    reach: Array3<bool>,
+    /// Whether the nothing outside of the map does.
+    outside: bool,
+}
+
+impl Cells {
+    fn new(map: &Array3<f32>, threshold: f32) -> Self {
+        let (nz, ny, nx) = map.dim();
+        let cells = (nz.max(1) - 1, ny.max(1) - 1, nx.max(1) - 1);
+        let reach = Array3::from_shape_fn(cells, |(z, y, x)| {
+            let corners = map.slice(s![z..z + 2, y..y + 2, x..x + 2]);
+            corners.iter().any(|value| *value >= threshold)
+        });
+        Self {
+            reach,
+            outside: 0.0 >= threshold,
+        }
+    }
+
+    /// Whether the density may reach the threshold at a position in voxels from the centre voxel.
+    fn may_reach(&self, map: &Array3<f32>, position: DVec3) -> bool {
+        match cell(map, position) {
+            Some(([z, y, x], _)) => self.reach[[z, y, x]],
+            None => self.outside,
+        }
+    }
+}
+
+fn cast(map: &Array3<f32>, cells: &Cells, view: &Surface, at: [f64; 2], reach: f64) -> Colour {
     let back = view.rotation.conjugate();
     let steps = (2.0 * reach / STEP) as usize;
-    let mut before = 0.0f32;
+    let position = |step: usize| back * DVec3::new(at[0], at[1], reach - step as f64 * STEP);
     for step in 0..steps {
-        let depth = reach - step as f64 * STEP;
-        let value = density(map, back * DVec3::new(x, y, depth));
+        if !cells.may_reach(map, position(step)) {
+            continue;
+        }
+        let value = density(map, position(step));
         if value >= view.threshold {
+            let before = step
+                .checked_sub(1)
+                .map_or(0.0, |step| density(map, position(step)));
             let fraction =
                 f64::from((value - view.threshold) / (value - before).max(f32::MIN_POSITIVE));
-            let hit = DVec3::new(x, y, depth + STEP * fraction.clamp(0.0, 1.0));
+            let depth = reach - step as f64 * STEP + STEP * fraction.clamp(0.0, 1.0);
+            let hit = DVec3::new(at[0], at[1], depth);
             return shade(map, view, back, hit, (hit.z + reach) / (2.0 * reach));
         }
-        before = value;
     }
     BACKGROUND
 }
@@ -83,17 +121,25 @@ fn shade(map: &Array3<f32>, view: &Surface, back: DQuat, hit: DVec3, nearness: f
         .map(|channel| (f64::from(channel) * brightness + gloss).clamp(0.0, 255.0) as u8)
 }
 
-/// Trilinear density at a position in voxels (x, y, z) from the centre voxel; 0 outside.
-fn density(map: &Array3<f32>, position: DVec3) -> f32 {
+/// The cell `[z, y, x]` of a position in voxels (x, y, z) from the centre voxel and where it lies in it; none outside.
+fn cell(map: &Array3<f32>, position: DVec3) -> Option<([usize; 3], DVec3)> {
     let (nz, ny, nx) = map.dim();
     let at = position + DVec3::new((nx / 2) as f64, (ny / 2) as f64, (nz / 2) as f64);
     let inside = |v: f64, n: usize| v >= 0.0 && v < (n.max(1) - 1) as f64;
     if !(inside(at.x, nx) && inside(at.y, ny) && inside(at.z, nz)) {
-        return 0.0;
+        return None;
     }
-    let base = at.floor();
-    let f = (at - base).as_vec3();
-    let (x, y, z) = (base.x as usize, base.y as usize, base.z as usize);
+    let (x, y, z) = (at.x as usize, at.y as usize, at.z as usize);
+    let base = DVec3::new(x as f64, y as f64, z as f64);
+    Some(([z, y, x], at - base))
+}
+
+/// Trilinear density at a position in voxels (x, y, z) from the centre voxel; 0 outside.
+fn density(map: &Array3<f32>, position: DVec3) -> f32 {
+    let Some(([z, y, x], within)) = cell(map, position) else {
+        return 0.0;
+    };
+    let f = within.as_vec3();
     let edge = |z: usize, y: usize| map[[z, y, x]] * (1.0 - f.x) + map[[z, y, x + 1]] * f.x;
     let face = |z: usize| edge(z, y) * (1.0 - f.y) + edge(z, y + 1) * f.y;
     face(z) * (1.0 - f.z) + face(z + 1) * f.z

@@ -101,8 +101,7 @@ pub(super) fn gather(
     }
     let without_map = (largest_class(&particles) == classes.len() + 1).then_some(classes.len());
     if let Some(index) = without_map {
-        let nothing = Map::new(first.data.mapv(|_| 0.0), first.voxel_size);
-        classes.push(class_of(&particles, index, &nothing, None)?);
+        classes.push(class_of_nothing(&particles, index, &first)?);
     }
     let groups = match &inputs.noise {
         Some(noise) => groups(&context.load(noise.single()?)?, &particles, box_size)?,
@@ -141,6 +140,16 @@ pub(super) fn gather(
         without_map,
         losses,
     })
+}
+
+/// The class of particles that show nothing, its map as large as `like`.
+fn class_of_nothing(
+    particles: &ParticleSet,
+    index: usize,
+    like: &Map,
+) -> Result<RefinedClass, JobError> {
+    let nothing = Map::new(like.data.mapv(|_| 0.0), like.voxel_size);
+    class_of(particles, index, &nothing, None)
 }
 
 /// The largest number of a class.

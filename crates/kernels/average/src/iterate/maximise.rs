@@ -104,22 +104,23 @@ fn of_halves(
     let [first, second] = sums.as_mut_slice() else {
         unreachable!("a refinement has two maps");
     };
-    if joined > 0 {
+    let measured = |first: &ExpectedSums, second: &ExpectedSums| {
+        let [one, two] = [first, second].map(|sums| sums.solve(&Regulariser::none()));
+        let (n, seed) = (head.box_size, options.poses.seed);
+        let curve = half_correlation(&one?, &two?, mask, n, options.fsc, seed);
+        Ok::<_, AverageError>(curve)
+    };
+    // What the halves share is known as well as by all particles, not better.
+    let shared: Vec<f64> = if joined > 0 {
+        let apart = measured(first, second)?;
         ExpectedSums::join_below(first, second, joined + 1)?;
-    }
-    let raw = [first, second].map(|sums| sums.solve(&Regulariser::none()));
-    let [one, two] = raw;
-    let mut curve = half_correlation(
-        &one?,
-        &two?,
-        mask,
-        head.box_size,
-        options.fsc,
-        options.poses.seed,
-    );
-    for value in curve.iter_mut().take(joined + 1) {
-        *value = 1.0;
-    }
+        let share = apart.iter().take(joined + 1);
+        share.map(|fsc| joined_fsc(*fsc)).collect()
+    } else {
+        Vec::new()
+    };
+    let mut curve = measured(first, second)?;
+    curve[..shared.len()].copy_from_slice(&shared);
     let shell = last_above(&curve);
     let references = sums
         .iter()

@@ -12,7 +12,7 @@ use crate::state::{Head, Status, Task};
 /// Mean number of modes above which poses are searched for everywhere.
 pub(super) const SHARP: f64 = 1.3;
 /// Poses that will move less than this share of how well they are known stand still; the last iteration moves them, too.
-const STILL: f64 = 0.35;
+const STILL: f64 = 0.25;
 /// Share of particles that may jump for poses to be called settled.
 const FEW_JUMPS: f64 = 0.1;
 /// Share of class changes below which classes are called settled.
