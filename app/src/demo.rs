@@ -31,7 +31,9 @@ fn report(directory: &Path) -> Result<DemoReport, String> {
         project,
         data: directory.join("data"),
     };
-    let (average, compare) = (results.manifest("average")?, results.manifest("compare")?);
+    let compare = results.manifest("compare")?;
+    let poses = results.manifest("poses")?;
+    let differences = results.file(&poses, "differences", 0)?;
     let post = results.manifest("post-process")?;
     let bound = fact(
         &results.data.join("bound.curves.json"),
@@ -77,10 +79,22 @@ fn report(directory: &Path) -> Result<DemoReport, String> {
             Expected::Nothing,
         ),
         row(
-            "Tilt images of particles averaged",
-            "",
-            metric(&average, "views")?,
-            Expected::Nothing,
+            "Orientations, found from nothing: median distance from the truth",
+            "°",
+            fact(&differences, "angle, median (°)")?,
+            Expected::AtMost(1.0),
+        ),
+        row(
+            "Particles further than 10° from the truth",
+            "%",
+            fact(&differences, "angle above 10° (%)")?,
+            Expected::AtMost(5.0),
+        ),
+        row(
+            "Positions: median distance from the truth",
+            "Å",
+            fact(&differences, "distance, median (Å)")?,
+            Expected::AtMost(2.0),
         ),
         row(
             "Tilt series reconstructed",
@@ -129,12 +143,4 @@ fn fact(curves: &Path, name: &str) -> Result<f64, String> {
     value["facts"][name]
         .as_f64()
         .ok_or_else(|| format!("{}: there is no {name}", curves.display()))
-}
-
-fn metric(manifest: &Manifest, name: &str) -> Result<f64, String> {
-    let found = manifest
-        .units
-        .iter()
-        .find_map(|unit| unit.metrics[name].as_f64());
-    found.ok_or_else(|| format!("job {} has no metric {name}", manifest.job))
 }

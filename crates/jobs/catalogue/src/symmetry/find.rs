@@ -89,7 +89,10 @@ impl Job for FindSymmetry {
         if !(params.resolution.0 > 0.0 && params.resolution.0.is_finite()) {
             findings.push(Finding::error("resolution", "expected a length above 0 Å"));
         }
-        if params.particle_diameter.is_some_and(|d| !(d.0 > 0.0)) {
+        if params
+            .particle_diameter
+            .is_some_and(|d| d.0.is_nan() || d.0 <= 0.0)
+        {
             findings.push(Finding::error(
                 "particle_diameter",
                 "expected a length above 0 Å",

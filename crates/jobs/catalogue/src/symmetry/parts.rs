@@ -82,7 +82,7 @@ impl Job for ParticleParts {
             let message = "the centre itself points nowhere";
             findings.push(Finding::error("point_along_z", message));
         }
-        if !(params.minimum_distance.0 >= 0.0) {
+        if params.minimum_distance.0.is_nan() || params.minimum_distance.0 < 0.0 {
             findings.push(Finding::error("minimum_distance", "expected 0 Å or more"));
         }
         findings
