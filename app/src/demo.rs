@@ -32,8 +32,6 @@ fn report(directory: &Path) -> Result<DemoReport, String> {
         data: directory.join("data"),
     };
     let compare = results.manifest("compare")?;
-    let poses = results.manifest("poses")?;
-    let differences = results.file(&poses, "differences", 0)?;
     let post = results.manifest("post-process")?;
     let bound = fact(
         &results.data.join("bound.curves.json"),
@@ -41,68 +39,10 @@ fn report(directory: &Path) -> Result<DemoReport, String> {
     )?;
     let with_truth = results.file(&compare, "fsc", 0)?;
     let halves = results.file(&post, "fsc", 0)?;
-    let row = |name: &str, unit: &str, found: f64, expected| DemoRow {
-        name: name.into(),
-        unit: unit.into(),
-        found,
-        expected,
-    };
-    let rows = vec![
-        row(
-            "Resolution: FSC 0.5 with the phantom, at most 10 % above the bound",
-            "Å",
-            fact(&with_truth, "resolution at FSC 0.5 (Å)")?,
-            Expected::AtMost(1.1 * bound),
-        ),
-        row(
-            "Resolution: FSC 0.143 between halves",
-            "Å",
-            fact(&halves, "resolution (Å)")?,
-            Expected::Nothing,
-        ),
-        row(
-            "Mean FSC with the phantom to half of Nyquist",
-            "",
-            fact(&with_truth, "mean FSC to half Nyquist")?,
-            Expected::Nothing,
-        ),
-        row(
-            "The same for the mirror image",
-            "",
-            fact(&with_truth, "mean FSC to half Nyquist, mirrored")?,
-            Expected::AtMost(MIRRORED),
-        ),
-        row(
-            "B factor",
-            "Å²",
-            fact(&results.file(&post, "guinier", 0)?, "B factor (Å²)")?,
-            Expected::Nothing,
-        ),
-        row(
-            "Orientations, found from nothing: median distance from the truth",
-            "°",
-            fact(&differences, "angle, median (°)")?,
-            Expected::AtMost(1.0),
-        ),
-        row(
-            "Particles further than 10° from the truth",
-            "%",
-            fact(&differences, "angle above 10° (%)")?,
-            Expected::AtMost(5.0),
-        ),
-        row(
-            "Positions: median distance from the truth",
-            "Å",
-            fact(&differences, "distance, median (Å)")?,
-            Expected::AtMost(2.0),
-        ),
-        row(
-            "Tilt series reconstructed",
-            "",
-            results.manifest("tomograms")?.items_out as f64,
-            Expected::Truth(2.0),
-        ),
-    ];
+    let rows = map_rows(&results, &with_truth, &halves, bound)?
+        .into_iter()
+        .chain(pose_rows(&results)?)
+        .collect();
     let pictures = vec![
         results.data.join("TS_01.png"),
         results.file(&results.manifest("tomograms")?, "pictures", 0)?,
@@ -143,4 +83,89 @@ fn fact(curves: &Path, name: &str) -> Result<f64, String> {
     value["facts"][name]
         .as_f64()
         .ok_or_else(|| format!("{}: there is no {name}", curves.display()))
+}
+
+fn row(name: &str, unit: &str, found: f64, expected: Expected) -> DemoRow {
+    DemoRow {
+        name: name.into(),
+        unit: unit.into(),
+        found,
+        expected,
+    }
+}
+
+/// What is said of the map.
+fn map_rows(
+    results: &Results,
+    with_truth: &Path,
+    halves: &Path,
+    bound: f64,
+) -> Result<Vec<DemoRow>, String> {
+    Ok(vec![
+        row(
+            "Resolution: FSC 0.5 with the phantom, at most 10 % above the bound",
+            "Å",
+            fact(with_truth, "resolution at FSC 0.5 (Å)")?,
+            Expected::AtMost(1.1 * bound),
+        ),
+        row(
+            "Resolution: FSC 0.143 between halves",
+            "Å",
+            fact(halves, "resolution (Å)")?,
+            Expected::Nothing,
+        ),
+        row(
+            "Mean FSC with the phantom to half of Nyquist",
+            "",
+            fact(with_truth, "mean FSC to half Nyquist")?,
+            Expected::Nothing,
+        ),
+        row(
+            "The same for the mirror image",
+            "",
+            fact(with_truth, "mean FSC to half Nyquist, mirrored")?,
+            Expected::AtMost(MIRRORED),
+        ),
+        row(
+            "B factor",
+            "Å²",
+            fact(
+                &results.file(&results.manifest("post-process")?, "guinier", 0)?,
+                "B factor (Å²)",
+            )?,
+            Expected::Nothing,
+        ),
+        row(
+            "Tilt series reconstructed",
+            "",
+            results.manifest("tomograms")?.items_out as f64,
+            Expected::Truth(2.0),
+        ),
+    ])
+}
+
+/// What is said of the poses.
+fn pose_rows(results: &Results) -> Result<Vec<DemoRow>, String> {
+    let poses = results.manifest("poses")?;
+    let differences = results.file(&poses, "differences", 0)?;
+    Ok(vec![
+        row(
+            "Orientations, found from nothing: median distance from the truth",
+            "°",
+            fact(&differences, "angle, median (°)")?,
+            Expected::AtMost(1.0),
+        ),
+        row(
+            "Particles further than 10° from the truth",
+            "%",
+            fact(&differences, "angle above 10° (%)")?,
+            Expected::AtMost(5.0),
+        ),
+        row(
+            "Positions: median distance from the truth",
+            "Å",
+            fact(&differences, "distance, median (Å)")?,
+            Expected::AtMost(2.0),
+        ),
+    ])
 }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use glam::{DMat3, DQuat, DVec3};
+use glam::{DQuat, DVec3};
 use thon_formats::star;
 use thon_interop::euler::RelionAngles;
 

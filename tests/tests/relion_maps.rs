@@ -4,6 +4,7 @@
 //! RELION draws its random phases from the C library's `rand()`. The same stream is made here, so that the curves of randomised
 //! phases can be compared number by number and not only on average.
 #![expect(clippy::print_stdout, reason = "figures and what is skipped are said")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -262,7 +263,8 @@ fn a_transfer_function_a_given_b_factor_and_a_low_pass_make_the_same_map() {
             )
         })
         .collect();
-    let rows: String = points.iter().map(|(k, m)| format!("{k} {m}\n")).collect();
+    let rows: Vec<String> = points.iter().map(|(k, m)| format!("{k} {m}\n")).collect();
+    let rows = rows.concat();
     let table = format!("data_\n\nloop_\n_rlnResolutionInversePixel #1\n_rlnMtfValue #2\n{rows}\n");
     std::fs::write(directory.path().join("mtf.star"), table).unwrap();
     // Pixels of the detector are half as long as the map's voxels.

@@ -233,16 +233,27 @@ fn carried(map: &Array3<f32>, onto: &Map, start: DQuat, shift: DVec3) -> (f64, A
     let (mut rotation, mut shift, mut step) = (start, shift, 2f64);
     while step > 0.1 {
         let mut better = false;
-        for axis in [DVec3::X, DVec3::Y, DVec3::Z] {
-            for sign in [1.0, -1.0] {
-                let turned = DQuat::from_axis_angle(axis, sign * step.to_radians()) * rotation;
-                let pushed = shift + axis * sign * step / 8.0;
-                for (r, s) in [(turned, shift), (rotation, pushed)] {
-                    let (value, candidate) = score(r, s);
-                    if value > best {
-                        (best, data, rotation, shift, better) = (value, candidate, r, s, true);
-                    }
-                }
+        let axes = [
+            DVec3::X,
+            DVec3::Y,
+            DVec3::Z,
+            -DVec3::X,
+            -DVec3::Y,
+            -DVec3::Z,
+        ];
+        for (axis, turning) in axes
+            .into_iter()
+            .flat_map(|axis| [(axis, true), (axis, false)])
+        {
+            let (r, s) = if turning {
+                let turn = DQuat::from_axis_angle(axis, step.to_radians());
+                (turn * rotation, shift)
+            } else {
+                (rotation, shift + axis * step / 8.0)
+            };
+            let (value, candidate) = score(r, s);
+            if value > best {
+                (best, data, rotation, shift, better) = (value, candidate, r, s, true);
             }
         }
         if !better {
@@ -260,6 +271,10 @@ fn finest(fsc: &[f64], level: f64) -> usize {
 }
 
 /// One target through all; its picture: the truth, the map with the symmetry, the one without.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one target through all, from atoms to a picture"
+)]
 fn experiment(target: &Target, data: &Path) -> thon_picture::Picture {
     let group: Symmetry = target.group.parse().unwrap();
     let voxel_size = target.voxel_size;

@@ -264,6 +264,10 @@ mod tests {
 
     /// Projections of a moved phantom, as recorded, give D = W·V at the phantom's own place.
     #[test]
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one experiment from the phantom to its comparison"
+    )]
     fn products_are_weights_times_the_map() {
         let (n, pixel_size) = (48, PixelSize(6.0));
         let map = thon_likelihood::simulated::phantom(n, 2);

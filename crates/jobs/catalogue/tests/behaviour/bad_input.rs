@@ -62,7 +62,7 @@ fn spoilt(fixture: &Fixture, place: &str, set: &mut ParticleSet, box_size: Optio
     }
     let path = stored(fixture, place, &data, 10.0).files.remove(0);
     for one in images.paths.iter_mut().filter(|path| **path == first) {
-        *one = path.clone();
+        one.clone_from(&path);
     }
 }
 

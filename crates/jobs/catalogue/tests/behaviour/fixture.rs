@@ -32,6 +32,10 @@ const AVERAGE: &str = "particles.reconstruct";
 const POST: &str = "maps.post-process";
 
 /// All cases in the order of the work.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one list of all jobs, to be read from top to bottom"
+)]
 pub fn cases() -> Vec<Case> {
     let case = |id, params, inputs: &[_]| Case {
         id,

@@ -1,3 +1,5 @@
+//! A first map from nothing recovers the phantom in its own hand; same seed, same bytes; nonsense is refused.
+
 use glam::DVec3;
 use thon_compute::Quiet;
 use thon_likelihood::simulated::{Scheme, SimulatedParticles, phantom};

@@ -1,3 +1,5 @@
+//! Derivatives against differences, vectors against their plain twins.
+
 use glam::DVec3;
 use num_complex::Complex64;
 

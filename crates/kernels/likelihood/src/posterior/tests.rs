@@ -1,3 +1,5 @@
+//! Stated covariances and weights of modes against the errors that simulated particles really have.
+
 use glam::{DQuat, DVec3};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The search by products against scores computed one by one; blocks and threads make no difference.
+
 use glam::{DQuat, DVec3};
 use thon_geometry::Symmetry;
 

@@ -1,3 +1,5 @@
+//! Groups of phantoms that were made with them, wherever their axes lie.
+
 use glam::{DQuat, DVec3};
 use rand_distr::{Distribution, StandardNormal};
 use thon_compute::Quiet;
