@@ -199,6 +199,8 @@ pub fn purity(confusion: &[Vec<usize>]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use glam::DMat3;
+
     use super::*;
 
     #[test]
