@@ -122,7 +122,7 @@ impl Job for Class2d {
         };
         Cost {
             memory: (16 << 20) + memory + 4 * n * n * count as u64 + 8 * volume,
-            disk: (1 << 20) + 4 * n * n * params.options.classes as u64 + 400 * count as u64,
+            disk: (1 << 18) + 4 * n * n * params.options.classes as u64 + 400 * count as u64,
             cpu_seconds: 0.2 + seconds + (volume * count as u64) as f64 * 2e-9,
         }
     }

@@ -112,7 +112,7 @@ impl Job for PrincipalComponents {
         let maps = (1 + params.options.components + params.options.classes) as u64;
         Cost {
             memory: (16 << 20) + memory,
-            disk: (1 << 20) + 4 * (images.box_size as u64).pow(3) * maps + 400 * count as u64,
+            disk: (1 << 18) + 4 * (images.box_size as u64).pow(3) * maps + 400 * count as u64,
             cpu_seconds: seconds,
         }
     }

@@ -84,7 +84,7 @@ impl Job for ExportRefinement {
             Ok(gathered) if gathered.particles.is_empty() => {
                 findings.push(Finding::error("particles", "there are none"));
             }
-            Ok(_) => {}
+            Ok(_) | Err(JobError::Cancelled) => {}
             Err(e) => findings.push(given_files::finding("", &e)),
         }
         findings
@@ -95,7 +95,7 @@ impl Job for ExportRefinement {
         let maps = inputs.map.items().len() as u64;
         Cost {
             memory: (32 << 20) + 32 * voxels,
-            disk: (1 << 20) + 20 * voxels * maps,
+            disk: (1 << 17) + 20 * voxels * maps,
             cpu_seconds: 0.1 + (voxels * maps) as f64 * 1e-6,
         }
     }

@@ -217,7 +217,7 @@ fn post_processed(project: &Project) -> [SlotRecord; 2] {
     let facts = [
         ("resolution (Å)", 7.5),
         ("randomised from shell", 4.0),
-        ("box volume over mask volume", 5.0),
+        ("box volume over particle volume", 5.0),
     ];
     let squared: Vec<f64> = frequency.iter().skip(1).map(|f| f * f).collect();
     let line = |by: f64| squared.iter().map(|f| -8.0 - by * f).collect::<Vec<f64>>();
