@@ -31,21 +31,40 @@ const SIMULATE: &str = "acquire.simulate-tilt-series";
 const AVERAGE: &str = "particles.reconstruct";
 const POST: &str = "maps.post-process";
 
-/// All cases in the order of the work.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one list of all jobs, to be read from top to bottom"
-)]
-pub fn cases() -> Vec<Case> {
-    let case = |id, params, inputs: &[_]| Case {
+/// A slot of the simulated set, and others that many jobs take.
+type Filled = (&'static str, &'static str, &'static str);
+const SERIES: Filled = ("tilt_series", SIMULATE, "tilt_series");
+const PARTICLES: Filled = ("particles", SIMULATE, "particles");
+const IMPORTED: Filled = ("tilt_series", "import.mdoc", "tilt_series");
+const HALVES: [Filled; 2] = [
+    ("half_map_1", AVERAGE, "half_map_1"),
+    ("half_map_2", AVERAGE, "half_map_2"),
+];
+
+fn case(id: &'static str, params: Value, inputs: &[Filled]) -> Case {
+    Case {
         id,
         params,
         inputs: inputs.to_vec(),
-    };
-    let series = ("tilt_series", SIMULATE, "tilt_series");
-    let particles = ("particles", SIMULATE, "particles");
-    let imported = ("tilt_series", "import.mdoc", "tilt_series");
-    let halves = ["half_map_1", "half_map_2"].map(|half| (half, AVERAGE, half));
+    }
+}
+
+/// All cases in the order of the work.
+pub fn cases() -> Vec<Case> {
+    [
+        recorded_cases_1(),
+        particle_cases_2(),
+        map_cases_3(),
+        particle_cases_4(),
+        map_cases_5(),
+        export_cases_6(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn recorded_cases_1() -> Vec<Case> {
     let data = format!("jobs/{SIMULATE}");
     let options = json!({
         "image_width": 256, "image_height": 256, "pixel_size": 10.0, "tilt_step": 10.0, "particles": 3,
@@ -70,36 +89,41 @@ pub fn cases() -> Vec<Case> {
         case(
             "import.relion-particles",
             json!({ "file": format!("{data}/truth_particles.star") }),
-            &[series],
+            &[SERIES],
         ),
         case(
             "tilt_series.adopt",
             json!({ "format": "relion", "path": format!("{data}/truth_tilt_series.star") }),
-            &[imported],
+            &[IMPORTED],
         ),
         case(
             "tilt_series.mirror",
             json!({ "evidence": "a test" }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "tomogram.reconstruct-wbp",
             json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
-            &[series],
+            &[SERIES],
         ),
-        case(AVERAGE, json!({ "box_size": 32 }), &[series, particles]),
+    ]
+}
+
+fn particle_cases_2() -> Vec<Case> {
+    vec![
+        case(AVERAGE, json!({ "box_size": 32 }), &[SERIES, PARTICLES]),
         case(
             "particles.refine",
             json!({
                 "views": { "box_size": 32 },
                 "options": { "poses": { "start": "given" }, "maximum_iterations": 2 }
             }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "particles.classify",
             json!({ "views": { "box_size": 32 }, "options": { "classes": 2, "restarts": 2 } }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "particles.select",
@@ -109,18 +133,23 @@ pub fn cases() -> Vec<Case> {
         case(
             "particles.ctf-models",
             json!({ "box_size": 32, "voxel_size": 20.0 }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "particles.extract-subtomograms",
             json!({ "box_size": 32 }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "particles.project",
             json!({}),
             &[("particles", "particles.extract-subtomograms", "particles")],
         ),
+    ]
+}
+
+fn map_cases_3() -> Vec<Case> {
+    vec![
         case(
             "maps.compare",
             json!({}),
@@ -131,13 +160,18 @@ pub fn cases() -> Vec<Case> {
             json!({ "from_map": { "low_pass": 60.0 } }),
             &[("map", AVERAGE, "map")],
         ),
+    ]
+}
+
+fn particle_cases_4() -> Vec<Case> {
+    vec![
         case(
             "particles.initial-model",
             json!({
                 "options": { "particle_diameter": 250.0, "resolution": 70.0, "starts": 1, "start_iterations": 2, "iterations": 1 },
                 "views": { "box_size": 32 }
             }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
         case(
             "particles.subtract",
@@ -151,7 +185,7 @@ pub fn cases() -> Vec<Case> {
         case(
             "particles.compare",
             json!({}),
-            &[particles, ("reference", AVERAGE, "particles")],
+            &[PARTICLES, ("reference", AVERAGE, "particles")],
         ),
         case(
             "classification.class-2d",
@@ -163,6 +197,11 @@ pub fn cases() -> Vec<Case> {
             json!({ "options": { "components": 1, "classes": 2, "iterations": 0 } }),
             &[("particles", "particles.extract-subtomograms", "particles")],
         ),
+    ]
+}
+
+fn map_cases_5() -> Vec<Case> {
+    vec![
         case(
             "maps.transform",
             json!({ "options": { "mirror": true, "voxel_size": 12.0, "box_size": 24, "low_pass": 50.0 } }),
@@ -181,12 +220,12 @@ pub fn cases() -> Vec<Case> {
         case(
             "maps.local-resolution",
             json!({ "options": { "sampling": 60.0 } }),
-            &halves,
+            &HALVES,
         ),
         case(
             "maps.directional-fsc",
             json!({ "options": { "cone": 30.0 } }),
-            &[halves[0], halves[1], particles, series],
+            &[HALVES[0], HALVES[1], PARTICLES, SERIES],
         ),
         case(
             POST,
@@ -199,22 +238,27 @@ pub fn cases() -> Vec<Case> {
         case(
             "symmetry.find",
             json!({ "largest_fold": 3, "resolution": 60.0 }),
-            &[("map", SIMULATE, "phantom"), particles],
+            &[("map", SIMULATE, "phantom"), PARTICLES],
         ),
-        case("symmetry.expand", json!({ "symmetry": "C3" }), &[particles]),
+        case("symmetry.expand", json!({ "symmetry": "C3" }), &[PARTICLES]),
         case(
             "symmetry.parts",
             json!({ "symmetry": "D2", "x_offset": 40.0, "z_offset": 30.0, "point_along_z": true }),
-            &[particles],
+            &[PARTICLES],
         ),
-        case("export.relion", json!({}), &[series, particles]),
+    ]
+}
+
+fn export_cases_6() -> Vec<Case> {
+    vec![
+        case("export.relion", json!({}), &[SERIES, PARTICLES]),
         case(
             "export.relion-projections",
             json!({ "box_size": 32 }),
-            &[series, particles],
+            &[SERIES, PARTICLES],
         ),
-        case("export.imod", json!({}), &[series]),
-        case("export.aretomo", json!({}), &[series]),
+        case("export.imod", json!({}), &[SERIES]),
+        case("export.aretomo", json!({}), &[SERIES]),
         case(
             "export.post-process",
             json!({}),
@@ -224,11 +268,11 @@ pub fn cases() -> Vec<Case> {
             "export.relion-refinement",
             json!({ "iteration": 3 }),
             &[
-                particles,
-                series,
+                PARTICLES,
+                SERIES,
                 ("map", AVERAGE, "map"),
-                halves[0],
-                halves[1],
+                HALVES[0],
+                HALVES[1],
             ],
         ),
     ]
