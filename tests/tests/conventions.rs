@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use glam::{DVec2, DVec3};
+use thon_average::draw_halves;
 use thon_ctf::CtfModel;
 use thon_formats::aretomo::alignment;
 use thon_formats::imod::transforms;
@@ -14,7 +15,6 @@ use thon_interop::euler::{DynamoAngles, EmanAngles, MotlAngles, RelionAngles, Ro
 use thon_interop::imod::{EtomoExport, Placement, transform_of, write_directory};
 use thon_interop::mdoc::{MdocImport, read_mdoc};
 use thon_interop::relion::{Generation, TiltSeriesExport, write_tilt_series};
-use thon_maps::draw_halves;
 use thon_model::{Carried, Ctf, DefocusHand, Half, HandSign, Optics, TiltImage, TiltSeries};
 use thon_signal::fft::{Complex32, Fft3, Origin, centre_phases, signed_index};
 use thon_signal::shells::ShellCorrelation;

@@ -19,6 +19,7 @@ mod grid;
 pub mod healpix;
 mod pose;
 mod projection;
+mod random;
 mod sampling;
 mod symmetry;
 
@@ -26,6 +27,7 @@ pub use frame::{Camera, Frame, Particle, Point, Rotation, Specimen};
 pub use grid::Grid;
 pub use pose::Pose;
 pub use projection::{Projected, TiltGeometry};
+pub use random::random_rotation;
 pub use sampling::{RotationGrid, RotationSample};
 pub use symmetry::{Symmetry, SymmetryError};
 

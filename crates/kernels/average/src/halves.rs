@@ -2,23 +2,35 @@
 
 use rand::seq::SliceRandom;
 use thon_compute::seed_stream;
+use thon_model::Half;
 
 use crate::AverageError;
 
-/// Draws halves by seed, 0 or 1 per particle; their sizes differ by one at most.
+/// Draws halves by seed: every second particle of a shuffled order, so that the halves differ by one at most.
 ///
 /// ```
-/// let halves = thon_average::draw_halves(101, 7);
-/// assert_eq!(halves.iter().filter(|half| **half == 0).count(), 51);
+/// use thon_average::draw_halves;
+/// use thon_model::Half;
+/// let halves = draw_halves(101, 7);
+/// assert_eq!(halves.iter().filter(|half| **half == Half::One).count(), 51);
+/// assert_eq!(halves, draw_halves(101, 7));
 /// ```
-pub fn draw_halves(count: usize, seed: u64) -> Vec<u8> {
+pub fn draw_halves(count: usize, seed: u64) -> Vec<Half> {
     let mut order: Vec<usize> = (0..count).collect();
     order.shuffle(&mut seed_stream(seed, "particles/halves", 0));
-    let mut halves = vec![0; count];
+    let mut halves = vec![Half::One; count];
     for row in order.into_iter().skip(1).step_by(2) {
-        halves[row] = 1;
+        halves[row] = Half::Two;
     }
     halves
+}
+
+/// Halves as 0 and 1, the form in which a state keeps them.
+pub(crate) fn numbers(halves: &[Half]) -> Vec<u8> {
+    halves
+        .iter()
+        .map(|half| u8::from(*half == Half::Two))
+        .collect()
 }
 
 /// Fails unless every particle has half 0 or 1 and neither half is empty.

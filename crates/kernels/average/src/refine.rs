@@ -7,14 +7,13 @@
 //! shifts, S samples up to the band: search 4·K·R·T + 2·K·R flops; polishing about 250·S per evaluation, some ten
 //! evaluations while poses are unknown and three once they are; sums 60·S per pose.
 
-use glam::DQuat;
-use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 use thon_compute::{Progress, seed_stream};
+use thon_geometry::random_rotation;
 use thon_likelihood::{ParticleSource, Placement, Posterior};
 
 use crate::directions::AngularDistribution;
-use crate::halves::draw_halves;
+use crate::halves::{draw_halves, numbers};
 use crate::input::{Input, prepared_reference};
 use crate::iterate::{
     BlockResult, FinishedMaps, Joined, expect_block, finish_maps, first_band, iterate, join,
@@ -129,7 +128,7 @@ pub fn start(
         head,
         halves: input
             .halves
-            .map_or_else(|| draw_halves(source.len(), seed), <[u8]>::to_vec),
+            .map_or_else(|| numbers(&draw_halves(source.len(), seed)), <[u8]>::to_vec),
         starts,
         posteriors: Vec::new(),
         references,
@@ -181,9 +180,8 @@ pub(crate) fn new_head(
 
 fn random_pose(seed: u64, index: usize) -> Placement {
     let mut random = seed_stream(seed, "poses/random", index as u64);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
     Placement {
-        rotation: DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize(),
+        rotation: random_rotation(&mut random),
         ..Placement::default()
     }
 }

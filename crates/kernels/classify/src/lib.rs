@@ -8,7 +8,6 @@
 
 pub mod components;
 mod error;
-mod product;
 pub mod two_dimensional;
 
 pub use error::ClassifyError;

@@ -1,10 +1,9 @@
 //! One iteration: the posteriors of a subset on a global grid, placements drawn from them, new maps and noise.
 
-use glam::{DQuat, DVec3};
+use glam::DVec3;
 use rand::RngExt;
-use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
-use thon_geometry::Symmetry;
+use thon_geometry::{Symmetry, random_rotation};
 use thon_likelihood::{
     Dictionary, GridPosterior, NoiseModel, Placement, Prior, Reference, Representative, Residual,
     ResidualSums, SearchGrid, SearchOptions, Whitened, search,
@@ -243,9 +242,4 @@ fn placements(drawn: &[Representative], class: u32) -> Vec<WeightedPlacement> {
             weight: drawn.weight as f32,
         })
         .collect()
-}
-
-fn random_rotation(random: &mut rand_chacha::ChaCha8Rng) -> DQuat {
-    let mut normal = || -> f64 { StandardNormal.sample(random) };
-    DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize()
 }

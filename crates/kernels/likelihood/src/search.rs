@@ -13,7 +13,6 @@ mod dictionary;
 mod exponential;
 mod grid;
 mod peaks;
-mod product;
 mod scores;
 
 use rayon::prelude::*;

@@ -8,10 +8,11 @@ mod slices;
 
 use std::sync::Arc;
 
-use glam::{DQuat, DVec3};
+use glam::DVec3;
 use num_complex::Complex32;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
+use thon_geometry::random_rotation;
 
 use crate::{
     HalfBall, Observation, Observe, ParticleSource, Placement, Reference, SampleGeometry,
@@ -66,8 +67,8 @@ impl SimulatedParticles {
         for i in 0..scheme.particles {
             let mut random =
                 thon_compute::seed_stream(scheme.seed, "simulated placement", i as u64);
+            let rotation = random_rotation(&mut random);
             let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
-            let rotation = DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize();
             let direction = DVec3::new(normal(), normal(), normal()).normalize();
             let radius: f64 = random.random_range(0.0..1.0_f64).cbrt() * scheme.largest_shift;
             truth.push(Placement {
@@ -218,6 +219,8 @@ pub fn phantom(n: usize, variant: u64) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use glam::DQuat;
+
     use super::*;
     use crate::NoiseModel;
 

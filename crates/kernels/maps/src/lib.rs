@@ -7,7 +7,6 @@ pub mod align;
 pub mod difference;
 pub mod directional;
 mod falling;
-mod half_sets;
 mod half_sphere;
 pub mod local_resolution;
 pub mod masks;
@@ -15,5 +14,4 @@ pub mod orientations;
 pub mod post_process;
 pub mod transform;
 
-pub use half_sets::draw_halves;
 pub use masks::automask;

@@ -13,7 +13,6 @@ mod error;
 mod gridding;
 pub mod options;
 pub mod phantom;
-mod random_rotation;
 pub mod scheme;
 pub mod series;
 

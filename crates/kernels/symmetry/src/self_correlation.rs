@@ -124,11 +124,9 @@ impl SelfCorrelation {
 
     /// Mean and deviation of the correlation over random rotations: what no symmetry gives.
     pub fn background(&self, count: usize) -> (f64, f64) {
-        use rand_distr::{Distribution, StandardNormal};
         let draws = thon_compute::parallel::map_indices(count, |i| {
             let mut random = thon_compute::seed_stream(1, "random rotation", i as u64);
-            let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
-            self.at(DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize())
+            self.at(thon_geometry::random_rotation(&mut random))
         });
         let mean = draws.iter().sum::<f64>() / count as f64;
         let variance = draws.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / count as f64;

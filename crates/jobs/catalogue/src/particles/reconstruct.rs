@@ -6,12 +6,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thon_average::draw_halves;
 use thon_contract::kinds::{MapKind, ParticlesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
-use thon_maps::draw_halves;
 use thon_model::{Half, Map, ParticleImages, ParticleSet, RepresentationKind};
 use thon_reconstruct::{
     ExpectedSums, Normalisation, PartialSums, ParticleView, Regulariser, SolveOptions,
@@ -167,10 +167,7 @@ impl Job for ReconstructParticles {
             Some(images) => average_volumes(params, &particles, images, context)?,
             None => average_views(params, &series, &particles, context)?,
         };
-        let voxel_size = map.voxel_size;
-        let eighth = 0.06 * map.data.len() as f64 * voxel_size.0.powi(3);
-        let threshold = pictures::threshold_for_volume(&map.data, voxel_size.0, eighth);
-        let picture = pictures::map(&map.data, threshold).to_png();
+        let picture = pictures::map_of_share(&map, 0.06).to_png();
         Ok(Outputs {
             map: Output::of(vec![context.store::<MapKind>("map", &map)?]),
             half_map_1: Output::of(vec![context.store::<MapKind>("half_map_1", &half_1)?]),

@@ -1,8 +1,8 @@
 //! What all particles of an iteration share: references, the grid of the search, bands, quanta.
 
 use glam::DQuat;
-use rand_distr::{Distribution, StandardNormal};
 use thon_compute::seed_stream;
+use thon_geometry::random_rotation;
 use thon_likelihood::{
     Dictionary, Placement, PolishOptions, PosteriorOptions, Prior, Reference,
     RepresentativeOptions, RotationPrior, SearchGrid, coarse_band,
@@ -202,7 +202,5 @@ fn settled(head: &Head) -> bool {
 
 /// A random rotation of the grid of an iteration.
 fn perturbation(seed: u64, iteration: u64) -> DQuat {
-    let mut random = seed_stream(seed, "search/perturbation", iteration);
-    let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
-    DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize()
+    random_rotation(&mut seed_stream(seed, "search/perturbation", iteration))
 }

@@ -3,7 +3,7 @@
 use rand_distr::{Distribution, StandardNormal};
 use thon_compute::parallel;
 
-use crate::product::{Matrix, multiply};
+use thon_compute::product::{Matrix, multiply};
 
 /// Sweeps of Jacobi's rotations; eight suffice for double precision.
 const SWEEPS: usize = 30;

@@ -16,7 +16,7 @@ use super::noise::NoisePowers;
 use super::sampling::Sampling;
 use super::source::Prepared;
 use super::templates::Templates;
-use crate::product::{Matrix, multiply};
+use thon_compute::product::{Matrix, multiply};
 
 /// What all images of a round are compared with.
 pub(crate) struct Search<'a> {

@@ -29,8 +29,6 @@ mod disc;
 mod expectation;
 mod found;
 mod iteration;
-#[cfg(test)]
-mod looking;
 mod maximisation;
 mod noise;
 mod options;

@@ -7,6 +7,7 @@ use glam::{DQuat, DVec3};
 use num_complex::Complex32;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
+use thon_geometry::random_rotation;
 use thon_likelihood::SourceError;
 use thon_reconstruct::FourierVolume;
 
@@ -118,8 +119,8 @@ impl SimulatedImages {
             reach * random.random_range(0.0..1.0_f64).sqrt(),
         );
         let shift = [radius * direction.cos(), radius * direction.sin()];
+        let view = random_rotation(&mut random);
         let mut normal = || -> f64 { StandardNormal.sample(&mut random) };
-        let view = DQuat::from_xyzw(normal(), normal(), normal(), normal()).normalize();
         let view = if scheme.one_view {
             DQuat::from_rotation_z(angle)
         } else {

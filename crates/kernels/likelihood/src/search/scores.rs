@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use glam::DVec3;
 use num_complex::Complex32;
+use thon_compute::product::{Matrix, multiply_by};
 
 use super::dictionary::{Dictionary, Made};
 use super::exponential::{add_offsets, keep_highest, shares};
 use super::peaks::separate;
-use super::product::rows_times_rows;
 use super::{GridEntry, GridPosterior, SearchGrid, SearchOptions, heavier};
 use crate::{HalfBall, Prior, Whitened};
 
@@ -96,12 +96,13 @@ impl<'a> Block<'a> {
         let rows = self.particles * self.grid.shifts.len();
         self.scores.resize(rows * columns, 0.0);
         self.norms.resize(self.particles * columns, 0.0);
-        let left = bytemuck::cast_slice(&self.turned);
-        let right = bytemuck::cast_slice(slices.values);
-        let shape = [rows, columns, 2 * points];
-        rows_times_rows(&mut self.scores, left, right, shape, 2.0);
-        let shape = [self.particles, columns, points];
-        rows_times_rows(&mut self.norms, &self.weights, slices.powers, shape, -1.0);
+        let matrix = |values, rows, length| Matrix::rows(values, rows, length, length);
+        let data = matrix(bytemuck::cast_slice(&self.turned), rows, 2 * points);
+        let shown = matrix(bytemuck::cast_slice(slices.values), columns, 2 * points);
+        multiply_by(2.0, data, shown.transposed(), &mut self.scores, false);
+        let weights = matrix(&self.weights, self.particles, points);
+        let powers = matrix(slices.powers, columns, points);
+        multiply_by(-1.0, weights, powers.transposed(), &mut self.norms, false);
     }
 
     /// Takes the scores of one particle into its running posterior.

@@ -4,11 +4,10 @@ use rand::RngExt;
 use thon_compute::random::ChaCha8Rng;
 use thon_compute::seed_stream;
 use thon_geometry::glam::{DQuat, DVec2, DVec3};
-use thon_geometry::{Point, Pose, Specimen};
+use thon_geometry::{Point, Pose, Rotation, Specimen, random_rotation};
 use thon_model::{ParticleSet, TiltSeries};
 
 use super::truth::ice_normal;
-use crate::random_rotation::random_rotation;
 use crate::{Phantom, SimulateError, SimulationOptions};
 
 /// Draws for one object before the layer counts as full.
@@ -79,7 +78,10 @@ fn search(
 fn particle_set(series: &TiltSeries, centres: &[Point<Specimen>], seed: u64) -> ParticleSet {
     let poses = centres.iter().enumerate().map(|(index, centre)| {
         let mut random = seed_stream(seed, "simulate/orientations", index as u64);
-        Pose::new(random_rotation(&mut random), *centre)
+        Pose::new(
+            Rotation::from_unit_quaternion(random_rotation(&mut random)),
+            *centre,
+        )
     });
     ParticleSet {
         names: (0..centres.len())

@@ -4,11 +4,16 @@
 
 /// A matrix inside a slice: element (i, j) at `i · row_stride + j · column_stride`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Matrix<'a> {
+pub struct Matrix<'a> {
+    /// The slice.
     pub values: &'a [f32],
+    /// Number of rows.
     pub rows: usize,
+    /// Number of columns.
     pub columns: usize,
+    /// From a row to the next, values.
     pub row_stride: usize,
+    /// From a column to the next, values.
     pub column_stride: usize,
 }
 
@@ -48,7 +53,15 @@ impl<'a> Matrix<'a> {
 ///
 /// # Panics
 /// When the extents do not fit each other or the slices.
-pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
+pub fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
+    multiply_by(1.0, a, b, out, add);
+}
+
+/// `out = factor · a · b`, or `out += factor · a · b`; see [`multiply`].
+///
+/// # Panics
+/// When the extents do not fit each other or the slices.
+pub fn multiply_by(factor: f32, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner extents");
     assert_eq!(out.len(), m * n, "extents of the product");
@@ -83,7 +96,7 @@ pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool)
             b.column_stride as isize,
             b.row_stride as isize,
             1.0,
-            1.0,
+            factor,
             false,
             false,
             false,
@@ -97,7 +110,7 @@ mod tests {
     use super::*;
 
     /// The safe twin.
-    fn plainly(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
+    fn plainly(factor: f32, a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32], add: bool) {
         for i in 0..a.rows {
             for j in 0..b.columns {
                 let at = |m: &Matrix<'_>, i: usize, j: usize| {
@@ -105,7 +118,7 @@ mod tests {
                 };
                 let sum: f64 = (0..a.columns).map(|k| at(&a, i, k) * at(&b, k, j)).sum();
                 let old = if add { out[i * b.columns + j] } else { 0.0 };
-                out[i * b.columns + j] = old + sum as f32;
+                out[i * b.columns + j] = old + factor * sum as f32;
             }
         }
     }
@@ -118,12 +131,12 @@ mod tests {
         for (m, n, k) in [(1, 1, 1), (3, 5, 7), (17, 9, 33), (40, 1, 20), (2, 31, 0)] {
             let a = Matrix::rows(&values, m, k, k + 3);
             let b = Matrix::rows(&values[100..], n, k, k + 1).transposed();
-            for add in [false, true] {
+            for (add, factor) in [(false, 1.0), (true, 1.0), (false, -2.0)] {
                 let (mut fast, mut plain) = (vec![0.5; m * n], vec![0.5; m * n]);
-                multiply(a, b, &mut fast, add);
-                plainly(a, b, &mut plain, add);
+                multiply_by(factor, a, b, &mut fast, add);
+                plainly(factor, a, b, &mut plain, add);
                 let close = fast.iter().zip(&plain).all(|(f, p)| (f - p).abs() < 1e-4);
-                assert!(close, "{m} {n} {k} {add}: {fast:?} {plain:?}");
+                assert!(close, "{m} {n} {k} {add} {factor}: {fast:?} {plain:?}");
             }
         }
     }
