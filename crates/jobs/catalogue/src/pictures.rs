@@ -5,6 +5,7 @@ use thon_contract::JobError;
 use thon_contract::kinds::Curves;
 use thon_geometry::glam::DQuat;
 use thon_images::mrc::Mrc;
+use thon_model::Map;
 use thon_picture::{Contrast, Curve, Picture, Plot, Surface, gray, row_of, surface};
 use thon_units::{Angstrom, PixelSize};
 
@@ -40,7 +41,15 @@ pub(crate) fn middle_slab(
     Ok(image(&slab.view()))
 }
 
-/// Three central slices of a map, its projection, and its surface from two sides.
+/// Slices of a map, and its surface around the densest part of it, `share` of the box.
+pub(crate) fn map_of_share(map: &Map, share: f64) -> Picture {
+    let voxel_size = map.voxel_size.0;
+    let volume = share * map.data.len() as f64 * voxel_size.powi(3);
+    let threshold = threshold_for_volume(&map.data, voxel_size, volume);
+    self::map(&map.data, threshold)
+}
+
+/// Three central slices of a map, and its surface from two sides.
 pub(crate) fn map(data: &Array3<f32>, threshold: f32) -> Picture {
     let (nz, ny, nx) = data.dim();
     let slices = [

@@ -233,9 +233,7 @@ fn store(
             context.warn(format!("class {}: no particle, no map", class + 1));
             continue;
         }
-        let enclosed = 0.06 * one.data.len() as f64 * voxel.powi(3);
-        let threshold = pictures::threshold_for_volume(&one.data, voxel, enclosed);
-        let picture = pictures::map(&one.data, threshold).to_png();
+        let picture = pictures::map_of_share(&one, 0.06).to_png();
         drawn.push(context.store::<PictureKind>(&name, &picture)?);
         maps.push(context.store::<MapKind>(&name, &one)?);
     }

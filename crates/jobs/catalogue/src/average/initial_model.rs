@@ -111,9 +111,7 @@ impl Job for InitialModelJob {
             } else {
                 "map".into()
             };
-            let volume = 0.06 * made.data.len() as f64 * voxel.powi(3);
-            let threshold = pictures::threshold_for_volume(&made.data, voxel, volume);
-            let picture = pictures::map(&made.data, threshold).to_png();
+            let picture = pictures::map_of_share(&made, 0.06).to_png();
             drawn.push(context.store::<PictureKind>(&name, &picture)?);
             maps.push(context.store::<MapKind>(&name, &made)?);
         }

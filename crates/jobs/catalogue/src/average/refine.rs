@@ -311,11 +311,9 @@ fn store(
         &refined.reports,
         n as f64 * voxel,
     );
-    let enclosed = 0.06 * whole.data.len() as f64 * voxel.powi(3);
-    let threshold = pictures::threshold_for_volume(&whole.data, voxel, enclosed);
     let directions = report::directions(std::slice::from_ref(&refined.directions));
     let drawn = [
-        ("map", pictures::map(&whole.data, threshold)),
+        ("map", pictures::map_of_share(&whole, 0.06)),
         ("fsc", report::drawn(&fsc)),
         ("directions", report::sphere(&refined.directions)),
     ];

@@ -76,6 +76,9 @@ impl Job for Class2d {
             Ok(particles) => particles,
             Err(e) => return vec![Finding::error("particles", e.to_string())],
         };
+        if particles.is_empty() {
+            return vec![Finding::error("particles", "the set is empty")];
+        }
         let images = match boxes(&particles) {
             Ok(images) => images,
             Err(e) => return vec![Finding::error("particles", e.to_string())],

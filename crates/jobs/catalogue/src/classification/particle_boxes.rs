@@ -1,6 +1,7 @@
 //! What keeps the stored boxes of particles from being read, seen in tables and headers before anything runs.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use thon_contract::kinds::ParticlesKind;
 use thon_contract::{Artifact, Context, Finding, JobError};
@@ -9,6 +10,8 @@ use thon_model::{ParticleImages, ParticleSet, RepresentationKind};
 
 /// Files whose faults are told one by one.
 const FEW: usize = 3;
+/// Bytes of boxes that are looked through for values that are no numbers before a job starts.
+const LOOKED_THROUGH: u64 = 64 << 20;
 
 /// Loads the one particle set of an input.
 pub(super) fn load(
@@ -26,7 +29,8 @@ pub(super) fn boxes(particles: &ParticleSet) -> Result<&ParticleImages, JobError
     })
 }
 
-/// The first few files that are absent, of another size, or without the section that is wanted.
+/// The first few files that are absent, of another size, without the section that is wanted, or with values that are no
+/// numbers.
 pub(super) fn findings(images: &ParticleImages, context: &Context) -> Vec<Finding> {
     let n = images.box_size;
     let fault = |row: usize, path: &Path| {
@@ -57,5 +61,39 @@ pub(super) fn findings(images: &ParticleImages, context: &Context) -> Vec<Findin
         .iter()
         .enumerate()
         .filter_map(|(row, path)| fault(row, path));
-    faults.take(FEW).collect()
+    let faults: Vec<Finding> = faults.take(FEW).collect();
+    if faults.is_empty() {
+        return value_faults(images, context).take(FEW).collect();
+    }
+    faults
+}
+
+/// Files, of the first that are looked through, with values that are infinite or not a number.
+fn value_faults(images: &ParticleImages, context: &Context) -> impl Iterator<Item = Finding> {
+    let files: BTreeSet<&PathBuf> = images.paths.iter().collect();
+    let mut left = LOOKED_THROUGH;
+    files
+        .into_iter()
+        .map_while(move |file| {
+            let path = context.resolve(file);
+            left = left.checked_sub(std::fs::metadata(&path).map_or(0, |m| m.len()))?;
+            Some(
+                value_fault(&path)
+                    .err()
+                    .map(|e| Finding::error("particles", e.to_string())),
+            )
+        })
+        .flatten()
+}
+
+fn value_fault(path: &Path) -> Result<(), JobError> {
+    let values = Mrc::open(path).and_then(|file| file.read_all());
+    let values = values.map_err(|e| JobError::file(path, e))?;
+    match values.iter().filter(|v| !v.is_finite()).count() {
+        0 => Ok(()),
+        bad => Err(JobError::file(
+            path,
+            format!("{bad} values are infinite or not a number"),
+        )),
+    }
 }

@@ -104,11 +104,7 @@ impl Job for AlignMaps {
                 "the hand is not decided: correlation {own:.3} as it is, {mirror:.3} mirrored"
             ));
         }
-        let drawn = |map: &Map| {
-            let enclosed = 0.05 * map.data.len() as f64 * map.voxel_size.0.powi(3);
-            let threshold = pictures::threshold_for_volume(&map.data, map.voxel_size.0, enclosed);
-            pictures::map(&map.data, threshold).to_png()
-        };
+        let drawn = |map: &Map| pictures::map_of_share(map, 0.05).to_png();
         let store = |name: &str, png: &Vec<u8>| context.store::<PictureKind>(name, png);
         Ok(Outputs {
             map: Output::of(vec![context.store::<MapKind>("aligned", &found.map)?]),

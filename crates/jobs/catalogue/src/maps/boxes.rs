@@ -24,8 +24,36 @@ pub(crate) fn voxels<K: Kind>(artifact: &Artifact<K>, context: &Context) -> u64 
     })
 }
 
-/// What is wrong with maps that must share box and voxel size: the first is the measure of the others.
+/// Largest map whose voxels are looked at before a job starts, bytes; those of larger ones are when they are read.
+const LOOKED_AT: u64 = 1 << 28;
+
+/// What is wrong with maps that must share box and voxel size: the first is the measure of the others. Voxels that are no
+/// numbers, and maps or masks that are the same everywhere, are wrong as well; the slot of a mask is called so.
 pub(crate) fn box_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
+    let mut findings = shape_findings(slots, context);
+    if findings.is_empty() {
+        let items = slots
+            .iter()
+            .flat_map(|(slot, items)| items.iter().map(move |item| (slot, item)));
+        findings.extend(items.filter_map(|(slot, item)| voxel_fault(slot, item, context)));
+    }
+    findings
+}
+
+fn voxel_fault(slot: &str, item: &ItemRecord, context: &Context) -> Option<Finding> {
+    let header = header(item, context).ok()?;
+    if 4 * header.shape().iter().map(|&n| n as u64).product::<u64>() > LOOKED_AT {
+        return None;
+    }
+    let fault = if slot == "mask" {
+        read_mask(&Item::new(item.clone()), context).err()
+    } else {
+        load_usable(slot, &Item::new(item.clone()), context).err()
+    };
+    fault.map(|e| crate::import::given_files::finding(slot, &e))
+}
+
+fn shape_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut measure: Option<(&str, [usize; 3], f64)> = None;
     for (slot, items) in slots {
@@ -106,7 +134,11 @@ pub(crate) fn load_usable(
 
 /// Loads a mask that tells an inside from an outside.
 pub(super) fn load_mask(mask: &Artifact<MaskKind>, context: &Context) -> Result<Mask, JobError> {
-    let mask = context.load(mask.single()?)?;
+    read_mask(mask.single()?, context)
+}
+
+fn read_mask(mask: &Item<MaskKind>, context: &Context) -> Result<Mask, JobError> {
+    let mask = context.load(mask)?;
     let first = mask.0.data.iter().next().copied().unwrap_or(0.0);
     if mask.0.data.iter().any(|v| *v != first) {
         return Ok(mask);

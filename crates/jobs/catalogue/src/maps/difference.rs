@@ -104,11 +104,7 @@ impl Job for DifferenceMap {
             "strongest difference over noise",
             found.peaks.first().map_or(0.0, |p| p.1),
         );
-        let drawn = |map: &Map| {
-            let enclosed = 0.005 * map.data.len() as f64 * map.voxel_size.0.powi(3);
-            let threshold = pictures::threshold_for_volume(&map.data, map.voxel_size.0, enclosed);
-            pictures::map(&map.data, threshold).to_png()
-        };
+        let drawn = |map: &Map| pictures::map_of_share(map, 0.005).to_png();
         let store = |name: &str, png: &Vec<u8>| context.store::<PictureKind>(name, png);
         Ok(Outputs {
             difference: Output::of(vec![context.store::<MapKind>("difference", &found.map)?]),

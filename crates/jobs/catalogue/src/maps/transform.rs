@@ -110,9 +110,7 @@ impl Job for TransformMap {
             new.data *= &mask.data;
         }
         thon_compute::check(context.progress())?;
-        let enclosed = 0.05 * new.data.len() as f64 * new.voxel_size.0.powi(3);
-        let threshold = pictures::threshold_for_volume(&new.data, new.voxel_size.0, enclosed);
-        let picture = pictures::map(&new.data, threshold).to_png();
+        let picture = pictures::map_of_share(&new, 0.05).to_png();
         Ok(Outputs {
             map: Output::of(vec![context.store::<MapKind>("map", &new)?]),
             pictures: Output::of(vec![context.store::<PictureKind>("map", &picture)?]),

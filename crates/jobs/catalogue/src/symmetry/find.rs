@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_compute::check as cancelled;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, PictureKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, ItemRecord, Job, JobError, Methods, Output,
+};
 use thon_geometry::glam::DMat3;
 use thon_geometry::{Point, Pose, Rotation, Symmetry};
 use thon_model::Map;
@@ -85,7 +87,9 @@ impl Job for FindSymmetry {
     type Outputs = Outputs;
 
     fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
-        let mut findings = box_findings(&[("map", records(&inputs.map))], context);
+        let maps = records(&inputs.map);
+        let mut findings = box_findings(&[("map", maps.clone())], context);
+        findings.extend(maps.first().and_then(|map| not_a_cube(map, context)));
         if !(params.resolution.0 > 0.0 && params.resolution.0.is_finite()) {
             findings.push(Finding::error("resolution", "expected a length above 0 Å"));
         }
@@ -135,9 +139,7 @@ impl Job for FindSymmetry {
             }
             particles.push(context.store::<ParticlesKind>(item.name(), &set)?);
         }
-        let volume = 0.06 * turned.data.len() as f64 * turned.voxel_size.0.powi(3);
-        let threshold = pictures::threshold_for_volume(&turned.data, turned.voxel_size.0, volume);
-        let picture = pictures::map(&turned.data, threshold).to_png();
+        let picture = pictures::map_of_share(&turned, 0.06).to_png();
         Ok(Outputs {
             map: Output::of(vec![context.store::<MapKind>("map", &turned)?]),
             particles: Output::of(particles),
@@ -288,4 +290,10 @@ fn table(report: &SymmetryReport) -> Curves {
         ],
         facts,
     }
+}
+
+fn not_a_cube(map: &ItemRecord, context: &Context) -> Option<Finding> {
+    let ([z, y, x], _) = box_of(map, context).ok()?;
+    let message = format!("expected a cube, found {x} × {y} × {z} voxels");
+    (x != y || y != z).then(|| Finding::error("map", message))
 }

@@ -235,8 +235,10 @@ fn named(fixture: &Fixture, wrong: &Wrong) -> Result<(), String> {
     let ran = fixture.run_with(wrong.job, &wrong.params, &wrong.inputs, &Quiet, &aside);
     let text = match ran {
         Ok(_) => return Err(format!("{}: ran; expected {:?}", wrong.job, wrong.named)),
-        Err(JobError::Cancelled) => return Err(format!("{}: cancelled", wrong.job)),
-        Err(error) => error.to_string(),
+        Err(error @ JobError::Refused(_)) => error.to_string(),
+        Err(error) => {
+            return Err(format!("{}: refused only once it ran: {error}", wrong.job));
+        }
     };
     println!("{}: {text}", wrong.job);
     if !wrong.named.iter().any(|words| text.contains(words)) {
