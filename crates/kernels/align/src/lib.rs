@@ -1,0 +1,1 @@
+//! Tilt-series alignment from tracked points: fiducials, bundle adjustment, local models.

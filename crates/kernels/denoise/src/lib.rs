@@ -1,0 +1,1 @@
+//! Denoising of tomograms for display and picking: anisotropic diffusion, Beltrami flow, non-local means.

@@ -1,0 +1,1 @@
+//! Tilt-series alignment without markers: coarse correlation, patch tracking, projection matching.

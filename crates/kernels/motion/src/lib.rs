@@ -1,0 +1,1 @@
+//! Motion of movies: gain, defects, drift between frames, dose-weighted sums.
