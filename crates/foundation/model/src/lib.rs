@@ -17,5 +17,5 @@ pub use hand::{DefocusHand, HandSign};
 pub use map::{Map, Mask};
 pub use optics::{Ctf, Optics};
 pub use particle::{Half, Particle, ParticleImages, ParticleSet, RepresentationKind};
-pub use tilt_series::{Exclusion, ImageReference, Movie, TiltImage, TiltSeries};
+pub use tilt_series::{Exclusion, ImageReference, Movie, TiltImage, TiltSeries, Treatment};
 pub use tomogram::{Tomogram, Weighting};

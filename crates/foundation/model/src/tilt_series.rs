@@ -33,6 +33,22 @@ pub struct Exclusion {
     pub reason: String,
 }
 
+/// Something that was done to the pixels of an image and must not be done twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Treatment {
+    /// Peaks of X-rays and hot pixels were filled in.
+    PeaksRemoved,
+    /// Gold beads were filled in.
+    BeadsErased,
+    /// Mean and deviation were set.
+    Normalised,
+    /// Frequencies were weighted with what the exposure left of them.
+    ExposureWeighted,
+    /// Contrast transfer was corrected (phases flipped, multiplied or divided out).
+    CtfCorrected,
+}
+
 /// One image of a tilt series.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TiltImage {
@@ -56,6 +72,9 @@ pub struct TiltImage {
     pub ctf: Option<Ctf>,
     /// Why the image is not used, if it is not.
     pub exclusion: Option<Exclusion>,
+    /// What was done to its pixels (and to those of its halves), in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub treatments: Vec<Treatment>,
 }
 
 impl TiltImage {
@@ -72,7 +91,13 @@ impl TiltImage {
             geometry: None,
             ctf: None,
             exclusion: None,
+            treatments: Vec::new(),
         }
+    }
+
+    /// True when this was done to the pixels already.
+    pub fn is_treated(&self, treatment: Treatment) -> bool {
+        self.treatments.contains(&treatment)
     }
 
     /// The aligned tilt angle, or the nominal one before the alignment.
