@@ -22,6 +22,7 @@ mod projection;
 mod random;
 mod sampling;
 mod symmetry;
+mod transfer;
 
 pub use frame::{Camera, Frame, Particle, Point, Rotation, Specimen};
 pub use grid::Grid;
@@ -30,5 +31,6 @@ pub use projection::{Projected, TiltGeometry};
 pub use random::random_rotation;
 pub use sampling::{RotationGrid, RotationSample};
 pub use symmetry::{Symmetry, SymmetryError};
+pub use transfer::{Transferred, transfer};
 
 pub use glam;
