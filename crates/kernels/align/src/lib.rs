@@ -1,1 +1,18 @@
 //! Tilt-series alignment from tracked points: fiducials, bundle adjustment, local models.
+//!
+//! ```text
+//!   images ──beads──▶ positions ──tracking──▶ tracks ──adjust──▶ geometry of every view, specimen points, residuals
+//! ```
+//!
+//! A [`Track`] is one point of the specimen seen on many views (a gold bead, the centre of a patch); [`adjust`] finds
+//! the geometry of the views and the places of the points together. Positions are Å in the raw image from its centre
+//! pixel ⌊n/2⌋, as in [`thon_geometry::TiltGeometry`]; images are never resampled. Everything is deterministic.
+
+pub mod adjust;
+mod error;
+
+pub use adjust::{
+    Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise, ViewReport,
+    adjust,
+};
+pub use error::AlignError;
