@@ -21,4 +21,4 @@ pub use error::{PhantomError, SimulateError};
 pub use options::{Hand, ShotNoise, SimulationOptions};
 pub use phantom::Phantom;
 pub use scheme::TiltScheme;
-pub use series::{Simulation, TiltRecording};
+pub use series::{Simulation, TiltRecording, ViewFault};

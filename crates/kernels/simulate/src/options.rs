@@ -132,6 +132,16 @@ pub struct SimulationOptions {
     pub mtf_at_nyquist: f64,
     /// Standard deviation of the detector's gain between pixels, as a fraction; 0 for gain-corrected images.
     pub gain_sigma: f64,
+    /// Number of images recorded with the beam shut.
+    pub blank_views: usize,
+    /// Number of images about half covered by a grid bar.
+    pub blocked_views: usize,
+    /// Number of images whose target was lost.
+    pub shifted_views: usize,
+    /// How far a lost target lies away, as a fraction of the field of view.
+    pub lost_by: f64,
+    /// Number of images that were stored a second time in place of another.
+    pub duplicated_views: usize,
 }
 
 impl Default for SimulationOptions {
@@ -180,6 +190,11 @@ impl Default for SimulationOptions {
             shot_noise: ShotNoise::Poisson,
             mtf_at_nyquist: 1.0,
             gain_sigma: 0.0,
+            blank_views: 0,
+            blocked_views: 0,
+            shifted_views: 0,
+            lost_by: 0.3,
+            duplicated_views: 0,
         }
     }
 }

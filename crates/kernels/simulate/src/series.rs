@@ -16,11 +16,13 @@
 
 mod background;
 mod detector;
+mod faults;
 mod placement;
 mod recording;
 mod truth;
 
 pub(crate) use detector::modulation_transfer;
+pub use faults::ViewFault;
 pub use recording::TiltRecording;
 
 use ndarray::Array2;
@@ -51,6 +53,8 @@ pub struct Simulation {
     /// The gain reference `[ny, nx]`: recorded counts times this are corrected for the detector; absent for corrected
     /// images.
     pub gain: Option<Array2<f32>>,
+    /// What is wrong with which image, by index.
+    pub faults: Vec<(usize, ViewFault)>,
     phantom: Phantom,
     seed: u64,
 }
@@ -80,9 +84,11 @@ impl Simulation {
         seed: u64,
     ) -> Result<Self, SimulateError> {
         options.check()?;
-        let tilt_series = truth::tilt_series(name, options, seed);
+        let mut tilt_series = truth::tilt_series(name, options, seed);
         let (particles, beads) = placement::place(options, phantom, &tilt_series, seed)?;
+        let faults = faults::draw(options, &mut tilt_series, seed)?;
         Ok(Self {
+            faults,
             frame_shifts: truth::frame_shifts(options, tilt_series.images.len(), seed),
             gain: detector::gain(options, seed),
             options: options.clone(),
@@ -92,6 +98,12 @@ impl Simulation {
             phantom: phantom.clone(),
             seed,
         })
+    }
+
+    /// What is wrong with image `tilt`, if anything.
+    pub fn fault(&self, tilt: usize) -> Option<&ViewFault> {
+        let found = self.faults.iter().find(|(index, _)| *index == tilt);
+        found.map(|(_, fault)| fault)
     }
 
     /// The particle that was simulated.

@@ -98,7 +98,16 @@ impl SimulationOptions {
         within("tilt_step", self.tilt_step.0, 0.1, 180.0, "0.1° to 180°")?;
         within("x_tilt", self.x_tilt.0, -30.0, 30.0, "−30° to 30°")?;
         within("ice_x_tilt", self.ice_x_tilt.0, -30.0, 30.0, "−30° to 30°")?;
-        within("ice_y_tilt", self.ice_y_tilt.0, -9.0, 9.0, "−9° to 9°")?;
+        // The beam must not graze the layer.
+        let room = 89.0 - self.tilt_max.0.abs().max(self.tilt_min.0.abs());
+        within(
+            "ice_y_tilt",
+            self.ice_y_tilt.0,
+            -room,
+            room,
+            "at most 89° together with the largest tilt",
+        )?;
+        within("lost_by", self.lost_by, 0.0, 1.0, "0 to 1")?;
         within("shift_sigma", self.shift_sigma.0, 0.0, 1e5, "0 to 10⁵ Å")?;
         within(
             "tilt_angle_sigma",

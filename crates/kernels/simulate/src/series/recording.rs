@@ -10,6 +10,7 @@ use thon_signal::fft::{Complex32, Fft2, half_length, next_fast_even_length, sign
 use thon_units::{Angstrom, Dose, SpatialFrequency};
 
 use super::background::Ice;
+use super::faults::{ViewFault, obstruct};
 use super::{Simulation, detector};
 use crate::phantom::{ImageProjector, Phantom};
 
@@ -45,6 +46,11 @@ struct Contrast {
 }
 
 pub(super) fn record(simulation: &Simulation, tilt: usize) -> TiltRecording {
+    // A duplicate is the recording of another image, electron by electron.
+    let tilt = match simulation.fault(tilt) {
+        Some(ViewFault::Duplicate { of }) => *of,
+        _ => tilt,
+    };
     let image = &simulation.tilt_series.images[tilt];
     let geometry = image
         .geometry
@@ -224,6 +230,7 @@ fn expose(
     for cell in cells {
         *cell = electrons * (1.0 + *cell).max(0.0);
     }
+    obstruct(&mut image, simulation.fault(tilt), electrons);
     if let Some(gain) = &simulation.gain {
         image /= gain;
     }

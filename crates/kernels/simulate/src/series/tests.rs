@@ -2,6 +2,7 @@
 
 mod contrast_transfer;
 mod exposure;
+mod faults;
 mod places;
 mod promises;
 
