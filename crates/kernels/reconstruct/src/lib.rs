@@ -2,6 +2,7 @@
 //!
 //! * [`Projector`]: specimen volume ↔ tilt images, an exactly matched pair.
 //! * [`reconstruct_wbp`]: a whole tomogram by weighted back-projection, streamed in slabs of rows.
+//! * [`reconstruct_iterative`]: the same by SIRT or SART.
 //! * [`PartialSums`]: a particle average from the tilt images of its particles, with CTF and exposure weights.
 //! * [`ExpectedSums`]: exact sums over particles placed by a posterior, and the regularised map from them.
 //! * [`FourierVolume`]: projections of a map as central slices.
@@ -28,6 +29,7 @@ pub use particle::{
 };
 pub use projector::Projector;
 pub use wbp::{
-    Background, FallOff, ImageSource, ImagesInMemory, RadialFilter, Slab, SlabSink, TiltSpacing,
-    View, VolumeInMemory, WbpOptions, WbpReport, Weighting, reconstruct_wbp, used_views,
+    Background, Bound, FallOff, ImageSource, ImagesInMemory, IterativeMethod, IterativeOptions,
+    IterativeReport, RadialFilter, Slab, SlabSink, TiltSpacing, View, VolumeInMemory, WbpOptions,
+    WbpReport, Weighting, reconstruct_iterative, reconstruct_wbp, used_views,
 };

@@ -25,6 +25,8 @@ pub(super) struct Axes {
     pub(super) in_plane: DMat2,
     /// Å.
     pub(super) shift: DVec2,
+    /// Samples a voxel apart, whatever the tilt: for projectors, where the samples are the rays.
+    plain: bool,
 }
 
 impl Axes {
@@ -62,7 +64,16 @@ impl Axes {
             sin_x,
             in_plane: affine * DMat2::from_angle(tilt_axis_angle.0),
             shift,
+            plain: false,
         })
+    }
+
+    /// The same with samples a voxel apart.
+    pub(super) fn plain(self) -> Self {
+        Self {
+            plain: true,
+            ..self
+        }
     }
 
     /// True when the view is back-projected voxel by voxel.
@@ -77,7 +88,7 @@ impl Axes {
 
     /// Samples per voxel along x: two where rows are hardly stretched, one where stretching has doubled them already.
     pub(super) fn oversampling(&self) -> usize {
-        if self.is_steep() || self.cos.abs() > 0.70 {
+        if !self.plain && (self.is_steep() || self.cos.abs() > 0.70) {
             2
         } else {
             1

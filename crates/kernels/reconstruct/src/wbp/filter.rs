@@ -158,6 +158,18 @@ impl RadialFilter {
             voxel_size,
             angle: view_angles(self.tilt_spacing, angles)[view],
             sines,
+            flat: false,
+        }
+    }
+
+    /// The fall-off alone, without any weighting: projections as they are, at the resolution of the tomogram.
+    pub(crate) fn unweighted(&self, voxel_size: f64) -> ViewWeights {
+        ViewWeights {
+            filter: *self,
+            voxel_size,
+            angle: 1.0,
+            sines: Vec::new(),
+            flat: true,
         }
     }
 }
@@ -170,9 +182,16 @@ pub(crate) struct ViewWeights {
     angle: f64,
     /// Sines of the angles to all views; only for the exact weighting.
     sines: Vec<f64>,
+    /// True for the fall-off alone.
+    flat: bool,
 }
 
 impl ViewWeights {
+    /// The fall-off at `k` (1/Å), when there is nothing else to the filter.
+    pub(crate) fn flat(&self, k: f64) -> Option<f64> {
+        self.flat.then(|| self.filter.pass(k * self.voxel_size))
+    }
+
     /// Weight at `k` (1/Å, ≥ 0) across the axis, in rad/Å; `floor` stands for |k| below it.
     pub(crate) fn at(&self, k: f64, floor: f64) -> f64 {
         let per_voxel = k * self.voxel_size;

@@ -10,10 +10,12 @@
 
 mod axes;
 mod back_project;
+mod bands;
 mod coordinates;
 #[cfg(test)]
 mod failure_tests;
 mod filter;
+mod iterative;
 mod kernel;
 mod plan;
 mod prepare;
@@ -25,20 +27,21 @@ mod task;
 mod tests;
 mod tilt_spacing;
 
-use std::ops::Range;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_compute::{Counter, Progress};
+use thon_compute::Progress;
 use thon_geometry::Grid;
 use thon_units::PixelSize;
 
 use crate::ReconstructError;
 use back_project::back_project;
-use plan::MemoryPlan;
+use bands::Bands;
 use task::Task;
 
 pub use filter::{FallOff, RadialFilter, Weighting};
+pub use iterative::{
+    Bound, IterativeMethod, IterativeOptions, IterativeReport, reconstruct_iterative,
+};
 pub use streams::{ImageSource, ImagesInMemory, Slab, SlabSink, View, VolumeInMemory, used_views};
 pub use tilt_spacing::TiltSpacing;
 
@@ -106,44 +109,10 @@ pub fn reconstruct_wbp(
     sink: &mut dyn SlabSink,
 ) -> Result<WbpReport, ReconstructError> {
     let task = Task::new(images, views, pixel_size, grid, options)?;
-    let plan = MemoryPlan::new(&task, options.memory);
-    let ny = grid.dims[1];
-    let bands: Vec<Range<usize>> = (0..ny)
-        .step_by(plan.band_rows.max(1))
-        .map(|first| first..(first + plan.band_rows).min(ny))
-        .collect();
-    let passes = if plan.keep_images { 1 } else { bands.len() };
-    let counter = Counter::new(progress, (passes * views.len() + ny) as u64);
-    let kept = if plan.keep_images {
-        Some(
-            (0..views.len())
-                .map(|view| task.prepared(view, &counter))
-                .collect::<Result<Vec<_>, _>>()?,
-        )
-    } else {
-        None
-    };
-    let longest = bands.iter().map(|band| task.layout(band).len()).max();
-    let mut planes = vec![0.0_f32; longest.unwrap_or(0)];
-    for band in &bands {
-        let layout = task.layout(band);
-        let planes = &mut planes[..layout.len()];
-        for view in 0..views.len() {
-            let own;
-            let image = if let Some(images) = &kept {
-                &images[view]
-            } else {
-                own = task.prepared(view, &counter)?;
-                &own
-            };
-            layout.fill(view, image, &task.preparer.frame(), planes);
-            counter.check()?;
-        }
-        back_project(grid, &layout, planes, band, plan.slab_rows, &counter, sink)?;
-    }
-    Ok(WbpReport {
-        bands: bands.len(),
-        reads_per_image: passes,
-        buffer_bytes: plan.bytes,
-    })
+    let bands = Bands::new(&task, options.memory);
+    let plan = &bands.plan;
+    bands.for_each(progress, |layout, planes, band, counter| {
+        back_project(grid, layout, planes, band, plan.slab_rows, counter, sink)
+    })?;
+    Ok(bands.report())
 }

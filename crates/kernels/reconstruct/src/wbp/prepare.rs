@@ -229,6 +229,8 @@ struct FilterTable {
     values: Vec<f64>,
     per_entry: f64,
     floor: f64,
+    /// The values are the filter itself, not the filter over |k|.
+    flat: bool,
 }
 
 impl FilterTable {
@@ -247,13 +249,16 @@ impl FilterTable {
         let values = (0..entries)
             .map(|entry| {
                 let k = entry as f64 * step;
-                weights.at(k, floor) / k.max(floor) / sinc(k * sample).powi(2)
+                weights.flat(k).unwrap_or_else(|| {
+                    weights.at(k, floor) / k.max(floor) / sinc(k * sample).powi(2)
+                })
             })
             .collect();
         Self {
             values,
             per_entry: 1.0 / step,
             floor,
+            flat: weights.flat(0.0).is_some(),
         }
     }
 
@@ -266,6 +271,10 @@ impl FilterTable {
         }
         let fraction = position - entry as f64;
         let value = self.values[entry] * (1.0 - fraction) + self.values[entry + 1] * fraction;
-        value * k.max(self.floor)
+        if self.flat {
+            value
+        } else {
+            value * k.max(self.floor)
+        }
     }
 }

@@ -138,19 +138,35 @@ impl RowLayout {
                 let along = (y - (self.grid.dims[1] / 2) as f64) * voxel + self.grid.centre.xyz.y;
                 let samples = &mut plane[row.offset..][..row.phases * row.phase_length];
                 for (phase, samples) in samples.chunks_mut(row.phase_length).enumerate() {
-                    let (start, step) = row.across(phase, &self.grid);
-                    let to_index = |across: f64| {
-                        row.axes.image_position(across, along) * frame.scale + frame.offset
-                    };
-                    let origin = to_index(start);
-                    let line = SampleLine {
-                        start: origin,
-                        step: to_index(start + step) - origin,
-                        first: row.first_sample(),
-                    };
-                    line.sample(coefficients, frame, samples);
+                    row.line(phase, along, frame, &self.grid)
+                        .sample(coefficients, frame, samples);
                 }
             });
+    }
+
+    /// Where the samples of each view lie in a plane, one phase each.
+    pub(super) fn view_ranges(&self) -> Vec<Range<usize>> {
+        self.views
+            .iter()
+            .map(|view| view.offset..view.offset + view.phase_length)
+            .collect()
+    }
+
+    /// Position of a view's first sample, voxels from x = 0 across the axis over cos θ.
+    #[cfg(test)]
+    pub(super) fn first_of(&self, view: usize) -> isize {
+        self.views[view].first
+    }
+
+    /// Which samples of a view's row `y` lie inside its image, as indices from the first sample of the row.
+    pub(super) fn measured(&self, view: usize, y: usize, frame: &PreparedFrame) -> Range<usize> {
+        let row = &self.views[view];
+        let along = y_of(&self.grid, y);
+        row.line(0, along, frame, &self.grid).inside(
+            frame.valid_from,
+            frame.valid_to,
+            row.phase_length,
+        )
     }
 
     /// Taps of the output rows (y, z) for `z` in a range, in order; all rows have the same number.
@@ -226,6 +242,19 @@ impl ViewRow {
         }
         let stretched = x_of(grid, 0) + voxel * phase as f64 / self.phases as f64;
         (stretched * self.axes.cos, voxel * self.axes.cos)
+    }
+
+    /// Where the samples of one phase of the aligned row at `along` (Å) lie in the prepared image.
+    fn line(&self, phase: usize, along: f64, frame: &PreparedFrame, grid: &Grid) -> SampleLine {
+        let (start, step) = self.across(phase, grid);
+        let to_index =
+            |across: f64| self.axes.image_position(across, along) * frame.scale + frame.offset;
+        let origin = to_index(start);
+        SampleLine {
+            start: origin,
+            step: to_index(start + step) - origin,
+            first: self.first_sample(),
+        }
     }
 
     /// The sample of each phase that the row begins with.

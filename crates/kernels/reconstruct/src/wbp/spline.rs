@@ -61,7 +61,7 @@ fn spline_at(coefficients: &[f32], width: usize, x: Fixed, y: Fixed) -> f32 {
 
 impl SampleLine {
     /// Which of `count` samples lie between `from` and `to` on both axes.
-    fn inside(&self, from: DVec2, to: DVec2, count: usize) -> std::ops::Range<usize> {
+    pub(super) fn inside(&self, from: DVec2, to: DVec2, count: usize) -> std::ops::Range<usize> {
         let mut low = self.first as f64;
         let mut high = low + count as f64 - 1.0;
         for axis in 0..2 {

@@ -65,6 +65,20 @@ impl<'a> Task<'a> {
         })
     }
 
+    /// The same with projections as they are, a sample per voxel: what a projector is compared with.
+    pub(super) fn unweighted(mut self, options: &WbpOptions) -> Self {
+        let voxel_size = self.grid.voxel_size.0;
+        self.weights = (0..self.views.len())
+            .map(|_| options.filter.unweighted(voxel_size))
+            .collect();
+        self.axes = self.axes.into_iter().map(Axes::plain).collect();
+        self
+    }
+
+    pub(super) fn axes(&self) -> &[Axes] {
+        &self.axes
+    }
+
     pub(super) fn layout(&self, band: &Range<usize>) -> RowLayout {
         RowLayout::plan(&self.axes, self.grid, band.clone())
     }
