@@ -16,7 +16,9 @@ pub enum AlignError {
         views: usize,
     },
     /// A position or weight is not a finite number, or a weight is negative.
-    #[error("track {track}, view {view}: the position or weight is not a finite number, or the weight is negative")]
+    #[error(
+        "track {track}, view {view}: the position or weight is not a finite number, or the weight is negative"
+    )]
     NotFinite {
         /// Index of the track.
         track: usize,

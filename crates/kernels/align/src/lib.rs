@@ -12,7 +12,7 @@ pub mod adjust;
 mod error;
 
 pub use adjust::{
-    Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise, ViewReport,
-    adjust,
+    Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise,
+    ViewReport, adjust,
 };
 pub use error::AlignError;

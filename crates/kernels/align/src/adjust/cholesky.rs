@@ -63,7 +63,10 @@ impl Cholesky {
         let mut inverse = vec![0.0; n * n];
         for a in 0..n {
             for b in 0..=a {
-                let value = dot(&columns[a * n + a..a * n + n], &columns[b * n + a..b * n + n]);
+                let value = dot(
+                    &columns[a * n + a..a * n + n],
+                    &columns[b * n + a..b * n + n],
+                );
                 inverse[a * n + b] = value;
                 inverse[b * n + a] = value;
             }

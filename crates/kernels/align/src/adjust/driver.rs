@@ -38,12 +38,18 @@ pub fn adjust(
     };
     state.solve(&fixed, 6)?;
     if options.rotation.grouping != Grouping::Fixed {
-        let turned = Adjustment { rotation: Variable::ONE, ..fixed.clone() };
+        let turned = Adjustment {
+            rotation: Variable::ONE,
+            ..fixed.clone()
+        };
         state.solve(&turned, 6)?;
     }
     if let Robust::Tukey(k) = options.robust {
         for factor in [4.0, 2.0] {
-            let wide = Adjustment { robust: Robust::Tukey(k * factor), ..options.clone() };
+            let wide = Adjustment {
+                robust: Robust::Tukey(k * factor),
+                ..options.clone()
+            };
             state.solve(&wide, 3)?;
         }
     }
@@ -53,7 +59,11 @@ pub fn adjust(
 }
 
 fn gentle(robust: Robust, k: f64) -> Robust {
-    if robust == Robust::None { Robust::None } else { Robust::Huber(k) }
+    if robust == Robust::None {
+        Robust::None
+    } else {
+        Robust::Huber(k)
+    }
 }
 
 /// Everything that changes during an adjustment.
@@ -73,12 +83,19 @@ pub(super) struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(tracks: &'a [Track], start: &[TiltGeometry], options: &Adjustment) -> Result<Self, AlignError> {
+    fn new(
+        tracks: &'a [Track],
+        start: &[TiltGeometry],
+        options: &Adjustment,
+    ) -> Result<Self, AlignError> {
         check(tracks, start.len())?;
         let views: Vec<View> = start.iter().map(View::new).collect();
         let least = options.minimum_observations.max(2);
         let weighted = |track: &Track| track.points.iter().filter(|p| p.weight > 0.0).count();
-        let used: Vec<bool> = tracks.iter().map(|track| weighted(track) >= least).collect();
+        let used: Vec<bool> = tracks
+            .iter()
+            .map(|track| weighted(track) >= least)
+            .collect();
         let mut counts = vec![0_usize; views.len()];
         for (track, _) in tracks.iter().zip(&used).filter(|(_, used)| **used) {
             for point in track.points.iter().filter(|p| p.weight > 0.0) {
@@ -86,24 +103,43 @@ impl<'a> State<'a> {
             }
         }
         let mut order: Vec<usize> = (0..views.len()).filter(|&v| counts[v] > 0).collect();
-        order.sort_by(|&a, &b| views[a].start_tilt().total_cmp(&views[b].start_tilt()).then(a.cmp(&b)));
+        order.sort_by(|&a, &b| {
+            views[a]
+                .start_tilt()
+                .total_cmp(&views[b].start_tilt())
+                .then(a.cmp(&b))
+        });
         let most = counts.iter().copied().max().unwrap_or(0);
         let full = |&&v: &&usize| 10 * counts[v] >= 7 * most;
         let lowest = order.iter().filter(full).min_by(|&&a, &&b| {
             let (a, b) = (views[a].start_tilt().abs(), views[b].start_tilt().abs());
             a.total_cmp(&b)
         });
-        let named = options.reference_view.filter(|&v| v < views.len() && counts[v] > 0);
+        let named = options
+            .reference_view
+            .filter(|&v| v < views.len() && counts[v] > 0);
         let measurements = 2 * counts.iter().sum::<usize>();
         let points = used.iter().filter(|used| **used).count();
         let Some(reference) = named.or(lowest.copied()) else {
-            return Err(AlignError::TooFewMeasurements { tracks: points, measurements, unknowns: 3 });
+            return Err(AlignError::TooFewMeasurements {
+                tracks: points,
+                measurements,
+                unknowns: 3,
+            });
         };
         let layout = Layout::new(options, &views, &order, reference);
-        let solved = layout.prior_kind.iter().filter(|kind| kind.is_none()).count();
+        let solved = layout
+            .prior_kind
+            .iter()
+            .filter(|kind| kind.is_none())
+            .count();
         let unknowns = (3 * points + 2 * order.len() + solved).saturating_sub(3);
         if measurements < unknowns + 2 || points == 0 {
-            return Err(AlignError::TooFewMeasurements { tracks: points, measurements, unknowns });
+            return Err(AlignError::TooFewMeasurements {
+                tracks: points,
+                measurements,
+                unknowns,
+            });
         }
         let mut state = Self {
             tracks,
@@ -128,10 +164,21 @@ impl<'a> State<'a> {
         let frozen = Adjustment::shifts_only();
         let layout = Layout::new(&frozen, &self.views, &self.order, self.reference);
         let weights = self.weights();
-        let data = Data { tracks: self.tracks, used: &self.used, weights: &weights };
+        let data = Data {
+            tracks: self.tracks,
+            used: &self.used,
+            weights: &weights,
+        };
         // An enormous precision of the shifts leaves the points alone free.
         let (precision, unknowns) = (vec![1e12; layout.size], vec![0.0; layout.size]);
-        let system = System::assemble(&data, &layout, &self.views, &self.points, (&precision, &unknowns), 0.0);
+        let system = System::assemble(
+            &data,
+            &layout,
+            &self.views,
+            &self.points,
+            (&precision, &unknowns),
+            0.0,
+        );
         if let Ok(step) = system.solve() {
             for (point, step) in self.points.iter_mut().zip(step.points) {
                 *point += step;
@@ -143,7 +190,9 @@ impl<'a> State<'a> {
     pub(super) fn weights(&self) -> Vec<Vec<f64>> {
         let weigh = |(track, robust): (&Track, &Vec<f64>)| {
             let pairs = track.points.iter().zip(robust);
-            pairs.map(|(p, r)| p.weight * r / self.noise[p.view].powi(2)).collect()
+            pairs
+                .map(|(p, r)| p.weight * r / self.noise[p.view].powi(2))
+                .collect()
         };
         self.tracks.iter().zip(&self.robust).map(weigh).collect()
     }
@@ -164,7 +213,9 @@ impl<'a> State<'a> {
             let precision = self.precision(&layout);
             self.minimise(&layout, &mut unknowns, &precision)?;
             self.estimate_spreads(options, &layout, &unknowns)?;
-            let still = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-6 * (1.0 + b.abs()) * 1e-2_f64.max(b.abs() * 1e-2);
+            let still = |(a, b): (&f64, &f64)| {
+                (a - b).abs() <= 1e-6 * (1.0 + b.abs()) * 1e-2_f64.max(b.abs() * 1e-2)
+            };
             if unknowns.iter().zip(&before.0).all(still) && steady(&self.spreads, &before.1) {
                 break;
             }
@@ -175,9 +226,15 @@ impl<'a> State<'a> {
     fn reweigh(&mut self, options: &Adjustment) {
         let mut lengths = vec![Vec::new(); self.views.len()];
         let mut count = 0.0;
-        for (index, track) in self.tracks.iter().enumerate().filter(|(i, _)| self.used[*i]) {
+        for (index, track) in self
+            .tracks
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| self.used[*i])
+        {
             for point in track.points.iter().filter(|p| p.weight > 0.0) {
-                lengths[point.view].push(self.residual(index, point).length() * point.weight.sqrt());
+                lengths[point.view]
+                    .push(self.residual(index, point).length() * point.weight.sqrt());
                 count += 2.0;
             }
         }
@@ -187,7 +244,8 @@ impl<'a> State<'a> {
             let track = &self.tracks[index];
             for (k, point) in track.points.iter().enumerate() {
                 let scaled = self.residual(index, point).length() * point.weight.sqrt();
-                self.robust[index][k] = robust_weight(options.robust, scaled / self.noise[point.view]);
+                self.robust[index][k] =
+                    robust_weight(options.robust, scaled / self.noise[point.view]);
             }
         }
     }
@@ -198,7 +256,10 @@ impl<'a> State<'a> {
 
     pub(super) fn precision(&self, layout: &Layout) -> Vec<f64> {
         let mut precision = vec![0.0; layout.size];
-        for (of, kind) in precision[layout.shifts()..].iter_mut().zip(&layout.prior_kind) {
+        for (of, kind) in precision[layout.shifts()..]
+            .iter_mut()
+            .zip(&layout.prior_kind)
+        {
             if let Some(spread) = kind.and_then(|kind| self.spreads[kind]) {
                 *of = 1.0 / (spread * spread);
             }
@@ -216,14 +277,30 @@ impl<'a> State<'a> {
         cost
     }
 
-    fn minimise(&mut self, layout: &Layout, unknowns: &mut Vec<f64>, precision: &[f64]) -> Result<(), AlignError> {
+    fn minimise(
+        &mut self,
+        layout: &Layout,
+        unknowns: &mut Vec<f64>,
+        precision: &[f64],
+    ) -> Result<(), AlignError> {
         let weights = self.weights();
         let mut cost = self.cost(&weights, unknowns, precision);
         let mut damping = 0.0;
         for _ in 0..STEPS {
             self.iterations += 1;
-            let data = Data { tracks: self.tracks, used: &self.used, weights: &weights };
-            let system = System::assemble(&data, layout, &self.views, &self.points, (precision, unknowns), damping);
+            let data = Data {
+                tracks: self.tracks,
+                used: &self.used,
+                weights: &weights,
+            };
+            let system = System::assemble(
+                &data,
+                layout,
+                &self.views,
+                &self.points,
+                (precision, unknowns),
+                damping,
+            );
             let Ok(step) = system.solve() else {
                 damping = f64::max(damping * 10.0, 1e-6);
                 if damping > 1e3 {
@@ -273,8 +350,17 @@ impl<'a> State<'a> {
     }
 
     /// Spreads of the priors from the changes and their certainty (MacKay's fixed point), and the freedom that is used.
-    fn estimate_spreads(&mut self, options: &Adjustment, layout: &Layout, unknowns: &[f64]) -> Result<(), AlignError> {
-        let free = layout.prior_kind.iter().filter(|kind| kind.is_none()).count();
+    fn estimate_spreads(
+        &mut self,
+        options: &Adjustment,
+        layout: &Layout,
+        unknowns: &[f64],
+    ) -> Result<(), AlignError> {
+        let free = layout
+            .prior_kind
+            .iter()
+            .filter(|kind| kind.is_none())
+            .count();
         let points = self.used.iter().filter(|used| **used).count();
         self.freedom = (3 * points + 2 * self.order.len() + free) as f64 - 3.0;
         if layout.prior_kind.iter().all(Option::is_none) {
@@ -284,18 +370,28 @@ impl<'a> State<'a> {
         let system = self.undamped(layout, unknowns, &precision);
         let covariance = system.covariance().map_err(|u| named(layout, u))?;
         for (kind, variable) in options.variables().iter().enumerate() {
-            let Some(spread) = self.spreads[kind] else { continue };
+            let Some(spread) = self.spreads[kind] else {
+                continue;
+            };
             let (mut squares, mut determined, mut count) = (0.0, 0.0, 0.0);
-            for (offset, _) in layout.prior_kind.iter().enumerate().filter(|(_, k)| **k == Some(kind)) {
+            for (offset, _) in layout
+                .prior_kind
+                .iter()
+                .enumerate()
+                .filter(|(_, k)| **k == Some(kind))
+            {
                 let u = layout.shifts() + offset;
                 squares += unknowns[u] * unknowns[u];
                 determined += (1.0 - covariance[u * layout.size + u] / (spread * spread)).max(0.0);
                 count += 1.0;
             }
             self.freedom += determined;
-            if let Prior::Estimated(start) = variable.prior && count > 0.0 {
+            if let Prior::Estimated(start) = variable.prior
+                && count > 0.0
+            {
                 let variance = squares / determined.max(0.02 * count);
-                self.spreads[kind] = Some(variance.sqrt().clamp(LEAST_SPREAD * start, 100.0 * start));
+                self.spreads[kind] =
+                    Some(variance.sqrt().clamp(LEAST_SPREAD * start, 100.0 * start));
             }
         }
         Ok(())
@@ -303,14 +399,30 @@ impl<'a> State<'a> {
 
     pub(super) fn undamped(&self, layout: &Layout, unknowns: &[f64], precision: &[f64]) -> System {
         let weights = self.weights();
-        let data = Data { tracks: self.tracks, used: &self.used, weights: &weights };
-        System::assemble(&data, layout, &self.views, &self.points, (precision, unknowns), 0.0)
+        let data = Data {
+            tracks: self.tracks,
+            used: &self.used,
+            weights: &weights,
+        };
+        System::assemble(
+            &data,
+            layout,
+            &self.views,
+            &self.points,
+            (precision, unknowns),
+            0.0,
+        )
     }
 
     /// Moves specimen and shifts together into the stated gauge.
     fn settle(&mut self) {
         let (mut height, mut count) = (0.0, 0.0);
-        for (point, _) in self.points.iter().zip(&self.used).filter(|(_, used)| **used) {
+        for (point, _) in self
+            .points
+            .iter()
+            .zip(&self.used)
+            .filter(|(_, used)| **used)
+        {
             height += point.z;
             count += 1.0;
         }

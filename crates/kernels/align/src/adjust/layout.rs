@@ -4,7 +4,7 @@
 //! sum of at most three unknowns: two neighbouring groups and, for a rotation with a prior, the common change.
 
 use super::options::{
-    Adjustment, Grouping, KINDS, MAGNIFICATION, Prior, ROTATION, Variable, X_TILT,
+    Adjustment, Grouping, KINDS, MAGNIFICATION, PROJECTION_SKEW, Prior, ROTATION, Variable, X_TILT,
 };
 use super::view_model::View;
 
@@ -28,7 +28,12 @@ pub(super) struct Layout {
 
 impl Layout {
     /// `order`: the views with observations, by tilt; `reference`: one of them.
-    pub(super) fn new(options: &Adjustment, views: &[View], order: &[usize], reference: usize) -> Self {
+    pub(super) fn new(
+        options: &Adjustment,
+        views: &[View],
+        order: &[usize],
+        reference: usize,
+    ) -> Self {
         let mut layout = Self {
             size: 2 * views.len(),
             shares: vec![vec![Vec::new(); views.len()]; KINDS],
@@ -40,8 +45,8 @@ impl Layout {
         let variables = options.variables();
         let turns = variables[X_TILT].grouping != Grouping::Fixed;
         for (kind, variable) in variables.iter().enumerate() {
-            // A common change of all but the rotation moves the specimen, not the images: it is fixed at the reference.
-            let is_gauge = kind != ROTATION || turns;
+            // A common change of all but rotation and projection skew moves the specimen, not the images: it is fixed at the reference.
+            let is_gauge = (kind != ROTATION || turns) && kind != PROJECTION_SKEW;
             layout.add(kind, variable, views, order, reference, is_gauge);
         }
         layout
@@ -138,13 +143,15 @@ fn place(views: &[View], order: &[usize], step: usize, shrinks: bool) -> Vec<usi
     let mut nodes = vec![0];
     let mut at = 0;
     while at + 1 < order.len() {
-        let tilt = views[order[at]].start_tilt();
-        let length = if shrinks {
-            (1.2 * step as f64 * tilt.cos().abs()).round() as usize
-        } else {
-            step
+        let length = |at: usize| {
+            if !shrinks {
+                return step.max(1);
+            }
+            let tilt = views[order[at.min(order.len() - 1)]].start_tilt();
+            ((1.2 * step as f64 * tilt.cos().abs()).round() as usize).max(1)
         };
-        at = (at + length.clamp(1, step.max(1) * 2)).min(order.len() - 1);
+        let own = length(at);
+        at = (at + own.min(length(at + own))).min(order.len() - 1);
         nodes.push(at);
     }
     // A last group much shorter than the others is joined to its neighbour.

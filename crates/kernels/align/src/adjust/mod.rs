@@ -4,12 +4,13 @@
 //! appears on view i at
 //!
 //! ```text
-//!   p = A0 · m_i · R(ρ_i) · [ Ry(θ_i) Rx(α_i) D_i X ]xy + s_i        D = | 1+stretch  skew   0       |
-//!                                                                        | 0          1      0       |
-//!                                                                        | 0          0      thinning|
+//!   p = A0 · m_i · R(ρ_i) · E · [ Ry(θ_i) Rx(α_i) D_i X ]xy + s_i      D = | 1+stretch  0   0        |
+//!                                                                          | skew       1   0        |
+//!   E = | 1  projection skew |                                             | 0          0   thinning |
+//!       | 0  1               |
 //! ```
 //!
-//! with magnification m, axis angle ρ, tilt θ, x tilt α, deformation D in the specimen plane and shift s (Å from the
+//! with magnification m, axis angle ρ, tilt θ, x tilt α, deformation D in the specimen plane, projection skew E and shift s (Å from the
 //! centre pixel ⌊n/2⌋ of the raw image); A0 is whatever deformation the start already carried. Shifts and points are
 //! always solved; each other variable is fixed, one for all views, free per view, or interpolated between groups of
 //! views, and may carry a Gaussian prior whose width is given or estimated from the data (empirical Bayes).

@@ -70,7 +70,15 @@ impl System {
         let mut schur = Vec::with_capacity(points.len());
         for (index, track) in data.tracks.iter().enumerate() {
             let eliminated = data.used[index].then(|| {
-                system.add_track(track, &data.weights[index], layout, views, points[index], &mut scratch, damping)
+                system.add_track(
+                    track,
+                    &data.weights[index],
+                    layout,
+                    views,
+                    points[index],
+                    &mut scratch,
+                    damping,
+                )
             });
             schur.push(eliminated);
         }
@@ -81,6 +89,12 @@ impl System {
             system.subtract(eliminated);
         }
         system.points = schur;
+        // Unknowns nothing was measured for (the shifts of empty views) stay where they are.
+        for u in 0..size {
+            if system.matrix[u * size + u] <= 0.0 {
+                system.matrix[u * size + u] = 1.0;
+            }
+        }
         system.hold_translation(layout, views);
         system
     }
@@ -184,20 +198,9 @@ impl System {
         }
     }
 
-    /// Unknowns nothing was measured for stay where they are.
-    fn factor(&self) -> Result<Cholesky, usize> {
-        let mut matrix = self.matrix.clone();
-        for u in 0..self.size {
-            if matrix[u * self.size + u] <= 0.0 {
-                matrix[u * self.size + u] = 1.0;
-            }
-        }
-        Cholesky::new(self.size, matrix)
-    }
-
     /// The step to the minimum; the unknown that is not determined otherwise.
     pub(super) fn solve(&self) -> Result<Step, usize> {
-        let unknowns = self.factor()?.solve(&self.right);
+        let unknowns = Cholesky::new(self.size, self.matrix.clone())?.solve(&self.right);
         let points = self
             .points
             .iter()
@@ -217,7 +220,7 @@ impl System {
 
     /// Covariance of the unknowns (full, row-major), for a system assembled without damping.
     pub(super) fn covariance(&self) -> Result<Vec<f64>, usize> {
-        Ok(self.factor()?.inverse())
+        Ok(Cholesky::new(self.size, self.matrix.clone())?.inverse())
     }
 
     /// Variances of the points along x, y, z.
@@ -233,7 +236,10 @@ impl System {
             }
             diagonal(&(point.inverse + point.inverse * sum * point.inverse))
         };
-        self.points.iter().map(|point| point.as_ref().map(variance)).collect()
+        self.points
+            .iter()
+            .map(|point| point.as_ref().map(variance))
+            .collect()
     }
 }
 

@@ -110,12 +110,14 @@ pub struct Adjustment {
     pub magnification: Variable,
     /// Stretch of the specimen along x, fraction.
     pub stretch: Variable,
-    /// Skew of the specimen plane, radians.
+    /// Skew of the specimen plane, y by x, radians.
     pub skew: Variable,
     /// Change of the specimen's thickness, fraction.
     pub thinning: Variable,
     /// Tilt about x, radians. `One` is not determined by a tilt series (it turns the specimen).
     pub x_tilt: Variable,
+    /// Skew of the projected image (axes of the camera that are not square), radians; as a rule `One`.
+    pub projection_skew: Variable,
     /// View at which tilt, magnification and the deformations stay as they are, and whose shift is kept; by default
     /// the one nearest to zero tilt with most points.
     pub reference_view: Option<usize>,
@@ -140,6 +142,7 @@ impl Default for Adjustment {
             skew: Variable::FIXED,
             thinning: Variable::FIXED,
             x_tilt: Variable::FIXED,
+            projection_skew: Variable::FIXED,
             reference_view: None,
             robust: Robust::Tukey(4.685),
             noise: ViewNoise::PerView,
@@ -177,12 +180,13 @@ impl Adjustment {
             self.skew,
             self.thinning,
             self.x_tilt,
+            self.projection_skew,
         ]
     }
 }
 
 /// Number of kinds of variables beside the shift.
-pub(super) const KINDS: usize = 7;
+pub(super) const KINDS: usize = 8;
 pub(super) const TILT: usize = 0;
 pub(super) const ROTATION: usize = 1;
 pub(super) const MAGNIFICATION: usize = 2;
@@ -190,3 +194,4 @@ pub(super) const STRETCH: usize = 3;
 pub(super) const SKEW: usize = 4;
 pub(super) const THINNING: usize = 5;
 pub(super) const X_TILT: usize = 6;
+pub(super) const PROJECTION_SKEW: usize = 7;

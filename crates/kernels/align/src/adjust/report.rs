@@ -19,7 +19,13 @@ pub(super) fn report(state: &State, options: &Adjustment) -> Result<Solution, Al
         .tracks
         .iter()
         .enumerate()
-        .map(|(index, track)| track.points.iter().map(|p| state.residual(index, p)).collect())
+        .map(|(index, track)| {
+            track
+                .points
+                .iter()
+                .map(|p| state.residual(index, p))
+                .collect()
+        })
         .collect();
     let sums = Sums::of(state, &residuals);
     let count: f64 = sums.views.iter().map(|v| v.count).sum();
@@ -37,14 +43,26 @@ pub(super) fn report(state: &State, options: &Adjustment) -> Result<Solution, Al
             tilt_deviation: deviation(&layout.shares[TILT][view]),
             rotation_deviation: deviation(&layout.shares[ROTATION][view]),
             magnification_deviation: deviation(&layout.shares[MAGNIFICATION][view]),
-            shift_deviation: if sum.count > 0.0 { (0.5 * (shift[0] + shift[1])).sqrt() } else { 0.0 },
+            shift_deviation: if sum.count > 0.0 {
+                (0.5 * (shift[0] + shift[1])).sqrt()
+            } else {
+                0.0
+            },
         }
     });
     let variances = system.point_variances(&covariance);
-    let root = |v: DVec3| DVec3::new(v.x.max(0.0).sqrt(), v.y.max(0.0).sqrt(), v.z.max(0.0).sqrt());
+    let root = |v: DVec3| {
+        DVec3::new(
+            v.x.max(0.0).sqrt(),
+            v.y.max(0.0).sqrt(),
+            v.z.max(0.0).sqrt(),
+        )
+    };
     let (measured, weighted) = (2.0 * count, total(|v| v.weight));
     Ok(Solution {
-        geometry: (0..state.views.len()).map(|v| seen[v].then(|| state.views[v].geometry())).collect(),
+        geometry: (0..state.views.len())
+            .map(|v| seen[v].then(|| state.views[v].geometry()))
+            .collect(),
         points: used(state, &state.points),
         point_deviations: variances.into_iter().map(|v| v.map(root)).collect(),
         weights: weights(state),
@@ -62,14 +80,22 @@ pub(super) fn report(state: &State, options: &Adjustment) -> Result<Solution, Al
 }
 
 fn used<T: Copy>(state: &State, values: &[T]) -> Vec<Option<T>> {
-    values.iter().zip(&state.used).map(|(&value, &used)| used.then_some(value)).collect()
+    values
+        .iter()
+        .zip(&state.used)
+        .map(|(&value, &used)| used.then_some(value))
+        .collect()
 }
 
 fn weights(state: &State) -> Vec<Vec<f64>> {
     let own = |(index, robust): (usize, &Vec<f64>)| {
         let points = robust.iter().zip(&state.tracks[index].points);
         let weigh = |(&r, p): (&f64, &super::Observation)| if p.weight > 0.0 { r } else { 0.0 };
-        if state.used[index] { points.map(weigh).collect() } else { vec![0.0; robust.len()] }
+        if state.used[index] {
+            points.map(weigh).collect()
+        } else {
+            vec![0.0; robust.len()]
+        }
     };
     state.robust.iter().enumerate().map(own).collect()
 }
@@ -105,9 +131,19 @@ impl Sums {
             views: vec![ViewSums::default(); state.views.len()],
             tracks: vec![0.0; state.tracks.len()],
         };
-        for (index, track) in state.tracks.iter().enumerate().filter(|(i, _)| state.used[*i]) {
+        for (index, track) in state
+            .tracks
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| state.used[*i])
+        {
             let (mut length, mut count) = (0.0, 0.0);
-            for (k, point) in track.points.iter().enumerate().filter(|(_, p)| p.weight > 0.0) {
+            for (k, point) in track
+                .points
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| p.weight > 0.0)
+            {
                 let (own, weight) = (residuals[index][k].length(), state.robust[index][k]);
                 let view = &mut sums.views[point.view];
                 view.count += 1.0;

@@ -49,8 +49,9 @@ pub struct Solution {
     pub weighted_mean_residual: f64,
     /// Standard deviation of one measured coordinate, corrected for the number of unknowns, Å.
     pub noise: f64,
-    /// Estimated or given spread of tilt, rotation, magnification, stretch, skew, thinning, x tilt; `None` without prior.
-    pub spreads: [Option<f64>; 7],
+    /// Estimated or given spread of tilt, rotation, magnification, stretch, skew, thinning, x tilt, projection skew;
+    /// `None` without prior.
+    pub spreads: [Option<f64>; 8],
     /// Measured coordinates per unknown.
     pub redundancy: f64,
     /// Linear solves done.
@@ -66,7 +67,13 @@ impl Solution {
         for (track, weights) in self.weights.iter().enumerate() {
             if self.points[track].is_some() {
                 let off = |&(_, &weight): &(usize, &f64)| weight < super::weights::OFF;
-                out.extend(weights.iter().enumerate().filter(off).map(|(k, _)| (track, k)));
+                out.extend(
+                    weights
+                        .iter()
+                        .enumerate()
+                        .filter(off)
+                        .map(|(k, _)| (track, k)),
+                );
             }
         }
         out

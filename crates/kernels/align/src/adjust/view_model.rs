@@ -5,7 +5,7 @@ use thon_geometry::TiltGeometry;
 use thon_units::Radians;
 
 use super::options::{
-    KINDS, MAGNIFICATION, ROTATION, SKEW, STRETCH, THINNING, TILT, X_TILT,
+    KINDS, MAGNIFICATION, PROJECTION_SKEW, ROTATION, SKEW, STRETCH, THINNING, TILT, X_TILT,
 };
 
 /// Variables of one view. Angles in radians, shift in Å.
@@ -57,14 +57,22 @@ impl View {
 
     fn deformation(&self) -> DMat3 {
         DMat3::from_cols(
-            DVec3::new(1.0 + self.value(STRETCH), 0.0, 0.0),
-            DVec3::new(self.value(SKEW), 1.0, 0.0),
+            DVec3::new(1.0 + self.value(STRETCH), self.value(SKEW), 0.0),
+            DVec3::Y,
             DVec3::new(0.0, 0.0, self.value(THINNING)),
         )
     }
 
-    fn in_plane(&self) -> DMat2 {
+    fn turned(&self) -> DMat2 {
         self.affine * self.value(MAGNIFICATION) * DMat2::from_angle(self.value(ROTATION))
+    }
+
+    fn in_plane(&self) -> DMat2 {
+        self.turned() * self.skewed()
+    }
+
+    fn skewed(&self) -> DMat2 {
+        DMat2::from_cols(DVec2::X, DVec2::new(self.value(PROJECTION_SKEW), 1.0))
     }
 
     /// Columns of the 2 × 3 matrix from specimen to image, without the shift.
@@ -93,13 +101,13 @@ impl View {
         let flat = plane * camera.truncate();
         let mut by_variable = [DVec2::ZERO; KINDS];
         by_variable[TILT] = plane * DVec2::new(camera.z, 0.0);
-        by_variable[ROTATION] = plane * camera.truncate().perp();
+        by_variable[ROTATION] = self.turned() * (self.skewed() * camera.truncate()).perp();
         by_variable[MAGNIFICATION] = flat / self.value(MAGNIFICATION);
         by_variable[STRETCH] = plane * (both.x_axis.truncate() * point.x);
-        by_variable[SKEW] = plane * (both.x_axis.truncate() * point.y);
+        by_variable[SKEW] = plane * (both.y_axis.truncate() * point.x);
         by_variable[THINNING] = plane * (both.z_axis.truncate() * point.z);
-        by_variable[X_TILT] =
-            plane * (tilt * DVec3::new(0.0, -before.z, before.y)).truncate();
+        by_variable[X_TILT] = plane * (tilt * DVec3::new(0.0, -before.z, before.y)).truncate();
+        by_variable[PROJECTION_SKEW] = self.turned() * DVec2::new(camera.y, 0.0);
         Seen {
             position: flat + self.shift,
             by_variable,
@@ -155,7 +163,7 @@ mod tests {
             affine: DMat2::from_cols(DVec2::new(1.01, 0.003), DVec2::new(-0.002, 0.99)),
             shift: DVec2::new(30.0, -20.0),
         });
-        view.change = [0.01, -0.02, 0.004, 0.006, -0.01, -0.05, 0.003];
+        view.change = [0.01, -0.02, 0.004, 0.006, -0.01, -0.05, 0.003, 0.007];
         view
     }
 
@@ -170,7 +178,10 @@ mod tests {
             plus.change[kind] += h;
             minus.change[kind] -= h;
             let numeric = (plus.project(point) - minus.project(point)) / (2.0 * h);
-            assert!((numeric - seen.by_variable[kind]).length() < 1e-4, "kind {kind}");
+            assert!(
+                (numeric - seen.by_variable[kind]).length() < 1e-4,
+                "kind {kind}"
+            );
         }
     }
 
@@ -180,7 +191,7 @@ mod tests {
             let mut view = view();
             view.change[TILT] += tilt;
             let point = DVec3::new(500.0, -300.0, 200.0);
-            let chain = view.geometry().project(Point::from_xyz(point));
+            let chain = view.geometry().project(Point::from_vector(point));
             assert!((chain.position - view.project(point)).length() < 1e-9);
         }
     }

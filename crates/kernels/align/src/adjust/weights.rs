@@ -22,7 +22,11 @@ pub(super) fn robust_weight(robust: Robust, length: f64) -> f64 {
         }
         Robust::Tukey(k) => {
             let ratio = length / k;
-            if ratio >= 1.0 { 0.0 } else { (1.0 - ratio * ratio).powi(2) }
+            if ratio >= 1.0 {
+                0.0
+            } else {
+                (1.0 - ratio * ratio).powi(2)
+            }
         }
     }
 }
@@ -30,7 +34,12 @@ pub(super) fn robust_weight(robust: Robust, length: f64) -> f64 {
 /// Standard deviation of one coordinate on each view from `lengths[view]`, the residual lengths scaled by √weight.
 ///
 /// `excess`: factor for the freedom the unknowns took, √(measurements / (measurements − unknowns)).
-pub(super) fn view_noise(lengths: &[Vec<f64>], kind: ViewNoise, robust: Robust, excess: f64) -> Vec<f64> {
+pub(super) fn view_noise(
+    lengths: &[Vec<f64>],
+    kind: ViewNoise,
+    robust: Robust,
+    excess: f64,
+) -> Vec<f64> {
     let all: Vec<f64> = lengths.iter().flatten().copied().collect();
     let deviation = |values: &[f64]| {
         if robust == Robust::None {

@@ -1,0 +1,216 @@
+//! The solver on IMOD's real data set BB, axis A (23 beads, 61 views): measured positions alone, tiltalign's grouping;
+//! compared with tiltalign's own solution after the free gauge is removed (issue criterion 2).
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test file with helper functions"
+)]
+
+use std::path::{Path, PathBuf};
+
+use glam::{DMat2, DMat3, DVec2, DVec3};
+use thon_align::{Adjustment, Observation, Robust, Solution, Track, Variable, ViewNoise, adjust};
+use thon_formats::imod::{fiducials, residuals, tilt_angles, transforms};
+use thon_geometry::TiltGeometry;
+use thon_units::Degrees;
+
+fn folder() -> Option<PathBuf> {
+    let path = Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../../shared/data/02_imod/BB_dual_axis_A"
+    ));
+    if path.is_dir() {
+        return Some(path.to_path_buf());
+    }
+    println!("skipped: shared data absent");
+    None
+}
+
+/// Positions are pixels from the middle of a 512 × 512 image; the unit of length does not matter to the solver.
+fn tracks(folder: &Path) -> Vec<Track> {
+    let mut tracks: Vec<Track> = Vec::new();
+    let mut last = i64::MAX;
+    for row in residuals::read(&folder.join("BBa.resid")).unwrap() {
+        if row.view <= last {
+            tracks.push(Track::default());
+        }
+        last = row.view;
+        tracks.last_mut().unwrap().points.push(Observation {
+            view: usize::try_from(row.view).unwrap(),
+            position: DVec2::from(row.position) - DVec2::splat(256.0),
+            weight: 1.0,
+        });
+    }
+    tracks
+}
+
+/// The nominal series: 65° to −55° by 2°, tilt axis near −11°.
+fn start() -> Vec<TiltGeometry> {
+    let nominal = |view: usize| TiltGeometry {
+        tilt_axis_angle: Degrees(-12.5).radians(),
+        ..TiltGeometry::tilted(Degrees(65.0 - 2.0 * view as f64).radians())
+    };
+    (0..61).map(nominal).collect()
+}
+
+/// tiltalign's options for this set: rotation and magnification on every view, tilts in groups of 5 with view 30 (5°)
+/// fixed, stretch in blocks, skew in groups, one projection skew (what the
+/// transforms of its solution hold); equal weights, no robust fit.
+fn tiltalign_options() -> Adjustment {
+    Adjustment {
+        tilt: Variable::linear(5),
+        rotation: Variable::PER_VIEW,
+        magnification: Variable::PER_VIEW,
+        stretch: Variable::blocks(7),
+        skew: Variable::linear(10),
+        projection_skew: Variable::ONE,
+        reference_view: Some(30),
+        robust: Robust::None,
+        noise: ViewNoise::Equal,
+        ..Adjustment::default()
+    }
+}
+
+#[test]
+fn the_mean_residual_is_no_worse_than_tiltaligns() {
+    let Some(folder) = folder() else { return };
+    let tracks = tracks(&folder);
+    assert_eq!(tracks.len(), 23);
+    let solution = adjust(&tracks, &start(), &tiltalign_options()).unwrap();
+    let rows = residuals::read(&folder.join("BBa.resid")).unwrap();
+    let imod: f64 = rows
+        .iter()
+        .map(|row| DVec2::from(row.residual).length())
+        .sum::<f64>()
+        / rows.len() as f64;
+    println!(
+        "mean residual: ours {:.4} px, tiltalign {imod:.4} px",
+        solution.mean_residual
+    );
+    assert!(
+        solution.mean_residual <= 0.313,
+        "{}",
+        solution.mean_residual
+    );
+}
+
+/// IMOD's solution: x' = A(x − c) + d + c from the pre-aligned image.
+struct Imod {
+    /// Specimen → image, 2 × 3, columns.
+    columns: Vec<[DVec2; 3]>,
+    points: Vec<DVec3>,
+}
+
+fn imod(folder: &Path) -> Imod {
+    let tilts: Vec<f64> = tilt_angles::read_angles(&folder.join("BBa.tlt")).unwrap();
+    let factors = std::fs::read_to_string(folder.join("BBa.zfac")).unwrap();
+    let factors: Vec<f64> = factors
+        .split_whitespace()
+        .map(|w| w.parse().unwrap())
+        .collect();
+    let transforms = transforms::read(&folder.join("BBa.tltxf")).unwrap();
+    let columns = (0..tilts.len()).map(|view| {
+        let m = transforms[view].matrix;
+        let back =
+            DMat2::from_cols(DVec2::new(m[0][0], m[1][0]), DVec2::new(m[0][1], m[1][1])).inverse();
+        let (sin, cos) = tilts[view].to_radians().sin_cos();
+        // The Z factors say how much a height moves the aligned image beside sin θ.
+        let height = DVec2::new(sin + factors[2 * view], factors[2 * view + 1]);
+        [back * DVec2::new(cos, 0.0), back * DVec2::Y, back * height]
+    });
+    let points = fiducials::read(&folder.join("BBafid.xyz")).unwrap().points;
+    Imod {
+        columns: columns.collect(),
+        points: points
+            .iter()
+            .map(|p| DVec3::from(p.position) - DVec3::new(256.0, 256.0, 0.0))
+            .collect(),
+    }
+}
+
+/// The gauge a tilt series leaves free under these options: rotation about y, magnification, stretch and skew of the
+/// specimen plane, shift. Gives matrix and shift that carry `from` onto `to` best (Gauss–Newton over 4 + 3 numbers).
+fn gauge(from: &[DVec3], to: &[DVec3]) -> (DMat3, DVec3) {
+    let matrix = |q: [f64; 4]| {
+        let plane = DMat3::from_cols(DVec3::new(1.0 + q[2], q[3], 0.0), DVec3::Y, DVec3::Z);
+        DMat3::from_rotation_y(q[0]) * plane * (1.0 + q[1])
+    };
+    let centre = |points: &[DVec3]| points.iter().sum::<DVec3>() / points.len() as f64;
+    let (a, b) = (centre(from), centre(to));
+    let cost = |q: [f64; 4]| -> f64 {
+        let miss = |(p, t): (&DVec3, &DVec3)| (matrix(q) * (*p - a) + b - *t).length_squared();
+        from.iter().zip(to).map(miss).sum()
+    };
+    let mut q = [0.0; 4];
+    // Coordinate-wise Newton steps: four nearly independent numbers, small angles.
+    for _ in 0..60 {
+        for k in 0..4 {
+            let at = |h: f64| {
+                let mut moved = q;
+                moved[k] += h;
+                cost(moved)
+            };
+            let (minus, zero, plus) = (at(-1e-4), at(0.0), at(1e-4));
+            q[k] -= 1e-4 * 0.5 * (plus - minus) / (plus - 2.0 * zero + minus);
+        }
+    }
+    println!(
+        "gauge: {:.4}° about y, magnification {:.5}, stretch {:.5}, skew {:.5}",
+        q[0].to_degrees(),
+        q[1],
+        q[2],
+        q[3]
+    );
+    (matrix(q), b - matrix(q) * a)
+}
+
+/// Tilt and axis angle (degrees) of a map from specimen to image, given by its columns.
+fn angles([x, y, z]: [DVec2; 3]) -> (f64, f64) {
+    let beam = DVec3::new(x.x, y.x, z.x).cross(DVec3::new(x.y, y.y, z.y));
+    (
+        (-beam.x).atan2(beam.z).to_degrees(),
+        (-y.x).atan2(y.y).to_degrees(),
+    )
+}
+
+fn placed(solution: &Solution) -> Vec<DVec3> {
+    solution.points.iter().map(|p| p.unwrap()).collect()
+}
+
+#[test]
+fn tilts_axis_angles_and_beads_agree_with_tiltalign() {
+    let Some(folder) = folder() else { return };
+    let tracks = tracks(&folder);
+    let solution = adjust(&tracks, &start(), &tiltalign_options()).unwrap();
+    let imod = imod(&folder);
+    let ours = placed(&solution);
+    let (turn, shift) = gauge(&ours, &imod.points);
+    let errors: Vec<DVec3> = ours
+        .iter()
+        .zip(&imod.points)
+        .map(|(p, q)| turn * *p + shift - *q)
+        .collect();
+    let largest = |f: fn(&DVec3) -> f64| errors.iter().map(f).fold(0.0, f64::max);
+    let rms = (errors.iter().map(|e| e.length_squared()).sum::<f64>() / errors.len() as f64).sqrt();
+    println!(
+        "beads: rms {rms:.3} px, largest x {:.3} y {:.3} z {:.3}",
+        largest(|e| e.x.abs()),
+        largest(|e| e.y.abs()),
+        largest(|e| e.z.abs())
+    );
+    let (mut tilt_error, mut axis_error) = (0.0_f64, 0.0_f64);
+    for (view, geometry) in solution.geometry.iter().enumerate() {
+        // Both maps in IMOD's gauge; the angles are read from the maps alone: the beam, and where the axis appears.
+        let ours = geometry.unwrap().matrix() * turn.inverse();
+        let ours = [ours.x_axis, ours.y_axis, ours.z_axis].map(|column| column.truncate());
+        let (ours, theirs) = (angles(ours), angles(imod.columns[view]));
+        tilt_error = tilt_error.max((ours.0 - theirs.0).abs());
+        axis_error = axis_error.max((ours.1 - theirs.1).abs());
+    }
+    println!("largest difference: tilt {tilt_error:.4}°, axis {axis_error:.4}°");
+    assert!(tilt_error <= 0.1 && axis_error <= 0.1);
+    assert!(
+        errors.iter().all(|e| e.abs().max_element() <= 0.1),
+        "{errors:?}"
+    );
+}
