@@ -1,0 +1,115 @@
+//! Marker-free alignment of simulated series with known truth: the folder named by `THON_RECON_DATA` (see the generators
+//! of the benches). Run: `THON_RECON_DATA=… cargo test -p thon-markerless --test recon -- --ignored --nocapture`.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod truth;
+
+use thon_compute::Quiet;
+use thon_geometry::TiltGeometry;
+use thon_markerless::{AxisSearch, GoldOptions, MatchOptions, Specimen, binning_for, match_projections, prepare_view};
+use thon_units::{Angstrom, Degrees};
+use truth::Truth;
+
+fn folder() -> Option<std::path::PathBuf> {
+    std::env::var_os("THON_RECON_DATA").map(Into::into)
+}
+
+fn run(name: &str, options: &MatchOptions, gold: bool, axis_error: f64) -> Option<truth::Score> {
+    let folder = folder()?.join(name);
+    let truth = Truth::read(&folder);
+    let binning = binning_for(truth.pixel_size, options.shortest_period / 2.5);
+    let started = std::time::Instant::now();
+    let gold = gold.then(GoldOptions::default);
+    let views: Vec<_> = truth
+        .images(&folder)
+        .iter()
+        .map(|i| prepare_view(&i.view(), truth.pixel_size, binning, gold.as_ref()))
+        .collect();
+    let start: Vec<TiltGeometry> = truth
+        .nominal
+        .iter()
+        .map(|t| TiltGeometry {
+            tilt_axis_angle: Degrees(84.1 + axis_error).radians(),
+            ..TiltGeometry::tilted(Degrees(*t).radians())
+        })
+        .collect();
+    let result = match_projections(&views, &start, options, &Quiet).unwrap();
+    let elapsed = started.elapsed().as_secs_f64();
+    let score = truth.score(&result.geometries);
+    let mean = |f: &dyn Fn(&thon_markerless::ViewReport) -> f64| {
+        result.reports.iter().map(f).sum::<f64>() / result.reports.len() as f64
+    };
+    println!(
+        "{name}: {:.3} nm RMS, worst view {:.3} nm, axis {:+.3}°, {elapsed:.1} s; extent {:.0} Å, offset {:?}, pitch {:?}; score {:.3}, sd {:.3} nm, halves {:.3} nm; in-painted {:.3}",
+        score.rms / 10.0, score.worst / 10.0, score.axis,
+        result.specimen.extent(),
+        result.tilt_offset.as_ref().map(|p| (p.best, p.deviation)),
+        result.pitch.as_ref().map(|p| (p.best, p.deviation)),
+        mean(&|r| r.score), mean(&|r| r.deviation) / 10.0, mean(&|r| r.residual) / 10.0,
+        views.iter().map(|v| v.in_painted).sum::<f64>() / views.len() as f64,
+    );
+    if std::env::var_os("THON_VERBOSE").is_some() {
+        for (i, r) in result.reports.iter().enumerate() {
+            println!("  {i} err {:.2} nm {r:?}", score.views[i] / 10.0);
+        }
+        println!("  axis {:?}\n  extent {:?}\n  offset {:?}\n pitch {:?}\n signal {:?}", result.axis, result.extent, result.tilt_offset, result.pitch, result.signal);
+    }
+    Some(score)
+}
+
+fn options() -> MatchOptions {
+    MatchOptions {
+        specimen: Specimen::Slab { thickness: Angstrom(1500.0) },
+        fit_extent: true,
+        axis: AxisSearch::Range(6.0),
+        fit_tilt_offset: true,
+        fit_pitch: true,
+        shortest_period: 30.0,
+        coarse: Some(0.4),
+    }
+}
+
+#[test]
+#[ignore = "needs THON_RECON_DATA"]
+fn coarse_correlation_reaches_its_target() {
+    for name in (1..=5).flat_map(|s| [format!("ts512_s{s}"), format!("ts512_nobeads_s{s}")]) {
+        let Some(folder) = folder() else { return };
+        let folder = folder.join(&name);
+        let truth = Truth::read(&folder);
+        let images = truth.images(&folder);
+        let started = std::time::Instant::now();
+        let binning = binning_for(truth.pixel_size, 2765.0 / 24.0 / 2.5);
+        let views: Vec<_> = images
+            .iter()
+            .map(|i| prepare_view(&i.view(), truth.pixel_size, binning, Some(&GoldOptions::default())))
+            .collect();
+        let start: Vec<TiltGeometry> = truth
+            .nominal
+            .iter()
+            .map(|t| TiltGeometry {
+                tilt_axis_angle: Degrees(85.1).radians(),
+                ..TiltGeometry::tilted(Degrees(*t).radians())
+            })
+            .collect();
+        let found = thon_markerless::align_coarse(&views, &start, &thon_markerless::CoarseOptions::default()).unwrap();
+        let elapsed = started.elapsed().as_secs_f64();
+        let score = truth.score(&found.iter().map(|f| f.geometry).collect::<Vec<_>>());
+        let lowest = found.iter().map(|f| f.peak_ratio).fold(f64::INFINITY, f64::min);
+        println!("{name}: {:.2} nm RMS, worst view {:.2} nm, lowest ratio {lowest:.2}, {elapsed:.2} s", score.rms / 10.0, score.worst / 10.0);
+        assert!(score.rms <= 50.0 && score.worst <= 150.0, "{name}: {score:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs THON_RECON_DATA"]
+fn projection_matching_reaches_its_target() {
+    let names = std::env::var("THON_RECON_NAMES").unwrap_or_else(|_| {
+        (1..=5).flat_map(|s| [format!("ts512_s{s}"), format!("ts512_nobeads_s{s}")]).collect::<Vec<_>>().join(",")
+    });
+    for name in names.split(',') {
+        let gold = std::env::var("THON_GOLD").is_ok_and(|v| v == "1");
+        if let Some(score) = run(name, &options(), gold, 2.0) {
+            assert!(score.rms <= 6.0 && score.axis.abs() <= 0.5, "{name}: {score:?}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Truth of a simulated series and the gauge-free reprojection error: one rigid motion of the specimen is free.
+
+use std::path::Path;
+
+use ndarray::Array2;
+use thon_geometry::TiltGeometry;
+use thon_geometry::glam::{DMat3, DQuat, DVec2, DVec3};
+use thon_images::mrc::Mrc;
+
+/// What the simulator put in.
+pub struct Truth {
+    pub pixel_size: f64,
+    pub size: usize,
+    pub thickness: f64,
+    pub nominal: Vec<f64>,
+    views: Vec<(f64, f64, f64, DVec2)>,
+}
+
+/// Errors of an alignment, Å and degrees.
+#[derive(Debug)]
+#[allow(dead_code)]
+pub struct Score {
+    pub rms: f64,
+    pub worst: f64,
+    pub views: Vec<f64>,
+    pub axis: f64,
+}
+
+impl Truth {
+    pub fn read(folder: &Path) -> Self {
+        let text = std::fs::read_to_string(folder.join("truth.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let list = |key: &str| -> Vec<f64> {
+            json[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+        };
+        let (tilt, rot, mag) = (list("tilt_true"), list("rot"), list("mag"));
+        let pixel_size = json["apix"].as_f64().unwrap();
+        let shifts = json["shift"].as_array().unwrap();
+        let views = (0..tilt.len())
+            .map(|i| {
+                let s = |k: usize| shifts[i][k].as_f64().unwrap() * pixel_size;
+                // The generator's centre is (n − 1)/2: half a pixel below ours.
+                let shift = DVec2::new(s(0), s(1)) - DVec2::splat(0.5 * pixel_size);
+                (tilt[i].to_radians(), rot[i].to_radians(), mag[i], shift)
+            })
+            .collect();
+        Self {
+            pixel_size,
+            size: json["n"].as_u64().unwrap() as usize,
+            thickness: json["thick"].as_f64().unwrap(),
+            nominal: list("tilts"),
+            views,
+        }
+    }
+
+    pub fn images(&self, folder: &Path) -> Vec<Array2<f32>> {
+        let file = Mrc::open(folder.join("ts.mrc")).unwrap();
+        (0..self.nominal.len())
+            .map(|z| {
+                let pixels = file.read_section(z).unwrap();
+                Array2::from_shape_vec((self.size, self.size), pixels.into_iter().collect()).unwrap()
+            })
+            .collect()
+    }
+
+    fn true_geometry(&self, i: usize) -> TiltGeometry {
+        let (tilt, rot, mag, shift) = self.views[i];
+        TiltGeometry {
+            tilt_axis_angle: thon_units::Radians(rot),
+            affine: thon_geometry::glam::DMat2::IDENTITY * mag,
+            shift,
+            ..TiltGeometry::tilted(thon_units::Radians(tilt))
+        }
+    }
+
+    /// Errors over points of the specimen after the best rigid motion.
+    pub fn score(&self, found: &[TiltGeometry]) -> Score {
+        let half = 0.4 * self.size as f64 * self.pixel_size;
+        let mut points = Vec::new();
+        for x in [-1.0, -0.5, 0.0, 0.5, 1.0] {
+            for y in [-1.0, -0.5, 0.0, 0.5, 1.0] {
+                for z in [-1.0, 0.0, 1.0] {
+                    points.push(DVec3::new(x * half, y * half, z * self.thickness / 2.0) * 0.9);
+                }
+            }
+        }
+        let project = |g: &TiltGeometry, p: DVec3| (g.matrix() * p).truncate() + g.shift;
+        let error = |motion: &[f64; 6]| -> Vec<DVec2> {
+            let r = DMat3::from_quat(DQuat::from_scaled_axis(DVec3::new(motion[0], motion[1], motion[2]) * 1e-4));
+            let t = DVec3::new(motion[3], motion[4], motion[5]);
+            (0..found.len())
+                .flat_map(|i| {
+                    let truth = self.true_geometry(i);
+                    points.iter().map(move |&p| project(&found[i], r * p + t) - project(&truth, p))
+                })
+                .collect()
+        };
+        let mut motion = [0.0; 6];
+        for _ in 0..12 {
+            let now = error(&motion);
+            let columns: Vec<Vec<DVec2>> = (0..6)
+                .map(|k| {
+                    let mut up = motion;
+                    up[k] += 1.0;
+                    error(&up).iter().zip(&now).map(|(a, b)| *a - *b).collect()
+                })
+                .collect();
+            let mut a = [[0.0; 7]; 6];
+            for i in 0..6 {
+                for j in 0..6 {
+                    a[i][j] = columns[i].iter().zip(&columns[j]).map(|(u, v)| u.dot(*v)).sum();
+                }
+                a[i][6] = -columns[i].iter().zip(&now).map(|(u, v)| u.dot(*v)).sum::<f64>();
+            }
+            for (value, step) in motion.iter_mut().zip(eliminate(a)) {
+                *value += step;
+            }
+        }
+        let rest = error(&motion);
+        let per = points.len();
+        let views: Vec<f64> = rest
+            .chunks(per)
+            .map(|c| (c.iter().map(|d| d.length_squared()).sum::<f64>() / per as f64).sqrt())
+            .collect();
+        let rms = (views.iter().map(|v| v * v).sum::<f64>() / views.len() as f64).sqrt();
+        let axis = (0..found.len())
+            .map(|i| (found[i].tilt_axis_angle.0 - self.views[i].1).to_degrees())
+            .sum::<f64>()
+            / found.len() as f64;
+        Score { rms, worst: views.iter().copied().fold(0.0, f64::max), views, axis }
+    }
+}
+
+fn eliminate(mut a: [[f64; 7]; 6]) -> [f64; 6] {
+    for i in 0..6 {
+        let pivot = a[i][i];
+        for value in &mut a[i] {
+            *value /= pivot;
+        }
+        let row = a[i];
+        for (j, other) in a.iter_mut().enumerate() {
+            if j != i {
+                let factor = other[i];
+                for (value, own) in other.iter_mut().zip(&row) {
+                    *value -= factor * own;
+                }
+            }
+        }
+    }
+    [0, 1, 2, 3, 4, 5].map(|i| a[i][6])
+}
