@@ -34,6 +34,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tilt_series::Mirror,
     &tomogram::ReconstructWbp,
     &particles::ReconstructParticles,
+    &particles::CarryOver,
     &extraction::CtfModels,
     &extraction::ExtractSubtomograms,
     &extraction::ProjectSubtomograms,

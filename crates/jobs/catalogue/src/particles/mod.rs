@@ -1,10 +1,12 @@
 //! Jobs on particle sets.
 
+mod carry_over;
 mod particle_views;
 mod reconstruct;
 mod set_findings;
 mod stored_views;
 
+pub(crate) use carry_over::CarryOver;
 pub(crate) use particle_views::{
     SeriesByName, ViewSettings, each_view, load_particles, normalise, tilts, transfer,
 };

@@ -126,6 +126,15 @@ fn particle_cases_2() -> Vec<Case> {
             &[SERIES, PARTICLES],
         ),
         case(
+            "particles.carry-over",
+            json!({}),
+            &[
+                PARTICLES,
+                SERIES,
+                ("old_tilt_series", SIMULATE, "tilt_series"),
+            ],
+        ),
+        case(
             "particles.select",
             json!({ "half": 1 }),
             &[("particles", "particles.refine", "particles")],
