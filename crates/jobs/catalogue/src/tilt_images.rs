@@ -50,6 +50,31 @@ impl TiltImages {
             .map_err(|e| JobError::data(e.to_string()))?;
         Ok(pixels)
     }
+
+    /// Reads one image, `[y, x]`, whatever its pixels are.
+    pub(crate) fn read_as_it_is(&self, index: usize) -> Result<Vec<f32>, JobError> {
+        let mut pixels = vec![0.0; self.size[0] * self.size[1]];
+        self.fill(index, &mut pixels)
+            .map_err(|e| JobError::data(e.to_string()))?;
+        Ok(pixels)
+    }
+
+    fn place(&self, index: usize) -> String {
+        format!("{}, image {}", self.name, index + 1)
+    }
+
+    fn fill(&self, index: usize, pixels: &mut [f32]) -> Result<(), SourceError> {
+        let reference = self.images.get(index).and_then(Option::as_ref);
+        let reference =
+            reference.ok_or_else(|| format!("tilt image {index} has no image file yet"))?;
+        let file = self
+            .files
+            .get(&reference.path)
+            .ok_or("an excluded image was asked for")?;
+        file.read_section_into(reference.section, pixels)
+            .map_err(|e| format!("{}: {}: {e}", self.place(index), reference.path.display()))?;
+        Ok(())
+    }
 }
 
 impl ImageSource for TiltImages {
@@ -58,21 +83,12 @@ impl ImageSource for TiltImages {
     }
 
     fn read(&self, index: usize, pixels: &mut [f32]) -> Result<(), SourceError> {
-        let reference = self.images.get(index).and_then(Option::as_ref);
-        let reference =
-            reference.ok_or_else(|| format!("tilt image {index} has no image file yet"))?;
-        let file = self
-            .files
-            .get(&reference.path)
-            .ok_or("an excluded image was asked for")?;
-        let place = || format!("{}, image {}", self.name, index + 1);
-        file.read_section_into(reference.section, pixels)
-            .map_err(|e| format!("{}: {}: {e}", place(), reference.path.display()))?;
+        self.fill(index, pixels)?;
         match pixel_fault(pixels) {
             None => Ok(()),
             Some(fault) => {
                 let hint = "exclude it from the series";
-                Err(format!("{}: {fault}\nhint: {hint}", place()).into())
+                Err(format!("{}: {fault}\nhint: {hint}", self.place(index)).into())
             }
         }
     }

@@ -101,6 +101,27 @@ pub enum OrderFault {
     },
 }
 
+impl OrderFault {
+    /// The same with the views' own numbers in place of their positions in the list (counted from 1).
+    ///
+    /// # Panics
+    /// When a position lies beyond `numbers`.
+    #[must_use]
+    pub fn with_numbers(mut self, numbers: &[usize]) -> Self {
+        match &mut self {
+            Self::RankAgainstDose { first, second }
+            | Self::TimeAgainstDose { first, second }
+            | Self::SameDose { first, second } => {
+                *first = numbers[*first - 1];
+                *second = numbers[*second - 1];
+            }
+            Self::DoseGap { view, .. } => *view = numbers[*view - 1],
+            Self::NoScheme { .. } | Self::IntensityAgainstTilt { .. } => {}
+        }
+        self
+    }
+}
+
 /// Everything that contradicts the order of exposure, in the order of the checks; empty when nothing does.
 ///
 /// Views are those in use, in any order. Indices in faults count from 1 in this list.

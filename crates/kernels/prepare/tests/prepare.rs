@@ -180,6 +180,19 @@ fn binned_images_keep_their_centre_and_their_greys() {
     assert!(!normalise_image(&mut flat));
 }
 
+/// A dark spot at (x, y).
+fn darken(image: &mut Array2<f32>, [x, y]: [f64; 2], depth: f64) {
+    for (dy, dx) in (-6..=6_i32).flat_map(|dy| (-6..=6_i32).map(move |dx| (dy, dx))) {
+        let place = [
+            (y + f64::from(dy)) as usize,
+            (x.round() + f64::from(dx)) as usize,
+        ];
+        if let Some(value) = image.get_mut(place) {
+            *value -= (depth * (-f64::from(dx * dx + dy * dy) / 14.0).exp()) as f32;
+        }
+    }
+}
+
 /// Views of a noisy specimen at tilts from −60° to 60°, with Poisson-like intensities.
 fn series() -> Vec<(Array2<f32>, Radians)> {
     let size = 320;
@@ -199,16 +212,7 @@ fn series() -> Vec<(Array2<f32>, Radians)> {
             });
             for &(x, y, z) in &spots {
                 let u = x * angle.0.cos() + z * angle.0.sin() + 160.0;
-                for dy in -6..=6_i32 {
-                    for dx in -6..=6_i32 {
-                        let (v, w) = (y + 160.0 + f64::from(dy), u.round() + f64::from(dx));
-                        if (0.0..320.0).contains(&v) && (0.0..320.0).contains(&w) {
-                            let r2 = f64::from(dx * dx + dy * dy);
-                            image[[v as usize, w as usize]] -=
-                                (0.6 * level * (-r2 / 14.0).exp()) as f32;
-                        }
-                    }
-                }
+                darken(&mut image, [u, y + 160.0], 0.6 * level);
             }
             (image, angle)
         })

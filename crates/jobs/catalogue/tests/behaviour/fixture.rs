@@ -101,6 +101,15 @@ fn recorded_cases_1() -> Vec<Case> {
             json!({ "evidence": "a test" }),
             &[SERIES, PARTICLES],
         ),
+        case("tilt_series.check-views", json!({}), &[SERIES]),
+        case("tilt_series.exclude", json!({ "images": "2" }), &[SERIES]),
+        case(
+            "tilt_series.clean",
+            json!({ "bead_diameter": 100.0, "normalise": true }),
+            &[SERIES],
+        ),
+        case("tilt_series.filter-dose", json!({}), &[SERIES]),
+        case("tilt_series.bin", json!({}), &[SERIES]),
         case(
             "tomogram.reconstruct-wbp",
             json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
