@@ -1,0 +1,196 @@
+//! One movie from counts to aligned sums.
+
+use serde::{Deserialize, Serialize};
+use thon_compute::progress::Progress;
+
+use crate::corrected::CorrectedFrames;
+use crate::defects::DefectMap;
+use crate::error::MotionError;
+use crate::estimate::{EstimateOptions, Motion, estimate};
+use crate::frames::{FrameSource, FrameStore};
+use crate::sums::{SumOptions, Sums, sum_frames};
+
+/// What is known of the detector.
+#[derive(Clone, Copy, Debug)]
+pub struct Detector<'a> {
+    /// Gain factors in the frame of the movie, `[ny, nx]` (see [`crate::GainReference::factors`]); none for corrected movies.
+    pub gain: Option<&'a [f32]>,
+    /// Defects known beforehand.
+    pub defects: &'a DefectMap,
+    /// Look for further defects in the movie's own sum.
+    pub find_defects: bool,
+}
+
+/// How a movie is corrected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CorrectOptions {
+    /// How motion is searched.
+    pub motion: EstimateOptions,
+    /// What is added up.
+    pub sums: SumOptions,
+    /// Bytes for a copy of the frames, which spares reading them again.
+    pub keep: usize,
+}
+
+/// How good a movie is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MovieQuality {
+    /// Mean count of a pixel in each frame of the file, before any correction.
+    pub frame_means: Vec<f64>,
+    /// Frames without electrons, left out of everything.
+    pub dark_frames: Vec<usize>,
+    /// Defective pixels, as a fraction of all.
+    pub defects: f64,
+    /// Length of the path of the drift, Å.
+    pub drift: f64,
+    /// Its part in the first quarter of the movie, Å.
+    pub early_drift: f64,
+    /// RMS jitter between frames that smoothing took away, Å.
+    pub jitter: f64,
+    /// Expected error of a frame's displacement, Å.
+    pub uncertainty: f64,
+    /// Largest local displacement anywhere relative to the whole field, Å; 0 without local motion.
+    pub local: f64,
+}
+
+/// A corrected movie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CorrectedMovie {
+    /// The sums.
+    pub sums: Sums,
+    /// The motion that was undone.
+    pub motion: Motion,
+    /// How good it is.
+    pub quality: MovieQuality,
+}
+
+/// Corrects one movie. Memory: a byte per pixel and frame for the copy, the binned frames (at most 6 million pixels each, 4
+/// bytes, 16 groups), then four images of 4 bytes per pixel for the sums (see [`memory`]).
+///
+/// # Errors
+/// Frames that cannot be read, are all black or hold numbers that are none; a gain or defects of another size.
+pub fn correct_movie(
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+    progress: &dyn Progress,
+) -> Result<CorrectedMovie, MotionError> {
+    check_options(source, detector, options)?;
+    let store = FrameStore::read(source, options.keep, progress)?;
+    let frames = CorrectedFrames::new(
+        &store,
+        detector.gain,
+        detector.defects,
+        detector.find_defects,
+    );
+    let motion = estimate(&frames, &options.motion, progress)?;
+    let sums = sum_frames(&frames, &motion, &options.sums, progress)?;
+    let quality = quality(&store, &frames, &motion, options.motion.pixel_size);
+    Ok(CorrectedMovie {
+        sums,
+        motion,
+        quality,
+    })
+}
+
+/// Bytes that [`correct_movie`] needs for a movie of `frames` frames of `[ny, nx]`.
+pub fn memory([ny, nx]: [usize; 2], frames: usize, options: &CorrectOptions) -> u64 {
+    let pixels = (ny * nx) as u64;
+    let kept = (pixels * frames as u64).min(options.keep as u64);
+    let mut bin = 1;
+    while pixels / (bin * bin) > 6_000_000 {
+        bin += 1;
+    }
+    let groups = frames.min(16) as u64;
+    // Binned frames and their tiles' spectra (as much again, at most), beside one frame and the sum of all.
+    let search = pixels / (bin * bin) * 4 * groups * 2 + 8 * pixels;
+    let parts = if options.sums.halves { 2 } else { 1 };
+    let sums = pixels * 4 * (3 + 2 * parts);
+    kept + search.max(sums) + 4 * pixels
+}
+
+fn check_options(
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+) -> Result<(), MotionError> {
+    let size = source.size();
+    let [rows, columns] = size;
+    if detector
+        .gain
+        .is_some_and(|gain| gain.len() != rows * columns)
+        || detector.defects.size() != size
+    {
+        let found = detector.defects.size();
+        return Err(MotionError::GainSize {
+            gain_rows: found[0],
+            gain_columns: found[1],
+            rows,
+            columns,
+            hint: "gain factors and defects must have the movie's size",
+        });
+    }
+    let within = |field, value: f64, range: std::ops::RangeInclusive<f64>, expected| {
+        if range.contains(&value) {
+            Ok(())
+        } else {
+            Err(MotionError::Option {
+                field,
+                found: value.to_string(),
+                expected,
+            })
+        }
+    };
+    within(
+        "pixel_size",
+        options.motion.pixel_size,
+        0.05..=100.0,
+        "0.05 to 100 Å/px",
+    )?;
+    within(
+        "resolution",
+        options.motion.resolution,
+        1.0..=100.0,
+        "1 to 100 Å",
+    )
+}
+
+fn quality(
+    store: &FrameStore<'_>,
+    frames: &CorrectedFrames<'_>,
+    motion: &Motion,
+    pixel: f64,
+) -> MovieQuality {
+    let [ny, nx] = store.size();
+    let steps: Vec<f64> = motion
+        .shifts
+        .windows(2)
+        .map(|w| (w[1] - w[0]).length() * pixel)
+        .collect();
+    let early = steps.len().div_ceil(4);
+    let mut local = 0.0_f64;
+    if motion.local.is_some() {
+        for position in 0..motion.frames.len() {
+            for corner in 0..25 {
+                let place = [corner % 5, corner / 5].map(f64::from);
+                let pixel = thon_geometry::glam::DVec2::new(
+                    place[0] * nx as f64 / 4.0,
+                    place[1] * ny as f64 / 4.0,
+                );
+                local = local.max((motion.at(position, pixel) - motion.shifts[position]).length());
+            }
+        }
+    }
+    MovieQuality {
+        frame_means: store.means.clone(),
+        dark_frames: (0..store.means.len())
+            .filter(|i| !store.usable.contains(i))
+            .collect(),
+        defects: frames.defects as f64 / (ny * nx) as f64,
+        drift: steps.iter().sum(),
+        early_drift: steps[..early].iter().sum(),
+        jitter: motion.jitter * pixel,
+        uncertainty: motion.uncertainty * pixel,
+        local: local * pixel,
+    }
+}

@@ -1,0 +1,241 @@
+//! Where frames come from, and a compact copy of them.
+//!
+//! A movie is passed over several times (defects, drift, sums). Counted frames hold small whole numbers, so they are kept in
+//! a byte per pixel; what does not fit is read again from its source.
+
+use rayon::prelude::*;
+use thon_compute::progress::{Progress, check};
+
+use crate::error::{MotionError, SourceError};
+
+/// Frames of one movie, read one at a time; counts before any correction.
+pub trait FrameSource: Sync {
+    /// Size of a frame, `[ny, nx]`.
+    fn size(&self) -> [usize; 2];
+    /// Number of frames.
+    fn frames(&self) -> usize;
+    /// Reads one frame into `pixels`, `[ny, nx]`.
+    ///
+    /// # Errors
+    /// Whatever the reader says.
+    fn read(&self, frame: usize, pixels: &mut [f32]) -> Result<(), SourceError>;
+}
+
+/// Frames that are in memory, `[ny, nx]` each.
+#[derive(Clone, Debug)]
+pub struct FramesInMemory {
+    /// Size of a frame, `[ny, nx]`.
+    pub size: [usize; 2],
+    /// The frames, one after the other.
+    pub frames: Vec<Vec<f32>>,
+}
+
+impl FrameSource for FramesInMemory {
+    fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    fn read(&self, frame: usize, pixels: &mut [f32]) -> Result<(), SourceError> {
+        let values = self.frames.get(frame).ok_or("there is no such frame")?;
+        if values.len() != pixels.len() {
+            return Err(format!("{} pixels instead of {}", values.len(), pixels.len()).into());
+        }
+        pixels.copy_from_slice(values);
+        Ok(())
+    }
+}
+
+/// Pixels that one task converts.
+pub(crate) const TASK: usize = 1 << 15;
+
+/// One pass over a movie: frames kept as bytes where that loses nothing, their sum, and what is wrong with each.
+pub(crate) struct FrameStore<'a> {
+    source: &'a dyn FrameSource,
+    bytes: Vec<Option<Vec<u8>>>,
+    /// Sum of the usable frames, `[ny · nx]`, uncorrected.
+    pub sum: Vec<f32>,
+    /// Mean count of each frame.
+    pub means: Vec<f64>,
+    /// Frames with electrons, in order.
+    pub usable: Vec<usize>,
+}
+
+impl<'a> FrameStore<'a> {
+    /// Reads every frame once. `keep` limits the bytes of the copy.
+    pub fn read(
+        source: &'a dyn FrameSource,
+        keep: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, MotionError> {
+        let [ny, nx] = source.size();
+        let (count, pixels) = (source.frames(), ny * nx);
+        if count == 0 || ny < 64 || nx < 64 {
+            return Err(MotionError::Size {
+                frames: count,
+                ny,
+                nx,
+            });
+        }
+        let mut store = Self {
+            source,
+            bytes: Vec::with_capacity(count),
+            sum: vec![0.0; pixels],
+            means: Vec::with_capacity(count),
+            usable: Vec::new(),
+        };
+        let mut frame = vec![0.0; pixels];
+        let mut kept = 0;
+        let mut flat = Vec::with_capacity(count);
+        for index in 0..count {
+            check(progress)?;
+            source
+                .read(index, &mut frame)
+                .map_err(|reason| MotionError::Read {
+                    frame: index,
+                    reason,
+                })?;
+            let look = Look::of(&frame);
+            if look.not_finite > 0 {
+                return Err(MotionError::NotFinite {
+                    frame: index,
+                    pixels: look.not_finite,
+                });
+            }
+            store.means.push(look.sum / pixels as f64);
+            flat.push(look.lowest == look.highest);
+            let fits = look.whole && look.lowest >= 0.0 && look.highest <= 255.0;
+            if fits && kept + pixels <= keep {
+                kept += pixels;
+                let mut bytes = vec![0_u8; pixels];
+                (bytes.par_chunks_mut(TASK), frame.par_chunks(TASK))
+                    .into_par_iter()
+                    .for_each(|(to, from)| {
+                        for (byte, value) in to.iter_mut().zip(from) {
+                            *byte = *value as u8;
+                        }
+                    });
+                store.bytes.push(Some(bytes));
+            } else {
+                store.bytes.push(None);
+            }
+        }
+        store.choose(&flat)?;
+        for index in store.usable.clone() {
+            store.frame(index, &mut frame)?;
+            (store.sum.par_chunks_mut(TASK), frame.par_chunks(TASK))
+                .into_par_iter()
+                .for_each(|(sum, values)| {
+                    for (total, value) in sum.iter_mut().zip(values) {
+                        *total += value;
+                    }
+                });
+        }
+        Ok(store)
+    }
+
+    /// Frames that hold electrons: not flat, and at least a tenth of the median.
+    fn choose(&mut self, flat: &[bool]) -> Result<(), MotionError> {
+        let mut sorted = self.means.clone();
+        sorted.sort_by(f64::total_cmp);
+        let median = sorted[sorted.len() / 2];
+        let means = &self.means;
+        self.usable = (0..flat.len())
+            .filter(|&i| !flat[i] && means[i] >= 0.1 * median)
+            .collect();
+        if self.usable.is_empty() {
+            return Err(MotionError::Black { frames: flat.len() });
+        }
+        Ok(())
+    }
+
+    /// Size of a frame, `[ny, nx]`.
+    pub fn size(&self) -> [usize; 2] {
+        self.source.size()
+    }
+
+    /// One frame, uncorrected.
+    pub fn frame(&self, index: usize, pixels: &mut [f32]) -> Result<(), MotionError> {
+        if let Some(bytes) = &self.bytes[index] {
+            (pixels.par_chunks_mut(TASK), bytes.par_chunks(TASK))
+                .into_par_iter()
+                .for_each(|(to, from)| {
+                    for (value, byte) in to.iter_mut().zip(from) {
+                        *value = f32::from(*byte);
+                    }
+                });
+            return Ok(());
+        }
+        let read = self.source.read(index, pixels);
+        read.map_err(|reason| MotionError::Read {
+            frame: index,
+            reason,
+        })
+    }
+}
+
+/// What one look at a frame tells.
+struct Look {
+    sum: f64,
+    lowest: f32,
+    highest: f32,
+    whole: bool,
+    not_finite: usize,
+}
+
+impl Look {
+    fn of(frame: &[f32]) -> Self {
+        let parts: Vec<Self> = frame.par_chunks(TASK).map(Self::of_chunk).collect();
+        let first = Self {
+            sum: 0.0,
+            lowest: f32::INFINITY,
+            highest: f32::NEG_INFINITY,
+            whole: true,
+            not_finite: 0,
+        };
+        parts.into_iter().fold(first, |a, b| Self {
+            sum: a.sum + b.sum,
+            lowest: a.lowest.min(b.lowest),
+            highest: a.highest.max(b.highest),
+            whole: a.whole && b.whole,
+            not_finite: a.not_finite + b.not_finite,
+        })
+    }
+
+    fn of_chunk(values: &[f32]) -> Self {
+        pulp::Arch::new().dispatch(|| {
+            const LANES: usize = 16;
+            let mut sums = [0.0_f32; LANES];
+            let mut lows = [f32::INFINITY; LANES];
+            let mut highs = [f32::NEG_INFINITY; LANES];
+            let mut fractions = [0.0_f32; LANES];
+            let mut bad = [0_u32; LANES];
+            let mut total = 0.0;
+            for block in values.chunks(LANES * 128) {
+                for row in block.chunks(LANES) {
+                    for (lane, &value) in row.iter().enumerate() {
+                        sums[lane] += value;
+                        lows[lane] = lows[lane].min(value);
+                        highs[lane] = highs[lane].max(value);
+                        // Whole numbers up to 2²² come back unchanged from the rounding of adding 1.5·2²³.
+                        let rounded = (value + 12_582_912.0) - 12_582_912.0;
+                        fractions[lane] += (value - rounded).abs();
+                        bad[lane] += u32::from(!value.is_finite());
+                    }
+                }
+                total += sums.iter().map(|s| f64::from(*s)).sum::<f64>();
+                sums = [0.0; LANES];
+            }
+            Self {
+                sum: total,
+                lowest: lows.into_iter().fold(f32::INFINITY, f32::min),
+                highest: highs.into_iter().fold(f32::NEG_INFINITY, f32::max),
+                whole: fractions.iter().all(|f| *f == 0.0),
+                not_finite: bad.iter().sum::<u32>() as usize,
+            }
+        })
+    }
+}

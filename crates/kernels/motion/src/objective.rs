@@ -1,0 +1,229 @@
+//! How well the frames of a tile agree when each is moved back by a displacement, with first and second derivatives.
+//!
+//! With A = F·exp(2πi k·d) the moved-back coefficients of one frame and T their sum over frames, the logarithm of the likelihood of
+//! a common signal of power S over unit noise is Q = Σ W |T|², W = S/(1 + n S): the correlation of all pairs of frames, each
+//! frequency weighted by what it can tell. ∂Q/∂dᵢ = −4π Σ W k Im(T* Aᵢ); the mixed second derivatives of all pairs are close to
+//! K = 8π² Σ W kkᵀ c with c = (|T|² − Σ|A|²)/(n(n − 1)) the mean product of two frames.
+
+use std::f64::consts::TAU;
+
+use thon_geometry::glam::{DMat2, DVec2};
+
+use crate::tiles::{Band, LANES, Tile};
+
+/// Weight of each coefficient, and where they end.
+#[derive(Clone, Debug)]
+pub(crate) struct Weights {
+    /// W per coefficient.
+    pub values: Vec<f32>,
+    /// Largest frequency index with a weight.
+    pub limit: usize,
+}
+
+/// What one tile says about displacements.
+#[derive(Clone, Debug)]
+pub(crate) struct TileTerms {
+    /// Q.
+    pub value: f64,
+    /// ∂Q/∂d of each frame, per pixel.
+    pub gradient: Vec<DVec2>,
+    /// K, per pixel².
+    pub curvature: DMat2,
+}
+
+type Lanes = [f32; LANES];
+
+/// Evaluates one tile at the displacements `d` (pixels), one per frame, relative to what the tile followed.
+pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
+    pulp::Arch::new().dispatch(|| evaluate_rows(tile, band, weights, d))
+}
+
+#[inline(always)]
+fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
+    let count = d.len();
+    let mut turned = Turned::new(band, d);
+    let pairs = (count * (count - 1)).max(1) as f32;
+    let mut value = 0.0_f64;
+    let mut curvature = [0.0_f64; 3];
+    let mut gradient = vec![DVec2::ZERO; count];
+    for row in &band.rows {
+        let Some(length) = turned.row(tile, band, row, weights.limit) else {
+            continue;
+        };
+        let span = row.start..row.start + length;
+        let (weight, own) = (&weights.values[span.clone()], &tile.own[span]);
+        let (t_re, t_im) = (&turned.sum_re[..length], &turned.sum_im[..length]);
+        let kx = &turned.kx[row.first..row.first + length];
+        let ky = row.ky as f32;
+        let mut sums = [[0.0_f32; LANES]; 4];
+        for at in (0..length).step_by(LANES) {
+            let [w, o, a, b, x] = [weight, own, t_re, t_im, kx].map(|list| lanes(list, at));
+            for lane in 0..LANES {
+                let power = a[lane] * a[lane] + b[lane] * b[lane];
+                let product = w[lane] * (power - o[lane]) / pairs;
+                sums[0][lane] += w[lane] * power;
+                sums[1][lane] += product * x[lane] * x[lane];
+                sums[2][lane] += product * x[lane] * ky;
+                sums[3][lane] += product * ky * ky;
+            }
+        }
+        value += total(&sums[0]);
+        for (entry, sum) in curvature.iter_mut().zip(&sums[1..]) {
+            *entry += total(sum);
+        }
+        for (frame, gradient) in gradient.iter_mut().enumerate() {
+            let (a_re, a_im) = turned.frame(frame, length);
+            let mut sums = [[0.0_f32; LANES]; 2];
+            for at in (0..length).step_by(LANES) {
+                let [w, x, a, b, c, e] =
+                    [weight, kx, t_re, t_im, a_re, a_im].map(|list| lanes(list, at));
+                for lane in 0..LANES {
+                    let cross = w[lane] * (a[lane] * e[lane] - b[lane] * c[lane]);
+                    sums[0][lane] += cross * x[lane];
+                    sums[1][lane] += cross;
+                }
+            }
+            *gradient += DVec2::new(total(&sums[0]), f64::from(ky) * total(&sums[1]));
+        }
+    }
+    let unit = TAU / band.edge as f64;
+    let [xx, xy, yy] = curvature.map(|sum| 2.0 * unit * unit * sum);
+    TileTerms {
+        value,
+        gradient: gradient.into_iter().map(|g| g * (-2.0 * unit)).collect(),
+        curvature: DMat2::from_cols_array(&[xx, xy, xy, yy]),
+    }
+}
+
+/// Adds the mean product of two frames, c, of every coefficient to sums over shells.
+pub(crate) fn add_products(tile: &Tile, band: &Band, d: &[DVec2], shells: &mut [f64]) {
+    pulp::Arch::new().dispatch(|| {
+        let mut turned = Turned::new(band, d);
+        let count = d.len();
+        let pairs = (count * (count - 1)).max(1) as f32;
+        for row in &band.rows {
+            let Some(length) = turned.row(tile, band, row, usize::MAX) else {
+                continue;
+            };
+            for at in 0..length {
+                let power = turned.sum_re[at].powi(2) + turned.sum_im[at].powi(2);
+                let product = (power - tile.own[row.start + at]) / pairs;
+                shells[usize::from(band.shells[row.start + at])] += f64::from(product);
+            }
+        }
+    });
+}
+
+#[inline(always)]
+fn lanes(list: &[f32], at: usize) -> Lanes {
+    let mut out = [0.0; LANES];
+    out.copy_from_slice(&list[at..at + LANES]);
+    out
+}
+
+#[inline(always)]
+fn total(lanes: &Lanes) -> f64 {
+    let [a, b, c, d, e, f, g, h] = *lanes;
+    f64::from((a + e) + (b + f) + ((c + g) + (d + h)))
+}
+
+/// One row of all frames, moved back, and their sum.
+struct Turned {
+    /// 0, 1, 2, …
+    kx: Vec<f32>,
+    columns: Vec<[Vec<f32>; 2]>,
+    steps: Vec<DVec2>,
+    stride: usize,
+    re: Vec<f32>,
+    im: Vec<f32>,
+    sum_re: Vec<f32>,
+    sum_im: Vec<f32>,
+}
+
+impl Turned {
+    #[inline(always)]
+    fn new(band: &Band, d: &[DVec2]) -> Self {
+        let stride = (band.edge / 2 + 1).next_multiple_of(LANES) + LANES;
+        let steps: Vec<DVec2> = d.iter().map(|d| *d * (TAU / band.edge as f64)).collect();
+        let columns = steps
+            .iter()
+            .map(|step| {
+                let (mut cosines, mut sines) =
+                    (Vec::with_capacity(stride), Vec::with_capacity(stride));
+                for kx in 0..stride {
+                    let (sine, cosine) = (step.x * kx as f64).sin_cos();
+                    cosines.push(cosine as f32);
+                    sines.push(sine as f32);
+                }
+                [cosines, sines]
+            })
+            .collect();
+        Self {
+            kx: (0..stride).map(|k| k as f32).collect(),
+            columns,
+            steps,
+            stride,
+            re: vec![0.0; stride * d.len()],
+            im: vec![0.0; stride * d.len()],
+            sum_re: vec![0.0; stride],
+            sum_im: vec![0.0; stride],
+        }
+    }
+
+    /// Moves one row back up to the frequency index `limit`; its length in lanes, or `None` when nothing of it is inside.
+    #[inline(always)]
+    fn row(
+        &mut self,
+        tile: &Tile,
+        band: &Band,
+        row: &crate::tiles::Row,
+        limit: usize,
+    ) -> Option<usize> {
+        let ky = row.ky.unsigned_abs();
+        if ky > limit {
+            return None;
+        }
+        let length = row.padded.min(
+            (limit.saturating_add(1))
+                .saturating_sub(row.first)
+                .next_multiple_of(LANES),
+        );
+        if length == 0 {
+            return None;
+        }
+        self.sum_re[..length].fill(0.0);
+        self.sum_im[..length].fill(0.0);
+        for (frame, step) in self.steps.iter().enumerate() {
+            let (sine, cosine) = (step.y * row.ky as f64).sin_cos();
+            let (sine, cosine) = (sine as f32, cosine as f32);
+            let from = frame * band.length + row.start;
+            let f_re = &tile.re[from..from + length];
+            let f_im = &tile.im[from..from + length];
+            let [x_re, x_im] = &self.columns[frame];
+            let x_re = &x_re[row.first..row.first + length];
+            let x_im = &x_im[row.first..row.first + length];
+            let at = frame * self.stride;
+            let a_re = &mut self.re[at..at + length];
+            let a_im = &mut self.im[at..at + length];
+            let t_re = &mut self.sum_re[..length];
+            let t_im = &mut self.sum_im[..length];
+            for i in 0..length {
+                let p_re = cosine * x_re[i] - sine * x_im[i];
+                let p_im = cosine * x_im[i] + sine * x_re[i];
+                let re = f_re[i] * p_re - f_im[i] * p_im;
+                let im = f_re[i] * p_im + f_im[i] * p_re;
+                a_re[i] = re;
+                a_im[i] = im;
+                t_re[i] += re;
+                t_im[i] += im;
+            }
+        }
+        Some(length)
+    }
+
+    #[inline(always)]
+    fn frame(&self, frame: usize, length: usize) -> (&[f32], &[f32]) {
+        let at = frame * self.stride;
+        (&self.re[at..at + length], &self.im[at..at + length])
+    }
+}

@@ -1,0 +1,272 @@
+//! Band-limited spectra of small tiles of every frame: what all motion is estimated from.
+//!
+//! A tile follows the first trajectory in whole pixels, so that it holds the same matter in every frame. Its edge is tapered,
+//! its spectrum cut to |k| ≤ `band` and scaled to unit noise (mean |F|² = 1 at the band's upper end). Real and imaginary
+//! parts lie apart, rows of kx = 0, 1, … for each ky. On kx = 0 only ky > 0 is kept, so that each pair of conjugate
+//! coefficients counts once.
+
+use rayon::prelude::*;
+use thon_geometry::glam::DVec2;
+use thon_signal::fft::{Complex32, Fft2, signed_index};
+
+use crate::corrected::BinnedFrames;
+
+/// Numbers that are worked on together.
+pub(crate) const LANES: usize = 8;
+
+/// One row of coefficients: kx = first, first + 1, … at one ky.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    /// Signed frequency index along y.
+    pub ky: isize,
+    /// Lowest kx index.
+    pub first: usize,
+    /// Number of coefficients.
+    pub length: usize,
+    /// The same with what fills the row up to a multiple of [`LANES`]: zeros of shell 0.
+    pub padded: usize,
+    /// Where the row begins in the list of coefficients.
+    pub start: usize,
+}
+
+/// The coefficients of a tile.
+#[derive(Clone, Debug)]
+pub(crate) struct Band {
+    /// Edge of the tiles, pixels.
+    pub edge: usize,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Number of coefficients.
+    pub length: usize,
+    /// |k| of each coefficient in units of the tile's first frequency, rounded.
+    pub shells: Vec<u16>,
+}
+
+impl Band {
+    /// All coefficients with `low` ≤ |k| ≤ `high` cycles per pixel.
+    pub fn new(edge: usize, low: f64, high: f64) -> Self {
+        let (low, high) = (low * edge as f64, high * edge as f64);
+        let mut rows: Vec<Row> = Vec::new();
+        let mut shells = Vec::new();
+        for index in 0..edge {
+            let ky = signed_index(index, edge);
+            let first = usize::from(ky <= 0);
+            let inside = (high * high - (ky * ky) as f64).max(0.0).sqrt().floor() as usize;
+            if (ky.unsigned_abs() as f64) > high || inside < first {
+                continue;
+            }
+            let last = inside.min(edge / 2 - 1);
+            let start = shells.len();
+            let length = last + 1 - first;
+            let padded = length.next_multiple_of(LANES);
+            for kx in first..=last {
+                let radius = (kx as f64).hypot(ky as f64);
+                shells.push(if radius < low {
+                    0
+                } else {
+                    radius.round() as u16
+                });
+            }
+            shells.resize(start + padded, 0);
+            rows.push(Row {
+                ky,
+                first,
+                length,
+                padded,
+                start,
+            });
+        }
+        Self {
+            edge,
+            length: shells.len(),
+            rows,
+            shells,
+        }
+    }
+
+    /// One more than the largest shell.
+    pub fn shell_count(&self) -> usize {
+        self.shells.iter().max().map_or(0, |s| usize::from(*s) + 1)
+    }
+}
+
+/// One tile in all frames.
+pub(crate) struct Tile {
+    /// Its centre on the detector, binned pixels (x, y), mean over frames.
+    pub centre: DVec2,
+    /// Column and row of the checkerboard.
+    pub place: [usize; 2],
+    /// Displacement in whole pixels that was followed, per frame.
+    pub followed: Vec<DVec2>,
+    /// Real parts, `[frame][coefficient]`.
+    pub re: Vec<f32>,
+    /// Imaginary parts.
+    pub im: Vec<f32>,
+    /// Σ |F|² over frames, per coefficient.
+    pub own: Vec<f32>,
+}
+
+/// All tiles of a movie.
+pub(crate) struct Tiles {
+    /// Which coefficients.
+    pub band: Band,
+    /// Number of frames (or groups).
+    pub frames: usize,
+    /// The tiles, row by row.
+    pub list: Vec<Tile>,
+    /// (Σw²)²/(N Σw⁴) of the taper: independent coefficients per coefficient.
+    pub independence: f64,
+}
+
+impl Tiles {
+    /// Cuts the tiles of `edge` pixels.
+    pub fn cut(frames: &BinnedFrames, edge: usize, first: &[DVec2], low: f64, high: f64) -> Self {
+        let band = Band::new(edge, low, high);
+        let taper = taper(edge);
+        let plan = Fft2::plan([edge, edge]);
+        let starts = frames.size.map(|n| starts(n, edge));
+        let places: Vec<[usize; 2]> = (0..starts[0].len())
+            .flat_map(|y| (0..starts[1].len()).map(move |x| [y, x]))
+            .collect();
+        let list = places
+            .par_iter()
+            .map(|&[y, x]| {
+                tile(
+                    frames,
+                    &band,
+                    &plan,
+                    &taper,
+                    [starts[0][y], starts[1][x]],
+                    [x, y],
+                    first,
+                )
+            })
+            .collect();
+        let power = |n: i32| taper.iter().map(|w| f64::from(*w).powi(n)).sum::<f64>() / edge as f64;
+        Self {
+            band,
+            frames: frames.frames.len(),
+            list,
+            independence: (power(2).powi(2) / power(4)).powi(2),
+        }
+    }
+}
+
+/// First pixels of tiles that cover an axis side by side, spread evenly.
+fn starts(length: usize, edge: usize) -> Vec<usize> {
+    let count = (length / edge).max(1);
+    let spare = length.saturating_sub(count * edge);
+    (0..count)
+        .map(|i| i * edge + spare * (2 * i + 1) / (2 * count))
+        .collect()
+}
+
+/// 1 in the middle, falling to 0 over an eighth of the edge at each end.
+fn taper(edge: usize) -> Vec<f32> {
+    let ramp = edge as f64 / 8.0;
+    (0..edge)
+        .map(|i| {
+            let from_border = (i as f64 + 0.5).min(edge as f64 - i as f64 - 0.5);
+            let rise = (from_border / ramp).min(1.0);
+            (0.5 - 0.5 * (std::f64::consts::PI * rise).cos()) as f32
+        })
+        .collect()
+}
+
+fn tile(
+    frames: &BinnedFrames,
+    band: &Band,
+    plan: &Fft2,
+    taper: &[f32],
+    [y, x]: [usize; 2],
+    place: [usize; 2],
+    first: &[DVec2],
+) -> Tile {
+    let edge = band.edge;
+    let [ny, nx] = frames.size;
+    let count = frames.frames.len();
+    let half = edge / 2 + 1;
+    let mut tile = Tile {
+        centre: DVec2::ZERO,
+        place,
+        followed: Vec::with_capacity(count),
+        re: vec![0.0; count * band.length],
+        im: vec![0.0; count * band.length],
+        own: vec![0.0; band.length],
+    };
+    let mut pixels = vec![0.0; edge * edge];
+    let mut spectrum = vec![Complex32::default(); edge * half];
+    let middle = DVec2::splat((edge as f64 - 1.0) * 0.5);
+    for (index, frame) in frames.frames.iter().enumerate() {
+        let move_to = |start: usize, by: f64, length: usize| {
+            (start as f64 + by.round()).clamp(0.0, (length - edge) as f64) as usize
+        };
+        let (top, left) = (
+            move_to(y, first[index].y, ny),
+            move_to(x, first[index].x, nx),
+        );
+        let by = DVec2::new(left as f64 - x as f64, top as f64 - y as f64);
+        tile.followed.push(by);
+        tile.centre += (DVec2::new(left as f64, top as f64) + middle) / count as f64;
+        cut(frame, nx, [top, left], edge, taper, &mut pixels);
+        plan.forward_into(&pixels, &mut spectrum);
+        let at = index * band.length;
+        for row in &band.rows {
+            let line = row.ky.rem_euclid(edge as isize) as usize * half + row.first;
+            for (i, value) in spectrum[line..line + row.length].iter().enumerate() {
+                tile.re[at + row.start + i] = value.re;
+                tile.im[at + row.start + i] = value.im;
+            }
+        }
+    }
+    scale_to_unit_noise(&mut tile, band);
+    tile
+}
+
+/// A tapered window with mean zero.
+fn cut(
+    frame: &[f32],
+    nx: usize,
+    [top, left]: [usize; 2],
+    edge: usize,
+    taper: &[f32],
+    pixels: &mut [f32],
+) {
+    let line = |y: usize| &frame[(top + y) * nx + left..(top + y) * nx + left + edge];
+    let sum: f64 = (0..edge)
+        .map(|y| f64::from(line(y).iter().sum::<f32>()))
+        .sum();
+    let mean = (sum / (edge * edge) as f64) as f32;
+    for (y, row) in pixels.chunks_exact_mut(edge).enumerate() {
+        for ((value, pixel), weight) in row.iter_mut().zip(line(y)).zip(taper) {
+            *value = (pixel - mean) * weight * taper[y];
+        }
+    }
+}
+
+/// Divides each frame of a tile by its noise: the power in the upper fifth of the band.
+fn scale_to_unit_noise(tile: &mut Tile, band: &Band) {
+    let from = (band.shell_count() * 4 / 5) as u16;
+    for (re, im) in tile
+        .re
+        .chunks_exact_mut(band.length)
+        .zip(tile.im.chunks_exact_mut(band.length))
+    {
+        let (mut power, mut count) = (0.0_f64, 0.0_f64);
+        for ((a, b), shell) in re.iter().zip(im.iter()).zip(&band.shells) {
+            if *shell >= from {
+                power += f64::from(a * a + b * b);
+                count += 1.0;
+            }
+        }
+        let scale = if power > 0.0 {
+            (count / power).sqrt() as f32
+        } else {
+            0.0
+        };
+        re.iter_mut().chain(im.iter_mut()).for_each(|v| *v *= scale);
+        for ((own, a), b) in tile.own.iter_mut().zip(re.iter()).zip(im.iter()) {
+            *own += a * a + b * b;
+        }
+    }
+}
