@@ -42,6 +42,14 @@ pub enum AlignError {
         "the measurements do not determine the alignment: {0}; fix a variable, group more views, or give it a prior"
     )]
     Undetermined(String),
+    /// An image could not be read.
+    #[error("view {view} (counted from 0): {text}")]
+    Image {
+        /// The view.
+        view: usize,
+        /// What its reader said.
+        text: String,
+    },
     /// Work was cancelled.
     #[error(transparent)]
     Cancelled(#[from] thon_compute::Cancelled),

@@ -9,10 +9,12 @@
 //! pixel ⌊n/2⌋, as in [`thon_geometry::TiltGeometry`]; images are never resampled. Everything is deterministic.
 
 pub mod adjust;
+pub mod beads;
 mod error;
 
 pub use adjust::{
     Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise,
     ViewReport, adjust,
 };
+pub use beads::{BeadAlignment, BeadOptions, Diagnosis, Images, align_beads};
 pub use error::AlignError;

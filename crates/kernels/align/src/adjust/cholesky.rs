@@ -1,7 +1,7 @@
 //! Cholesky factor of a dense symmetric positive definite matrix: solve and inverse. Row-major, lower triangle.
 
 /// The factor L of A = L Lᵀ.
-pub(super) struct Cholesky {
+pub(crate) struct Cholesky {
     size: usize,
     /// Row-major; only the lower triangle is meaningful.
     lower: Vec<f64>,
@@ -9,7 +9,7 @@ pub(super) struct Cholesky {
 
 impl Cholesky {
     /// Factors a matrix whose lower triangle is given row-major; the row at which it is not positive otherwise.
-    pub(super) fn new(size: usize, mut matrix: Vec<f64>) -> Result<Self, usize> {
+    pub(crate) fn new(size: usize, mut matrix: Vec<f64>) -> Result<Self, usize> {
         assert_eq!(matrix.len(), size * size, "a square matrix");
         for i in 0..size {
             let (above, below) = matrix.split_at_mut(i * size);
@@ -32,7 +32,7 @@ impl Cholesky {
     }
 
     /// x of A x = b.
-    pub(super) fn solve(&self, right: &[f64]) -> Vec<f64> {
+    pub(crate) fn solve(&self, right: &[f64]) -> Vec<f64> {
         let (n, l) = (self.size, &self.lower);
         let mut x = right.to_vec();
         for i in 0..n {
@@ -49,7 +49,7 @@ impl Cholesky {
     }
 
     /// The inverse of A, full and row-major.
-    pub(super) fn inverse(&self) -> Vec<f64> {
+    pub(crate) fn inverse(&self) -> Vec<f64> {
         let (n, l) = (self.size, &self.lower);
         // Rows of M = L⁻ᵀ: row j holds column j of L⁻¹, non-zero from j on.
         let mut columns = vec![0.0; n * n];

@@ -17,6 +17,8 @@
 //! Levenberg–Marquardt with the points eliminated (Schur complement), iteratively reweighted against outliers.
 
 mod cholesky;
+pub(crate) use cholesky::Cholesky;
+pub(crate) use weights::median;
 mod driver;
 mod layout;
 mod normal_equations;

@@ -1,0 +1,107 @@
+//! What is wrong with a series, by name, from what its beads say.
+
+use std::fmt;
+
+/// A named fault. Views count from 0.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Diagnosis {
+    /// No image holds anything like beads.
+    NoBeads,
+    /// Too few beads for a trustworthy alignment.
+    FewBeads {
+        /// Beads that could be followed.
+        found: usize,
+    },
+    /// A view without contrast or light.
+    BlankView {
+        /// The view.
+        view: usize,
+        /// What shows it.
+        reason: String,
+    },
+    /// A view whose beads do not belong to the others.
+    UnrelatedView {
+        /// The view.
+        view: usize,
+    },
+    /// A view whose beads agree with another tilt angle than the stated one: order of views, or angles, are wrong.
+    WrongTilt {
+        /// The view.
+        view: usize,
+        /// Stated angle, degrees.
+        stated: f64,
+        /// The angle its beads agree with, degrees.
+        measured: f64,
+    },
+    /// The tilt axis lies elsewhere than stated.
+    WrongAxis {
+        /// Stated angle, degrees.
+        stated: f64,
+        /// Measured angle, degrees.
+        measured: f64,
+        /// True when the measured angle is the stated one in mirrored images.
+        mirrored: bool,
+    },
+    /// The beads have another size than stated: the pixel size or the stated diameter is wrong.
+    WrongPixelSize {
+        /// Stated diameter, Å.
+        stated: f64,
+        /// Measured diameter at the stated pixel size, Å.
+        measured: f64,
+    },
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoBeads => write!(
+                out,
+                "no beads: nothing in the images stands out like gold; use a method without markers"
+            ),
+            Self::FewBeads { found } => write!(
+                out,
+                "few beads: {found} could be followed, at least 4 are needed to trust an alignment"
+            ),
+            Self::BlankView { view, reason } => {
+                write!(out, "blank view: view {} {reason}", view + 1)
+            }
+            Self::UnrelatedView { view } => write!(
+                out,
+                "unrelated view: the beads of view {} do not fit the other views; a shifted, blocked or foreign image",
+                view + 1
+            ),
+            Self::WrongTilt {
+                view,
+                stated,
+                measured,
+            } => write!(
+                out,
+                "wrong tilt angle: view {} is stated at {stated:.1}° but its beads lie as at {measured:.1}°; is the order of views right?",
+                view + 1
+            ),
+            Self::WrongAxis {
+                stated,
+                measured,
+                mirrored,
+            } => {
+                write!(
+                    out,
+                    "wrong tilt axis: stated {stated:.1}°, the beads turn about {measured:.1}°"
+                )?;
+                if *mirrored {
+                    write!(
+                        out,
+                        ", the stated axis of mirrored images; are the images flipped?"
+                    )?;
+                }
+                Ok(())
+            }
+            Self::WrongPixelSize { stated, measured } => write!(
+                out,
+                "wrong pixel size: beads stated as {:.1} nm measure {:.1} nm at the stated pixel size",
+                stated / 10.0,
+                measured / 10.0
+            ),
+        }
+    }
+}
