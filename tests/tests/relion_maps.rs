@@ -1,8 +1,8 @@
 //! Maps against `relion_postprocess` (Debian's RELION 3.1) on half maps made here: FSC curves, B factor, sharpened map, local
 //! resolution.
 //!
-//! RELION draws its random phases from the C library's `rand()`. The same stream is made here, so that the curves of randomised
-//! phases can be compared number by number and not only on average.
+//! RELION draws its random phases from the C library's `rand()`. Post-processing makes the same stream, so that the curves of
+//! randomised phases can be compared number by number and not only on average.
 #![expect(clippy::print_stdout, reason = "figures and what is skipped are said")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -16,14 +16,12 @@ use thon_formats::star;
 use thon_images::mrc::write_volume;
 use thon_maps::local_resolution::{LocalOptions, local_resolution};
 use thon_maps::post_process::{
-    BFactorChoice, PostProcessOptions, TransferCurve, post_process, sharpen_halves, shell_filter,
+    BFactorChoice, PostProcessOptions, TransferCurve, post_process, shell_filter,
 };
 use thon_model::{Map, Mask};
-use thon_signal::fft::{Complex32, Fft3};
+use thon_signal::fft::Fft3;
 use thon_signal::mask::{box_centre, sphere};
-use thon_signal::shells::{
-    CorrectedCorrelation, Counting, ShellCorrelation, Shells, correct_for_mask, fsc_counting,
-};
+use thon_signal::shells::RandomPhases;
 use thon_simulate::phantom::Phantom;
 use thon_tests::read_map;
 use thon_units::{Angstrom, PixelSize, SquareAngstrom};
@@ -91,78 +89,6 @@ fn relion(directory: &Path, halves: &[Map; 2], arguments: &str) -> f64 {
         .sum()
 }
 
-/// The C library's `rand()` after `srand(seed)`: an additive feedback generator over 31 words.
-struct LibraryRandom {
-    words: Vec<u32>,
-    next: usize,
-}
-
-impl LibraryRandom {
-    fn new(seed: u32) -> Self {
-        let mut words = vec![seed.max(1)];
-        for i in 1..31 {
-            let product = 16807 * i64::from(words[i - 1] as i32) % 2_147_483_647;
-            let positive = if product < 0 {
-                product + 2_147_483_647
-            } else {
-                product
-            };
-            words.push(positive as u32);
-        }
-        words.extend_from_within(0..3);
-        let mut random = Self { words, next: 34 };
-        (0..310).for_each(|_| {
-            random.draw();
-        });
-        random
-    }
-
-    /// 0 to 1, both included.
-    fn draw(&mut self) -> f64 {
-        let word = self.words[self.next - 3].wrapping_add(self.words[self.next - 31]);
-        self.words.push(word);
-        self.next += 1;
-        f64::from(word >> 1) / 2_147_483_647.0
-    }
-}
-
-/// A volume with phases drawn as RELION draws them: every stored coefficient from `from` on, in memory order, mates not matched.
-fn scrambled(data: &Array3<f32>, from: usize, random: &mut LibraryRandom) -> Array3<f32> {
-    let plan = Fft3::plan([EDGE; 3]);
-    let mut spectrum = plan.forward(data);
-    let shells = Shells::new([EDGE; 3]);
-    for ((z, y, x), value) in spectrum.indexed_iter_mut() {
-        if shells.radius([z, y, x]) >= from as f64 - 1e-9 {
-            let phase = std::f64::consts::TAU * random.draw();
-            *value = Complex32::new(phase.cos() as f32, phase.sin() as f32) * value.norm();
-        }
-    }
-    plan.inverse(&spectrum)
-}
-
-fn corrected(halves: &[Map; 2], mask: &Mask, seed: u32) -> CorrectedCorrelation {
-    let fsc = |a: &Array3<f32>, b: &Array3<f32>| fsc_counting(a, b, Counting::Stored);
-    let masked = |data: &Array3<f32>| data * &mask.0.data;
-    let unmasked = fsc(&halves[0].data, &halves[1].data);
-    let randomised_from = unmasked.last_shell_above(0.8) + 1;
-    let mut random = LibraryRandom::new(seed);
-    let [a, b] =
-        [0, 1].map(|half| masked(&scrambled(&halves[half].data, randomised_from, &mut random)));
-    let randomised = fsc(&a, &b);
-    let masked = fsc(&masked(&halves[0].data), &masked(&halves[1].data));
-    let corrected = ShellCorrelation {
-        fsc: correct_for_mask(&masked.fsc, &randomised.fsc, randomised_from),
-        ..masked.clone()
-    };
-    CorrectedCorrelation {
-        unmasked,
-        masked,
-        randomised,
-        corrected,
-        randomised_from,
-    }
-}
-
 fn largest(a: &[f64], b: &[f64]) -> f64 {
     a.iter()
         .zip(b)
@@ -195,9 +121,9 @@ fn with_the_same_random_phases_relion_finds_the_same() {
     let general = |label: &str| column("general", label)[0];
     let mut options = PostProcessOptions::default();
     options.b_factor.fit_from = Angstrom(25.0);
-    let correlation = corrected(&halves, &mask, 5);
+    options.seed = 5;
     let pair = [&halves[0], &halves[1]];
-    let ours = sharpen_halves(pair, &mask, correlation, None, &options).unwrap();
+    let ours = post_process(pair, &mask, None, &options).unwrap();
     let c = &ours.correlation;
     let mut differences = Vec::new();
     for (label, curve) in [
@@ -311,6 +237,7 @@ fn our_own_random_phases_give_the_same_within_their_scatter() {
     };
     let mut options = PostProcessOptions::default();
     options.b_factor.fit_from = Angstrom(25.0);
+    (options.phases, options.randomisations) = (RandomPhases::Own, 4);
     let pair = [&halves[0], &halves[1]];
     let ours = post_process(pair, &mask, None, &options).unwrap();
     let (b_factor, resolution) = (

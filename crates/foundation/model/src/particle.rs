@@ -10,7 +10,7 @@ use thon_geometry::glam::DVec3;
 use thon_geometry::{Point, Pose, Rotation};
 use thon_units::PixelSize;
 
-use crate::{Carried, Optics};
+use crate::{Carried, Ctf, Optics};
 
 /// One of the two independent halves of a gold-standard refinement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct ParticleImages {
     pub sections: Vec<u32>,
     /// The 3D CTF or weight volume of each particle; empty when there are none.
     pub ctf_paths: Vec<PathBuf>,
+    /// The CTF that each projection was seen through, under the optics of the set; empty when unknown or not one image.
+    #[serde(default)]
+    pub ctfs: Vec<Ctf>,
     /// For each particle, which tilts of its series are to be used, in series order; empty when all. A stack has a
     /// section for each of these, or for every tilt.
     pub visible: Vec<Vec<bool>>,
@@ -144,6 +147,7 @@ impl ParticleSet {
             paths: pick(&images.paths, rows),
             sections: pick(&images.sections, rows),
             ctf_paths: pick(&images.ctf_paths, rows),
+            ctfs: pick(&images.ctfs, rows),
             visible: pick(&images.visible, rows),
             boxes: pick(&images.boxes, rows),
             ..images.clone()
@@ -237,6 +241,7 @@ mod tests {
             paths: vec!["a.mrc".into(), "b.mrc".into()],
             sections: vec![],
             ctf_paths: vec![],
+            ctfs: vec![],
             visible: vec![],
             boxes: vec![],
         });

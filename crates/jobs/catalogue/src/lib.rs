@@ -78,6 +78,7 @@ pub static BORDER: Border = Border {
     ],
     companions: &[
         export::companions::REFINEMENT,
+        export::companions::CLASSES,
         export::companions::POST_PROCESSING,
     ],
 };

@@ -45,6 +45,8 @@ pub trait AnyJob: Send + Sync {
     fn id(&self) -> &'static str;
     /// [`Job::VERSION`].
     fn version(&self) -> u32;
+    /// [`Job::SHARES`].
+    fn shares(&self) -> bool;
     /// JSON schema of the parameters, sub-schemas inlined, in order of declaration.
     fn params_schema(&self) -> Value;
     /// All parameters at their defaults.
@@ -106,6 +108,10 @@ impl<J: Job> AnyJob for J {
 
     fn version(&self) -> u32 {
         J::VERSION
+    }
+
+    fn shares(&self) -> bool {
+        J::SHARES
     }
 
     fn params_schema(&self) -> Value {

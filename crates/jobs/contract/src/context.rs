@@ -8,7 +8,7 @@ use thon_compute::Progress;
 
 use crate::border::ForeignReader;
 use crate::kept::{Kept, KeptDirectory, check_name};
-use crate::{Item, ItemRecord, JobError, Kind, Rejection};
+use crate::{Item, ItemRecord, JobError, Kind, Rejection, Team};
 
 /// Where a unit reads and writes; the engine implements it, tests use [`DirectoryWorkspace`].
 pub trait Workspace: Sync {
@@ -25,6 +25,11 @@ pub trait Workspace: Sync {
     /// Readers of the foreign files that may fill slots; none by default.
     fn foreign_readers(&self) -> &'static [ForeignReader] {
         &[]
+    }
+
+    /// The processes that work at this unit; none by default: this one alone.
+    fn team(&self) -> Option<&dyn Team> {
+        None
     }
 
     /// What an interrupted attempt at the same unit kept under a name. The default forgets: it cannot know whether
@@ -97,6 +102,11 @@ impl<'a> Context<'a> {
     /// Progress and cancellation, to be handed to kernels.
     pub fn progress(&self) -> &'a dyn Progress {
         self.progress
+    }
+
+    /// The processes that work at this unit, when there are several.
+    pub fn team(&self) -> Option<&dyn Team> {
+        self.workspace.team()
     }
 
     /// A path that can be opened; see [`Workspace::resolve`].

@@ -14,6 +14,8 @@ pub trait Job: Send + Sync + 'static {
     const ID: &'static str;
     /// Raised whenever the same parameters and inputs give other numbers.
     const VERSION: u32 = 1;
+    /// Whether the work of a unit can be shared out among processes ([`Context::team`]).
+    const SHARES: bool = false;
     /// Parameters; their `Default` is the only place where defaults are written.
     type Params: Serialize + DeserializeOwned + JsonSchema + Default;
     /// A struct of [`crate::Artifact`], [`crate::Each`] and `Option`s of them; or [`None`].

@@ -15,6 +15,7 @@ mod job;
 mod kept;
 pub mod kinds;
 pub mod schema;
+mod team;
 
 pub use any::{AnyJob, InputSlot, OutputSlot, UnitInputs, UnitOutputs};
 pub use artifact::{Artifact, Each, Item, ItemRecord, Kind, Output, Rejection, SlotRecord};
@@ -24,3 +25,4 @@ pub use error::JobError;
 pub use finding::{Finding, Severity};
 pub use job::{Citation, Cost, Job, Methods, None};
 pub use kept::{Kept, KeptDirectory};
+pub use team::{PieceOf, Team};

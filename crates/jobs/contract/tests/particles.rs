@@ -5,8 +5,10 @@ use thon_contract::kinds::ParticlesKind;
 use thon_contract::{Context, DirectoryWorkspace, Item};
 use thon_geometry::glam::DQuat;
 use thon_geometry::{Point, Pose, Rotation};
-use thon_model::{Carried, CarriedColumn, Half, ParticleImages, ParticleSet, RepresentationKind};
-use thon_units::PixelSize;
+use thon_model::{
+    Carried, CarriedColumn, Ctf, Half, ParticleImages, ParticleSet, RepresentationKind,
+};
+use thon_units::{Angstrom, PixelSize, Radians, SquareAngstrom};
 
 fn set(n: usize) -> ParticleSet {
     let pose = |i: usize| {
@@ -33,6 +35,7 @@ fn set(n: usize) -> ParticleSet {
             paths: (0..n).map(|i| format!("p{i}.mrcs").into()).collect(),
             sections: (0..n as u32).rev().collect(),
             ctf_paths: vec![],
+            ctfs: (0..n).map(|i| ctf(i as f64)).collect(),
             visible: (0..n).map(|i| vec![true, i % 2 == 0, false]).collect(),
             boxes: (0..n).map(|i| pose(i + 3)).collect(),
         }),
@@ -52,6 +55,16 @@ fn set(n: usize) -> ParticleSet {
             }],
         },
         ..ParticleSet::default()
+    }
+}
+
+/// A CTF of its own.
+fn ctf(i: f64) -> Ctf {
+    Ctf {
+        defocus_v: Angstrom(2e4 - i),
+        defocus_angle: Radians(0.1 * i),
+        b_factor: SquareAngstrom(i),
+        ..Ctf::round(Angstrom(2e4 + i))
     }
 }
 

@@ -52,6 +52,19 @@ impl<'a> TransferVolume<'a> {
         }
     }
 
+    /// Values at points (x, y), x ≥ 0, cycles per box, of the section through the origin across z: the transfer of what the
+    /// subtomogram's projection along z shows (its square for [`TransferVolume::Weights`]).
+    pub fn central_section(&self, n: usize, points: &[[i16; 2]]) -> Vec<f32> {
+        let at = |[x, y]: &[i16; 2]| {
+            let index = self.index(n, [i32::from(*x), i32::from(*y), 0]);
+            self.values().get(index).copied()
+        };
+        points
+            .iter()
+            .map(|point| at(point).unwrap_or(1.0))
+            .collect()
+    }
+
     /// Where the value of a lattice point lies, x ≥ 0.
     pub(crate) fn index(&self, n: usize, [x, y, z]: [i32; 3]) -> usize {
         let wrap = |k: i32| k.rem_euclid(n as i32) as usize;
@@ -100,6 +113,42 @@ mod tests {
         ));
         let error = TransferVolume::of_shape(&values[..8 * 8], [1, 8, 8], 8).unwrap_err();
         assert!(error.to_string().contains("found 8 × 8 × 1"), "{error}");
+    }
+
+    #[test]
+    fn the_central_section_is_that_of_no_z_in_every_layout() {
+        let n = 6;
+        let value = |x: i32, y: i32, z: i32| {
+            (x.abs() + 10 * (x * y).signum() * y.abs() + 100 * z.abs()) as f32
+        };
+        let mut full = vec![0.0; n * n * n];
+        let mut half = vec![0.0; n * n * (n / 2 + 1)];
+        for z in -3..3_i32 {
+            for y in -3..3_i32 {
+                for x in -3..3_i32 {
+                    let wrap = |k: i32| (k + 3) as usize;
+                    full[(wrap(z) * n + wrap(y)) * n + wrap(x)] = value(x, y, z);
+                }
+                for x in 0..=3_i32 {
+                    let wrap = |k: i32| k.rem_euclid(6) as usize;
+                    half[(wrap(z) * n + wrap(y)) * 4 + x as usize] = value(x, y, z);
+                }
+            }
+        }
+        let points = [[1, 0], [2, 1], [1, -2], [0, 2]];
+        let expected: Vec<f32> = points
+            .iter()
+            .map(|[x, y]| value(i32::from(*x), i32::from(*y), 0))
+            .collect();
+        assert_eq!(
+            TransferVolume::Full(&full).central_section(n, &points),
+            expected
+        );
+        assert_eq!(
+            TransferVolume::Half(&half).central_section(n, &points),
+            expected
+        );
+        assert_eq!(TransferVolume::Absent.central_section(n, &points), [1.0; 4]);
     }
 
     #[test]

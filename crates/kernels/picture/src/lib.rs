@@ -4,11 +4,13 @@
 //! with the first row at the bottom, as the field's viewers do.
 
 mod canvas;
+mod cones;
 mod gray;
 mod plot;
 mod surface;
 
 pub use canvas::{Colour, Picture};
+pub use cones::{Cone, Cones};
 pub use embedded_graphics::text::Alignment;
 pub use gray::{Contrast, gray, row_of};
 pub use plot::{Curve, Plot};

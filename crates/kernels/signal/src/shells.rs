@@ -9,6 +9,7 @@
 mod correlation;
 mod guinier;
 mod layout;
+mod library_random;
 mod postprocess;
 mod power;
 mod randomise;
@@ -18,8 +19,10 @@ pub use correlation::{
 };
 pub use guinier::{GuinierCurve, LineFit, fit_line, guinier_curve};
 pub use layout::{Counting, Shells};
+pub use library_random::{LibraryRandom, randomise_as_relion};
 pub use postprocess::{
-    CorrectedCorrelation, MaskCorrection, correct_for_mask, corrected_fsc, fsc_weight, joined_fsc,
+    CorrectedCorrelation, MaskCorrection, RandomPhases, correct_for_mask, corrected_fsc,
+    fsc_weight, joined_fsc,
 };
 pub use power::{ShellPower, radial_average3, shell_power};
 pub use randomise::{randomise_phases, randomise_spectrum_phases};

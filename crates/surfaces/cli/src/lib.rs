@@ -21,6 +21,7 @@ mod text;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use thon_engine::{Catalogue, Settings};
 
 pub use demo::{Demo, DemoReport, DemoRow, Expected};
@@ -93,25 +94,44 @@ pub fn run_with(
     }
 }
 
+/// `--processes` of a job, 1 where there is no such flag.
+pub(crate) fn processes(matches: &ArgMatches) -> usize {
+    let given = matches.try_get_one::<u64>("processes").ok().flatten();
+    given.map_or(1, |processes| *processes as usize)
+}
+
 /// Takes the flags that hold for all commands, and runs the command.
-fn begin(application: Application, matches: &clap::ArgMatches, mut terminal: Terminal) -> Outcome {
+fn begin(application: Application, matches: &ArgMatches, mut terminal: Terminal) -> Outcome {
     terminal.json = matches.get_flag("json");
     terminal.quiet = matches.get_flag("quiet");
     terminal.bars &= !terminal.quiet;
+    let given = matches
+        .get_one::<u64>("threads")
+        .map(|threads| *threads as usize);
+    let asked = matches
+        .subcommand_matches("run")
+        .and_then(ArgMatches::subcommand);
+    let processes = asked.map_or(1, |(_, matches)| processes(matches));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Several processes share the cores.
+    let threads = given.unwrap_or((cores / processes).max(1));
+    let limited = given.is_some() || processes > 1;
     let session = Session {
         application,
         terminal,
         settings: Settings {
             memory: commands::doctor::memory_allowance(matches.get_one::<u64>("memory").copied()),
             accept_partial: false,
+            processes: 1,
+            threads,
         },
         project: matches.get_one::<std::path::PathBuf>("project").cloned(),
     };
-    let Some(&threads) = matches.get_one::<u64>("threads") else {
+    if !limited {
         return commands::dispatch(&session, matches);
-    };
+    }
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads as usize)
+        .num_threads(threads)
         .build()
         .map_err(|e| {
             Failure::new(

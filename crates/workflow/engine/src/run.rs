@@ -18,6 +18,10 @@ use crate::{Catalogue, EngineError, Event, JobSpec, Observer, Source};
 pub struct Settings {
     /// Memory a unit may use, in bytes.
     pub memory: u64,
+    /// Processes of this program that work at a unit; jobs that cannot be shared out run in one. Results do not depend on it.
+    pub processes: usize,
+    /// Threads of each further process.
+    pub threads: usize,
     /// Finish a job although some of its items failed; they are listed with their reasons.
     pub accept_partial: bool,
 }
@@ -27,6 +31,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             memory: 8 << 30,
+            processes: 1,
+            threads: 1,
             accept_partial: false,
         }
     }

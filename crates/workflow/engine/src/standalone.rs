@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use thon_contract::{AnyJob, Beside, Context, Finding, JobError, UnitOutputs};
+use thon_contract::{AnyJob, Beside, Context, Finding, JobError, Team, UnitOutputs};
 use thon_project::{Durable, KeptSteps};
 
 use crate::inputs::{Place, resolve};
 use crate::plan::{Plan, PlannedUnit};
 use crate::run::{Settings, plan_standalone};
+use crate::team::{Task, team};
 use crate::workspace::{UnitProgress, UnitWorkspace};
 use crate::{Catalogue, EngineError, Event, JobSpec, Observer};
 
@@ -21,6 +22,8 @@ use crate::{Catalogue, EngineError, Event, JobSpec, Observer};
 const RECORD: &str = "thon.json";
 /// Directory of the kept steps of unfinished units.
 const KEPT: &str = ".kept";
+/// Directory through which several processes share a unit.
+const TEAM: &str = ".team";
 
 /// Runs a job on plain files and writes its outputs into `output`; returns the outputs by item.
 ///
@@ -148,12 +151,22 @@ impl Run<'_> {
         let place = place(self.output, &unit.item, self.several);
         let base = self.output.join(KEPT);
         let kept = KeptSteps::new(&Durable::default(), &base, &unit.identity.key());
+        let task = Task {
+            operation: self.job.id(),
+            params: self.params,
+            inputs: &unit.inputs,
+            root: self.here,
+            memory: self.settings.memory,
+        };
+        let team = team(&self.output.join(TEAM), self.job, &task, &self.settings)
+            .map_err(|source| stopped(&unit.item, source))?;
         let workspace = UnitWorkspace {
             root: self.here.to_owned(),
             scratch: aside.clone(),
             published: place.clone(),
             kept: Some(kept),
             readers: self.catalogue.readers(),
+            team: team.as_ref().map(|team| team as &dyn Team),
         };
         let never = || false;
         let progress = UnitProgress::new(&unit.item, self.observer, &never);

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thon_contract::{AnyJob, Context, JobError, Note, Rejection};
+use thon_contract::{AnyJob, Context, JobError, Note, Rejection, Team};
 use thon_project::layout::unit_directory;
 use thon_project::{Attempt, UnitRecord};
 
 use crate::plan::PlannedUnit;
+use crate::team::{Task, team};
 use crate::workspace::{UnitProgress, UnitWorkspace};
 use crate::{Engine, EngineError, Event};
 
@@ -27,12 +28,26 @@ impl Engine<'_> {
         let key = unit.identity.key();
         let name = unit_directory(&unit.item, &key);
         let kept = self.project.kept_steps(&key);
+        let task = Task {
+            operation: job.id(),
+            params,
+            inputs: &unit.inputs,
+            root: self.project.root(),
+            memory: self.settings.memory,
+        };
+        let beside = work.path().with_extension("team");
+        let team =
+            team(&beside, job, &task, &self.settings).map_err(|source| EngineError::Unit {
+                item: unit.item.clone(),
+                source,
+            })?;
         let workspace = UnitWorkspace {
             root: self.project.root().to_path_buf(),
             scratch: work.path().to_path_buf(),
             published: Path::new(directory.as_str()).join("units").join(name),
             kept: Some(kept.clone()),
             readers: self.catalogue.readers(),
+            team: team.as_ref().map(|team| team as &dyn Team),
         };
         let progress = UnitProgress::new(&unit.item, self.observer, &asked);
         let context = Context::new(&workspace, &progress, self.settings.memory);

@@ -5,13 +5,13 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use thon_compute::Progress;
-use thon_contract::{ForeignReader, JobError, Kept, Note, Workspace};
+use thon_contract::{ForeignReader, JobError, Kept, Note, Team, Workspace};
 use thon_project::{KeptSteps, ProjectError};
 
 use crate::{Catalogue, Event, Observer};
 
 /// A unit's private directory, in a project or without one.
-pub(crate) struct UnitWorkspace {
+pub(crate) struct UnitWorkspace<'a> {
     /// Project directory.
     pub(crate) root: PathBuf,
     /// Private directory.
@@ -22,9 +22,11 @@ pub(crate) struct UnitWorkspace {
     pub(crate) kept: Option<KeptSteps>,
     /// Readers of foreign files among the inputs.
     pub(crate) readers: &'static [ForeignReader],
+    /// The processes that work at the unit, when there are several.
+    pub(crate) team: Option<&'a dyn Team>,
 }
 
-impl UnitWorkspace {
+impl UnitWorkspace<'_> {
     /// A workspace to look at inputs from; nothing is written.
     pub(crate) fn looking(root: &Path, catalogue: &Catalogue) -> Self {
         Self {
@@ -33,6 +35,7 @@ impl UnitWorkspace {
             published: PathBuf::new(),
             kept: None,
             readers: catalogue.readers(),
+            team: None,
         }
     }
 
@@ -51,7 +54,7 @@ fn failed(error: ProjectError) -> JobError {
     JobError::data(error.to_string())
 }
 
-impl Workspace for UnitWorkspace {
+impl Workspace for UnitWorkspace<'_> {
     fn resolve(&self, path: &Path) -> PathBuf {
         self.root.join(path)
     }
@@ -66,6 +69,10 @@ impl Workspace for UnitWorkspace {
 
     fn foreign_readers(&self) -> &'static [ForeignReader] {
         self.readers
+    }
+
+    fn team(&self) -> Option<&dyn Team> {
+        self.team
     }
 
     fn kept(&self, name: &str) -> Result<Option<Kept>, JobError> {

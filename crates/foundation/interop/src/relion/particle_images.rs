@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use thon_images::mrc::Mrc;
-use thon_model::{Optics, ParticleImages, RepresentationKind};
-use thon_units::{Kilovolt, Millimetre, PixelSize};
+use thon_model::{Ctf, Optics, ParticleImages, RepresentationKind};
+use thon_units::{Angstrom, Degrees, Kilovolt, Millimetre, PixelSize, SquareAngstrom};
 
 use super::particle_import::Tables;
 use crate::columns::{Cells, resolved};
@@ -86,6 +86,25 @@ fn sections(cells: Cells<'_>, rows: usize) -> Result<Vec<u32>, InteropError> {
         section.ok_or_else(|| cells.wrong("rlnImageName", row, "NUMBER@STACK, from 1", token))
     };
     (0..rows).map(section).collect()
+}
+
+/// The CTF of each image, by `rlnDefocusU` and what stands beside it.
+fn ctfs(cells: Cells<'_>, rows: usize) -> Result<Vec<Ctf>, InteropError> {
+    let ctf = |row| {
+        let number = |label, absent: f64| -> Result<f64, InteropError> {
+            Ok(cells.number(label, row)?.unwrap_or(absent))
+        };
+        let defocus_u = number("rlnDefocusU", 0.0)?;
+        Ok(Ctf {
+            defocus_u: Angstrom(defocus_u),
+            defocus_v: Angstrom(number("rlnDefocusV", defocus_u)?),
+            defocus_angle: Degrees(number("rlnDefocusAngle", 0.0)?).radians(),
+            phase_shift: Degrees(number("rlnPhaseShift", 0.0)?).radians(),
+            scale: number("rlnCtfScalefactor", 1.0)?,
+            b_factor: SquareAngstrom(number("rlnCtfBfactor", 0.0)?),
+        })
+    };
+    (0..rows).map(ctf).collect()
 }
 
 /// The optics when all groups agree.
@@ -221,6 +240,11 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
         },
         ctf_paths: if has_ctf {
             (0..rows).map(|row| path("rlnCtfImage", row)).collect()
+        } else {
+            Vec::new()
+        },
+        ctfs: if projections && cells.has("rlnDefocusU") {
+            ctfs(cells, rows)?
         } else {
             Vec::new()
         },

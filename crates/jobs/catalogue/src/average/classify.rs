@@ -13,12 +13,13 @@ use thon_contract::kinds::{
 use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_units::PixelSize;
 
+use super::asked::Asked;
 use super::columns::put_posteriors;
-use super::findings::set_findings;
-use super::given_maps::{GivenMaps, map, size_findings};
+use super::cones::cones_by_class;
+use super::given_maps::{GivenMaps, map};
 use super::iterations::{Run, continued, earlier, publish, run, stopped};
 use super::refine::cost_of_iterations;
-use super::source::{Prepared, Sizes, Views, box_of_set, bytes_held, load};
+use super::source::{Prepared, Views, box_of_set, bytes_held, load};
 use super::{placements, report};
 use crate::pictures;
 
@@ -59,18 +60,22 @@ pub(crate) struct Outputs {
     maps: Output<MapKind>,
     /// The particles with their classes and poses.
     particles: Output<ParticlesKind>,
+    /// Power of the noise of each tilt series, per voxel or pixel.
+    noise: Output<CurvesKind>,
     /// What each iteration changed.
     progress: Output<CurvesKind>,
     /// From where the particles of each class are seen.
     directions: Output<CurvesKind>,
     /// The state and the maps after each iteration.
     iterations: Output<FilesKind>,
-    /// Slices and surface of each class.
+    /// Slices and surface of each class; particles as cones in their tilt series.
     pictures: Output<PictureKind>,
 }
 
 impl Job for ClassifyParticles {
     const ID: &'static str = "particles.classify";
+    const VERSION: u32 = 2;
+    const SHARES: bool = true;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -149,56 +154,26 @@ impl Job for ClassifyParticles {
 }
 
 fn findings(params: &Params, inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, JobError> {
-    let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
-    let mut findings = set_findings(&params.views, &series, &set, context);
-    let sizes = box_of_set(&params.views, &series, &set);
-    let (Ok((n, voxel_size)), false) = (sizes, set.is_empty()) else {
-        return Ok(findings);
+    let asked = Asked {
+        views: &params.views,
+        particles: &inputs.particles,
+        tilt_series: inputs.tilt_series.as_ref(),
+        maps: ("references", inputs.references.as_ref()),
+        mask: inputs.mask.as_ref(),
+        iterations: inputs.iterations.as_ref(),
+        restart_from: params.restart_from,
     };
-    let references = inputs.references.as_ref();
-    findings.extend(size_findings(
-        "references",
-        references,
-        n,
-        voxel_size,
-        context,
-    ));
-    findings.extend(size_findings(
-        "mask",
-        inputs.mask.as_ref(),
-        n,
-        voxel_size,
-        context,
-    ));
-    if params.restart_from.is_some() && inputs.iterations.is_none() {
-        let message = "an iteration to go on from, but no iterations are given";
-        findings.push(Finding::error("restart_from", message));
-    }
-    if findings.iter().any(Finding::is_error) || inputs.iterations.is_some() {
-        return Ok(findings);
-    }
-    let sizes = Sizes {
-        particles: set.len(),
-        box_size: n,
-        voxel_size: voxel_size.0,
-    };
-    let maps = GivenMaps::load(references, inputs.mask.as_ref(), context)?;
-    let starts = if set.oriented {
-        placements::placements(&set, voxel_size.0)
-    } else {
-        Vec::new()
-    };
-    let references = maps.references();
-    let input = Input {
-        references: &references,
-        mask: maps.mask.as_deref(),
-        starts: &starts,
-        halves: None,
-    };
-    if let Err(e) = check(&sizes, &input, &params.options) {
-        findings.push(Finding::error("options", e.to_string()));
-    }
-    Ok(findings)
+    asked.findings(context, |sizes, input| {
+        if inputs.iterations.is_some() {
+            // The classes come with the iterations.
+            return Ok(());
+        }
+        let input = Input {
+            halves: None,
+            ..*input
+        };
+        check(sizes, &input, &params.options)
+    })
 }
 
 fn store(
@@ -237,13 +212,16 @@ fn store(
         drawn.push(context.store::<PictureKind>(&name, &picture)?);
         maps.push(context.store::<MapKind>(&name, &one)?);
     }
+    drawn.extend(cones_by_class(&prepared.set, context)?);
     let table = report::iterations(&classified.reports);
+    let noise = prepared.noise(&done.state.weighting);
     let directions = report::directions(&classified.directions);
     Ok(Outputs {
         maps: Output::of(maps),
         particles: Output::of(vec![
             context.store::<ParticlesKind>("particles", &prepared.set)?,
         ]),
+        noise: Output::of(vec![context.store::<CurvesKind>("noise", &noise)?]),
         progress: Output::of(vec![context.store::<CurvesKind>("progress", &table)?]),
         directions: Output::of(vec![
             context.store::<CurvesKind>("directions", &directions)?,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thon_average::{AverageError, BlockResult, State, Status, Task};
+use thon_average::{AverageError, BlockResult, State, Status, Task, block_ranges};
 use thon_contract::kinds::{FileListing, FilesKind};
 use thon_contract::{Artifact, Context, JobError, Output};
 use thon_images::mrc::write_volume;
@@ -121,12 +121,20 @@ pub(super) fn continued(mut state: State, task: Task, particles: usize) -> Resul
     Ok(state)
 }
 
-/// Runs iterations until converged, each kept; `start` makes the state before the first of them.
+/// Runs iterations until converged, each kept; `start` makes the state before the first of them. In a process that helps
+/// another it computes blocks until that one is done, and then ends as if cancelled.
 pub(super) fn run(
     source: &dyn ParticleSource,
     start: impl FnOnce() -> Result<State, JobError>,
     context: &Context,
 ) -> Result<Run, JobError> {
+    if let Some(team) = context.team().filter(|team| !team.leads()) {
+        team.serve(
+            &mut |state, piece| block(source, state, piece, context),
+            context.progress(),
+        )?;
+        return Err(JobError::Cancelled);
+    }
     let mut run = if let Some(run) = Run::resumed(context)? {
         run
     } else {
@@ -136,22 +144,47 @@ pub(super) fn run(
         run
     };
     while run.state.head.status == Status::Running {
-        run.state =
-            thon_average::iterate(source, &run.state, context.progress()).map_err(stopped)?;
+        let blocks = blocks(source, &run.state, context)?;
+        run.state = thon_average::reduce(&run.state, blocks).map_err(stopped)?;
         run.keep(context)?;
     }
     Ok(run)
 }
 
-/// The blocks of one last expectation over all particles.
-pub(super) fn last_blocks(
+/// The blocks of one expectation over all particles: one in this process, or shared out among several.
+pub(super) fn blocks(
     source: &dyn ParticleSource,
     state: &State,
     context: &Context,
 ) -> Result<Vec<BlockResult>, JobError> {
-    let all = 0..source.len();
-    let block = thon_average::expect_block(source, state, all, context.progress());
-    Ok(vec![block.map_err(stopped)?])
+    let Some(team) = context.team() else {
+        let all = 0..source.len();
+        let block = thon_average::expect_block(source, state, all, context.progress());
+        return Ok(vec![block.map_err(stopped)?]);
+    };
+    let count = block_ranges(source.len(), team.size()).len();
+    let mut request = (team.size() as u64).to_le_bytes().to_vec();
+    request.extend(state.to_bytes());
+    let work = &mut |request: &[u8], piece| block(source, request, piece, context);
+    let made = team.spread(&request, count, work, context.progress())?;
+    let read = |bytes: &Vec<u8>| BlockResult::from_bytes(bytes).map_err(stopped);
+    made.iter().map(read).collect()
+}
+
+/// One block as bytes; the request is the number of processes and a state.
+fn block(
+    source: &dyn ParticleSource,
+    request: &[u8],
+    piece: usize,
+    context: &Context,
+) -> Result<Vec<u8>, JobError> {
+    let damaged = || JobError::data("a request for a block is damaged");
+    let (count, state) = request.split_first_chunk::<8>().ok_or_else(damaged)?;
+    let state = State::from_bytes(state).map_err(stopped)?;
+    let ranges = block_ranges(source.len(), u64::from_le_bytes(*count) as usize);
+    let range = ranges.get(piece).cloned().ok_or_else(damaged)?;
+    let block = thon_average::expect_block(source, &state, range, context.progress());
+    Ok(block.map_err(stopped)?.to_bytes())
 }
 
 /// Writes the kept states, and the maps of each iteration, among the results.

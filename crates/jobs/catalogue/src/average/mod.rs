@@ -1,8 +1,10 @@
 //! Refinement and classification of particles in three dimensions, and subsets of their sets.
 
+mod asked;
 mod classify;
 mod columns;
 mod compare;
+mod cones;
 mod findings;
 mod given_maps;
 mod given_poses;
@@ -20,6 +22,7 @@ mod volume_files;
 
 pub(crate) use classify::ClassifyParticles;
 pub(crate) use compare::CompareParticles;
+pub(crate) use cones::cones_by_class;
 pub(crate) use given_poses::{average_findings, sums_at_given_poses};
 pub(crate) use initial_model::InitialModelJob;
 pub(crate) use refine::RefineParticles;

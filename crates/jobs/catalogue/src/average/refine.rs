@@ -16,12 +16,13 @@ use thon_likelihood::ParticleSource;
 use thon_model::{Half, ParticleSet};
 use thon_units::PixelSize;
 
+use super::asked::{Asked, start_of_check};
 use super::columns::put_posteriors;
-use super::findings::set_findings;
-use super::given_maps::{GivenMaps, map, size_findings};
+use super::cones::cones_by_score;
+use super::given_maps::{GivenMaps, map};
 use super::initial_model::first_maps;
-use super::iterations::{Run, continued, earlier, last_blocks, publish, run, stopped};
-use super::source::{Prepared, Sizes, Views, box_of_set, bytes_held, halves, load};
+use super::iterations::{Run, blocks, continued, earlier, publish, run, stopped};
+use super::source::{Prepared, Views, box_of_set, bytes_held, load};
 use super::{placements, report};
 use crate::pictures;
 use crate::symmetry::symmetrised_in_standard_orientation;
@@ -73,18 +74,22 @@ pub(crate) struct Outputs {
     particles: Output<ParticlesKind>,
     /// Correlation of the halves, at the end and after each iteration.
     fsc: Output<CurvesKind>,
+    /// Power of the noise of each tilt series, per voxel or pixel.
+    noise: Output<CurvesKind>,
     /// What each iteration changed.
     progress: Output<CurvesKind>,
     /// From where particles are seen.
     directions: Output<CurvesKind>,
     /// The state and the maps after each iteration.
     iterations: Output<FilesKind>,
-    /// Slices and surface, correlation, directions.
+    /// Slices and surface, correlation, directions; particles as cones in their tilt series.
     pictures: Output<PictureKind>,
 }
 
 impl Job for RefineParticles {
     const ID: &'static str = "particles.refine";
+    const VERSION: u32 = 2;
+    const SHARES: bool = true;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -141,7 +146,7 @@ impl Job for RefineParticles {
             context,
         )?;
         let end = last(&done.state);
-        let blocks = last_blocks(source, &end, context)?;
+        let blocks = blocks(source, &end, context)?;
         let refined = finish(&end, blocks).map_err(stopped)?;
         store(&refined, &done, &mut prepared, context)
     }
@@ -163,61 +168,20 @@ impl Job for RefineParticles {
 }
 
 fn findings(params: &Params, inputs: &Inputs, context: &Context) -> Result<Vec<Finding>, JobError> {
-    let (series, set) = load(inputs.tilt_series.as_ref(), &inputs.particles, context)?;
-    let mut findings = set_findings(&params.views, &series, &set, context);
-    let sizes = box_of_set(&params.views, &series, &set);
-    let (Ok((n, voxel_size)), false) = (sizes, set.is_empty()) else {
-        return Ok(findings);
+    let asked = Asked {
+        views: &params.views,
+        particles: &inputs.particles,
+        tilt_series: inputs.tilt_series.as_ref(),
+        maps: ("reference", inputs.reference.as_ref()),
+        mask: inputs.mask.as_ref(),
+        iterations: inputs.iterations.as_ref(),
+        restart_from: params.restart_from,
     };
-    let reference = inputs.reference.as_ref();
-    findings.extend(size_findings(
-        "reference",
-        reference,
-        n,
-        voxel_size,
-        context,
-    ));
-    findings.extend(size_findings(
-        "mask",
-        inputs.mask.as_ref(),
-        n,
-        voxel_size,
-        context,
-    ));
-    if params.restart_from.is_some() && inputs.iterations.is_none() {
-        let message = "an iteration to go on from, but no iterations are given";
-        findings.push(Finding::error("restart_from", message));
-    }
-    if findings.iter().any(Finding::is_error) {
-        return Ok(findings);
-    }
-    let sizes = Sizes {
-        particles: set.len(),
-        box_size: n,
-        voxel_size: voxel_size.0,
-    };
-    let maps = GivenMaps::load(reference, inputs.mask.as_ref(), context)?;
-    let starts = if set.oriented {
-        placements::placements(&set, voxel_size.0)
-    } else {
-        Vec::new()
-    };
-    let (references, given) = (maps.references(), halves(&set));
-    let input = Input {
-        references: &references,
-        mask: maps.mask.as_deref(),
-        starts: &starts,
-        halves: given.as_deref(),
-    };
-    let mut options = params.options.clone();
-    if references.is_empty() && options.poses.start == StartingPoses::Search {
-        // The references come with the iterations, or from a first map.
-        options.poses.start = StartingPoses::Random;
-    }
-    if let Err(e) = check(&sizes, &input, &options) {
-        findings.push(Finding::error("options", e.to_string()));
-    }
-    Ok(findings)
+    asked.findings(context, |sizes, input| {
+        let mut options = params.options.clone();
+        options.poses.start = start_of_check(options.poses.start, input);
+        check(sizes, input, &options)
+    })
 }
 
 /// A first map of the particles, where no reference is given; in the symmetry that is asked for.
@@ -320,8 +284,16 @@ fn store(
     let drawn = drawn
         .into_iter()
         .map(|(name, picture)| context.store::<PictureKind>(name, &picture.to_png()));
-    let drawn = drawn.collect::<Result<_, _>>()?;
+    let mut drawn = drawn.collect::<Result<Vec<_>, _>>()?;
+    let scores: Vec<f64> = refined
+        .posteriors
+        .iter()
+        .map(|p| p.best().log_posterior)
+        .collect();
+    let what = "log-likelihood";
+    drawn.extend(cones_by_score(&prepared.set, &scores, what, context)?);
     let table = report::iterations(&refined.reports);
+    let noise = prepared.noise(&done.state.weighting);
     Ok(Outputs {
         map: Output::of(vec![context.store::<MapKind>("map", &whole)?]),
         half_map_1: Output::of(vec![context.store::<MapKind>("half_map_1", &one)?]),
@@ -330,6 +302,7 @@ fn store(
             context.store::<ParticlesKind>("particles", &prepared.set)?,
         ]),
         fsc: Output::of(vec![context.store::<CurvesKind>("fsc", &fsc)?]),
+        noise: Output::of(vec![context.store::<CurvesKind>("noise", &noise)?]),
         progress: Output::of(vec![context.store::<CurvesKind>("progress", &table)?]),
         directions: Output::of(vec![
             context.store::<CurvesKind>("directions", &directions)?,

@@ -1,7 +1,7 @@
 //! Iterations, correlations and viewing directions as tables and pictures.
 
 use ndarray::Array2;
-use thon_average::{AngularDistribution, IterationReport};
+use thon_average::{AngularDistribution, IterationReport, Weighting};
 use thon_contract::kinds::{Column, Curves};
 use thon_geometry::glam::DVec3;
 use thon_picture::Picture;
@@ -36,6 +36,44 @@ pub(super) fn iterations(reports: &[IterationReport]) -> Curves {
             .into_iter()
             .collect(),
     }
+}
+
+/// Power of the noise of each group by shell, as the variance of one of the `values` voxels or pixels that a particle has; shells
+/// beyond those that were compared have the power of the last. Scales of the signal are facts.
+pub(super) fn noise(
+    weighting: &Weighting,
+    groups: &[String],
+    n: usize,
+    voxel_size: f64,
+    values: usize,
+) -> Curves {
+    let shells = 0..n / 2 + 1;
+    let edge = n as f64 * voxel_size;
+    let frequency = shells.clone().map(|s| s as f64 / edge);
+    let mut curves = Curves {
+        title: "Power of the noise per voxel or pixel".into(),
+        columns: vec![Column::new("frequency", "1/Å", frequency)],
+        ..Curves::default()
+    };
+    for (group, name) in groups.iter().enumerate() {
+        let known = weighting
+            .noise
+            .shells
+            .get(group)
+            .map_or(&[][..], Vec::as_slice);
+        let last = known.iter().rposition(|power| *power > 0.0).unwrap_or(0);
+        let power = |shell: usize| {
+            // The mean of the whole box is no measure of noise.
+            let power = known.get(shell.clamp(1.min(last), last));
+            power.map_or(0.0, |power| power / values as f64)
+        };
+        let column = Column::new(name, "", shells.clone().map(power));
+        curves.columns.push(column);
+        if let Some(scale) = weighting.scales.get(group) {
+            curves.facts.insert(format!("scale of {name}"), *scale);
+        }
+    }
+    curves
 }
 
 /// The last correlation of the halves, and that of every iteration.

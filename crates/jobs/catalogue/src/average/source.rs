@@ -2,14 +2,15 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
+use thon_average::Weighting;
+use thon_contract::kinds::{Curves, ParticlesKind, TiltSeriesKind};
 use thon_contract::{Artifact, Context, JobError};
 use thon_ctf::ExposureModel;
 use thon_likelihood::{Observation, Observe, ParticleSource, Placement, SourceError};
 use thon_model::{ParticleImages, ParticleSet, RepresentationKind};
 use thon_units::{Dose, PixelSize};
 
-use super::{placements, stack_files, tilt_boxes, volume_files};
+use super::{placements, report, stack_files, tilt_boxes, volume_files};
 use crate::particles::{SeriesByName, ViewSettings, voxel_size};
 
 /// How tilt images of particles are used. Subtomograms bring their own CTF volumes and need none of this.
@@ -94,6 +95,8 @@ pub(super) struct Prepared {
     pub(super) set: ParticleSet,
     /// Where they are; empty when they have no orientations.
     pub(super) starts: Vec<Placement>,
+    /// The tilt series whose noise each group of `source` is.
+    groups: Vec<String>,
 }
 
 impl Prepared {
@@ -122,6 +125,7 @@ impl Prepared {
                 (Box::new(source), Some(rows))
             }
         };
+        let groups = group_names(set);
         let set = rows.map_or_else(|| set.clone(), |rows| set.select(&rows));
         let starts = if set.oriented {
             placements::placements(&set, source.voxel_size())
@@ -132,13 +136,40 @@ impl Prepared {
             source,
             set,
             starts,
+            groups,
         })
+    }
+
+    /// Power of the noise of each group.
+    pub(super) fn noise(&self, weighting: &Weighting) -> Curves {
+        let n = self.source.box_size();
+        let volumes = self.set.images.as_ref();
+        let volumes = volumes.is_some_and(|images| images.kind == RepresentationKind::Volume);
+        let values = if volumes { n.pow(3) } else { n.pow(2) };
+        report::noise(weighting, &self.groups, n, self.source.voxel_size(), values)
     }
 
     /// Halves as 0 and 1, when the set is split.
     pub(super) fn halves(&self) -> Option<Vec<u8>> {
         halves(&self.set)
     }
+}
+
+/// The tilt series of each noise group: of stored stacks in the order of their first particles, else in that of the set.
+fn group_names(set: &ParticleSet) -> Vec<String> {
+    let stacks = set.images.as_ref();
+    let stacks = stacks.is_some_and(|images| images.kind == RepresentationKind::TiltStack);
+    let mut used: Vec<u32> = Vec::new();
+    for index in &set.tilt_series {
+        if !used.contains(index) {
+            used.push(*index);
+        }
+    }
+    if !stacks {
+        used.sort_unstable();
+    }
+    let name = |index: &u32| set.tilt_series_names[*index as usize].clone();
+    used.iter().map(name).collect()
 }
 
 /// Halves as 0 and 1, when a set is split.

@@ -16,7 +16,7 @@ use thon_geometry::{Point, Pose, Rotation};
 use thon_images::mrc::write_stack;
 use thon_model::{ParticleSet, RepresentationKind};
 
-use super::class_curves::{assignment_curves, class_curves, round_curves};
+use super::class_curves::{assignment_curves, class_curves, noise_curves, round_curves};
 use super::montage::montage;
 use super::particle_boxes::{boxes, findings, load};
 use super::projections::Projections;
@@ -55,6 +55,8 @@ pub(crate) struct Outputs {
     classes: Output<CurvesKind>,
     /// What every particle was found to be.
     assignments: Output<CurvesKind>,
+    /// Power of the noise of each tilt series, per pixel of the images as they were compared.
+    noise: Output<CurvesKind>,
     /// What every round changed.
     rounds: Output<CurvesKind>,
     /// The class averages drawn.
@@ -67,6 +69,7 @@ const STATE: &str = "state.json";
 
 impl Job for Class2d {
     const ID: &'static str = "classification.class-2d";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -132,7 +135,7 @@ impl Job for Class2d {
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let mut particles = load(&inputs.particles, context)?;
-        let source = Projections::read(&particles, context)?;
+        let source = Projections::read(&particles, params.options.ctf, context)?;
         let mut classification = begun(&source, &params.options, context)?;
         while !classification.is_done() {
             let progress = RoundProgress {
@@ -172,6 +175,10 @@ impl Job for Class2d {
             assignments: Output::of(vec![store(
                 "assignments",
                 &assignment_curves(&state, size),
+            )?]),
+            noise: Output::of(vec![store(
+                "noise",
+                &noise_curves(&state, &particles.tilt_series_names, n, size),
             )?]),
             rounds: Output::of(vec![store("rounds", &round_curves(&state, size))?]),
             particles: Output::of(vec![

@@ -63,6 +63,26 @@ pub(super) fn assignment_curves(state: &State, pixel: f64) -> Curves {
     }
 }
 
+/// Power of the noise of each group by shell, as the variance of a pixel; `groups` names them, pixels in Å. The first shell has
+/// the power of the second, shells that were not compared that of the last.
+pub(super) fn noise_curves(state: &State, groups: &[String], n: usize, pixel: f64) -> Curves {
+    let shells = 0..n / 2 + 1;
+    let frequencies = shells.clone().map(|s| s as f64 / (n as f64 * pixel));
+    let mut curves = Curves {
+        title: "Power of the noise per pixel".into(),
+        columns: vec![Column::new("frequency", "1/Å", frequencies)],
+        ..Curves::default()
+    };
+    for (name, powers) in groups.iter().zip(&state.noise.0) {
+        let last = powers.iter().rposition(|power| *power > 0.0).unwrap_or(0);
+        let power = |shell: usize| powers[shell.clamp(1.min(last), last)] / (n * n) as f64;
+        curves
+            .columns
+            .push(Column::new(name, "", shells.clone().map(power)));
+    }
+    curves
+}
+
 /// What every round changed; `pixel` in Å.
 pub(super) fn round_curves(state: &State, pixel: f64) -> Curves {
     let all = &state.changes;

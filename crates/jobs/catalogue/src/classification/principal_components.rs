@@ -59,6 +59,7 @@ pub(crate) struct Outputs {
 
 impl Job for PrincipalComponents {
     const ID: &'static str = "classification.principal-components";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -127,6 +128,15 @@ impl Job for PrincipalComponents {
         let placements = placements(&particles, size)?;
         let found = principal_components(&source, &placements, &params.options, context.progress())
             .map_err(stopped)?;
+        if found.varying == 0 {
+            let text = "the particles do not differ beyond their noise at this resolution: all are in one class";
+            context.warn(text);
+        } else if found.varying < found.count {
+            let (varying, count) = (found.varying, found.count);
+            context.warn(format!(
+                "the particles differ along {varying} of {count} components"
+            ));
+        }
         particles.classes = found
             .grouping
             .classes

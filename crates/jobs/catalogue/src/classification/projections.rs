@@ -1,27 +1,40 @@
-//! Projections of particles: sections of stacks, or subtomograms summed along z as they are read.
+//! Projections of particles: sections of stacks, or subtomograms summed along z as they are read; and their CTFs.
+//!
+//! A projection of a subtomogram was seen through the section of its 3D CTF that lies across z, an image of a stack through the
+//! CTF that its table states.
 
 use std::path::Path;
 
-use thon_classify::two_dimensional::ImageSource;
+use thon_classify::two_dimensional::{
+    CtfCorrection, HalfDisc, ImageSource, divided, leave_first_peak, transfer_of_ctf,
+};
 use thon_contract::{Context, JobError};
+use thon_extract::TransferVolume;
 use thon_images::mrc::Mrc;
 use thon_likelihood::SourceError;
 use thon_model::{ParticleImages, ParticleSet, RepresentationKind};
 
 use super::particle_boxes::boxes;
+use crate::average::read_volume;
 
 /// All images of a set, in memory.
 pub(super) struct Projections {
     box_size: usize,
     pixel_size: f64,
     images: Vec<Vec<f32>>,
+    /// What each image was seen through, on the largest half disc; empty when that is not corrected for.
+    transfers: Vec<Vec<f32>>,
     groups: Vec<usize>,
     group_count: usize,
 }
 
 impl Projections {
     /// Reads the images of a set; those of one file are read together.
-    pub fn read(particles: &ParticleSet, context: &Context) -> Result<Self, JobError> {
+    pub fn read(
+        particles: &ParticleSet,
+        correction: CtfCorrection,
+        context: &Context,
+    ) -> Result<Self, JobError> {
         let images = boxes(particles)?;
         let mut read = vec![Vec::new(); particles.len()];
         let mut rows: Vec<usize> = (0..particles.len()).collect();
@@ -30,14 +43,86 @@ impl Projections {
             thon_compute::check(context.progress()).map_err(|_| JobError::Cancelled)?;
             read_file(&images.paths[same[0]], same, images, &mut read, context)?;
         }
+        let mut transfers = Vec::new();
+        if correction != CtfCorrection::None && has_transfers(particles) {
+            for (row, image) in read.iter_mut().enumerate() {
+                thon_compute::check(context.progress()).map_err(|_| JobError::Cancelled)?;
+                transfers.push(transfer(particles, row, image, correction, context)?);
+            }
+        }
         Ok(Self {
             box_size: images.box_size,
             pixel_size: images.pixel_size.0,
             images: read,
+            transfers,
             groups: particles.tilt_series.iter().map(|i| *i as usize).collect(),
             group_count: particles.tilt_series_names.len(),
         })
     }
+}
+
+/// True when something says through what the images were seen.
+pub(super) fn has_transfers(particles: &ParticleSet) -> bool {
+    let Some(images) = &particles.images else {
+        return false;
+    };
+    match images.kind {
+        RepresentationKind::Volume => !images.ctf_paths.is_empty(),
+        RepresentationKind::Projection => !images.ctfs.is_empty() && particles.optics.is_some(),
+        RepresentationKind::TiltStack => false,
+    }
+}
+
+/// What an image was seen through, on the largest half disc; one that was multiplied by it already is divided in place.
+fn transfer(
+    particles: &ParticleSet,
+    row: usize,
+    image: &mut Vec<f32>,
+    correction: CtfCorrection,
+    context: &Context,
+) -> Result<Vec<f32>, JobError> {
+    let images = boxes(particles)?;
+    let n = images.box_size;
+    let disc = HalfDisc::new((n - 1) / 2);
+    let (mut values, premultiplied) = match (images.ctfs.get(row), particles.optics) {
+        (Some(ctf), Some(optics)) => {
+            let values = transfer_of_ctf(&optics, ctf, &disc, n, images.pixel_size.0);
+            (values, images.ctf_premultiplied)
+        }
+        _ => section_of_volume(images, row, &disc, context)?,
+    };
+    if !values.iter().all(|c| c.is_finite()) || values.iter().all(|c| *c == 0.0) {
+        let name = &particles.names[row];
+        return Err(JobError::data(format!(
+            "{name}: its CTF is zero everywhere, or not a number"
+        )));
+    }
+    if premultiplied {
+        (*image, values) = divided(image, n, &values);
+    }
+    if correction == CtfCorrection::FromFirstPeak {
+        leave_first_peak(&mut values, &disc);
+    }
+    Ok(values)
+}
+
+/// The section of a 3D CTF volume across z, and whether the subtomogram was multiplied by it: then of squares the root.
+fn section_of_volume(
+    images: &ParticleImages,
+    row: usize,
+    disc: &HalfDisc,
+    context: &Context,
+) -> Result<(Vec<f32>, bool), JobError> {
+    let path = context.resolve(&images.ctf_paths[row]);
+    let (values, shape) = read_volume(&path).map_err(|e| JobError::data(e.to_string()))?;
+    let volume = TransferVolume::of_shape(&values, shape, images.box_size)
+        .map_err(|e| JobError::file(&path, e))?;
+    let mut section = volume.central_section(images.box_size, &disc.points);
+    let premultiplied = images.ctf_premultiplied || matches!(volume, TransferVolume::Weights(_));
+    if premultiplied {
+        section.iter_mut().for_each(|c| *c = c.max(0.0).sqrt());
+    }
+    Ok((section, premultiplied))
 }
 
 /// Reads the images of some rows from their file.
@@ -92,5 +177,11 @@ impl ImageSource for Projections {
 
     fn image(&self, index: usize) -> Result<Vec<f32>, SourceError> {
         Ok(self.images[index].clone())
+    }
+
+    fn transfer(&self, index: usize, disc: &HalfDisc) -> Option<Vec<f32>> {
+        // A smaller half disc is a prefix of a larger one.
+        let transfer = self.transfers.get(index)?;
+        Some(transfer[..disc.points.len()].to_vec())
     }
 }

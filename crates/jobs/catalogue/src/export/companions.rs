@@ -1,7 +1,8 @@
 //! RELION's files beside the results of runs without a project.
 //!
 //! A job is known by what it declares. Outputs `particles` and `map` or `maps` (one per class), with or without
-//! `half_map_1`, `half_map_2`, `fsc`, `noise`, `progress`, are a refinement or classification; `map`, `masked_map`, `mask`, `fsc`, `guinier` are a
+//! `half_map_1`, `half_map_2`, `fsc`, `noise`, `progress`, are a refinement or classification; `particles`, `class_averages`,
+//! `classes`, `rounds`, with or without `noise`, a classification of images; `map`, `masked_map`, `mask`, `fsc`, `guinier` a
 //! post-processing.
 
 use std::path::{Path, PathBuf};
@@ -10,11 +11,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map as Object, Value};
 use thon_contract::kinds::CurvesKind;
 use thon_contract::{AnyJob, Beside, Companion, Context, Item, JobError, SlotRecord};
+use thon_interop::emdb::write_fsc_xml;
 use thon_interop::relion::write_post_process;
 use thon_units::Angstrom;
 
+use super::class_files;
 use super::post_process::{self, PostProcessFiles};
-use super::refinement_files;
+use super::refinement_files::{self, Gathered};
 use super::relion_refinement::Params;
 use super::written::tell;
 use crate::import::given_files::stopped;
@@ -29,7 +32,20 @@ pub(crate) const REFINEMENT: Companion = Companion {
     write: refinement,
 };
 
-/// `postprocess.star`, `postprocess.mrc`, `postprocess_masked.mrc`.
+/// `run_it025_classes.mrcs`, `run_it025_data.star` and the like.
+pub(crate) const CLASSES: Companion = Companion {
+    name: "files of a RELION classification of images",
+    fits: |job| {
+        has(
+            job,
+            &["particles", "class_averages", "classes", "rounds"],
+            &["particles", "files", "curves", "curves"],
+        )
+    },
+    write: classes,
+};
+
+/// `postprocess.star`, `postprocess.mrc`, `postprocess_masked.mrc`, `postprocess_fsc.xml`.
 pub(crate) const POST_PROCESSING: Companion = Companion {
     name: "files of a RELION post-processing",
     fits: |job| {
@@ -41,6 +57,9 @@ pub(crate) const POST_PROCESSING: Companion = Companion {
     },
     write: post_processing,
 };
+
+/// The table of particles of a finished run.
+const TABLE: &str = "run_data.star";
 
 fn has(job: &dyn AnyJob, names: &[&str], kinds: &[&str]) -> bool {
     let outputs = job.outputs();
@@ -62,28 +81,57 @@ fn refinement(beside: &Beside<'_>, context: &Context) -> Result<(), JobError> {
         "noise",
     ];
     let inputs: refinement_files::Inputs = inputs_of(beside, &slots)?;
-    let mut params = Params::default();
-    if let Some(group) = found(beside.params, "symmetry").and_then(Value::as_str) {
-        group.clone_into(&mut params.symmetry);
+    let mut params = params_of(beside);
+    let last = |label| last_of(beside, "progress", label, context);
+    let iteration = last("iteration")?.unwrap_or(0.0) as u32;
+    if beside.outputs.contains_key("maps") {
+        // A classification has no last iteration over joined halves: its files are those of the iteration it ended with.
+        params.iteration = Some(iteration);
     }
-    if let Some(diameter) = found(beside.params, "diameter").and_then(Value::as_f64) {
-        params.diameter = Some(Angstrom(diameter));
-    }
-    let last = |label| last_of_progress(beside, label, context);
     if let Some(deviation) = last("deviation of shifts")?.filter(|value| *value > 0.0) {
         params.offset_sigma.0 = deviation;
     }
     let mut gathered = refinement_files::gather(&inputs, &params, context)?;
-    gathered.refinement.iteration = last("iteration")?.unwrap_or(0.0) as u32;
-    // Inside the RELION project that the particles come from, maps are named as they are: from its folder.
+    gathered.refinement.iteration = iteration;
+    write_here(gathered, context)
+}
+
+fn classes(beside: &Beside<'_>, context: &Context) -> Result<(), JobError> {
+    let slots = ["particles", "class_averages", "classes", "noise"];
+    let inputs: class_files::Inputs = inputs_of(beside, &slots)?;
+    let mut params = params_of(beside);
+    let rounds = last_of(beside, "rounds", "round", context)?;
+    params.iteration = Some(rounds.unwrap_or(0.0) as u32);
+    write_here(class_files::gather(&inputs, &params, context)?, context)
+}
+
+/// What the parameters of a run say of the particle.
+fn params_of(beside: &Beside<'_>) -> Params {
+    let mut params = Params::default();
+    let number = |name| found(beside.params, name).and_then(Value::as_f64);
+    if let Some(group) = found(beside.params, "symmetry").and_then(Value::as_str) {
+        group.clone_into(&mut params.symmetry);
+    }
+    params.diameter = number("diameter").map(Angstrom);
+    params.regularisation = number("regularisation").unwrap_or(params.regularisation);
+    params
+}
+
+/// Writes into the folder of the unit. Inside the RELION project that the particles come from, maps are named as they are:
+/// from its folder.
+fn write_here(mut gathered: Gathered, context: &Context) -> Result<(), JobError> {
     let here = context.published("");
     let inside = gathered.project.as_deref();
     let inside = inside.and_then(|project| here.strip_prefix(project).ok());
     gathered.refinement.folder = inside.unwrap_or(&here).to_owned();
-    tell(
-        &refinement_files::write(&gathered, Path::new(""), context)?,
-        context,
-    );
+    let losses = refinement_files::write(&gathered, Path::new(""), context)?;
+    let named = format!("{}_data.star", gathered.refinement.name);
+    if named != TABLE {
+        // The name under which whoever selects particles looks for them.
+        let (from, to) = (context.file(&named)?, context.file(TABLE)?);
+        std::fs::copy(&from, &to).map_err(|e| JobError::file(&from, e))?;
+    }
+    tell(&losses, context);
     Ok(())
 }
 
@@ -112,16 +160,19 @@ fn post_processing(beside: &Beside<'_>, context: &Context) -> Result<(), JobErro
     let mask = main(beside.outputs, "mask");
     let mask = mask.as_deref().and_then(Path::file_name);
     post.files.mask = mask.map(|name| context.published(Path::new(name)).display().to_string());
-    write_post_process(&post, &context.file("postprocess.star")?).map_err(stopped)
+    write_post_process(&post, &context.file("postprocess.star")?).map_err(stopped)?;
+    let document = post_process::document(&post, &post_process::Params::default().title);
+    write_fsc_xml(&document, &context.file("postprocess_fsc.xml")?).map_err(stopped)
 }
 
-/// The last value of a column of the output `progress`.
-fn last_of_progress(
+/// The last value of a column of an output of curves.
+fn last_of(
     beside: &Beside<'_>,
+    slot: &str,
     label: &str,
     context: &Context,
 ) -> Result<Option<f64>, JobError> {
-    let record = beside.outputs.get("progress");
+    let record = beside.outputs.get(slot);
     let Some(record) = record.and_then(|slot| slot.items.first()) else {
         return Ok(None);
     };

@@ -1,6 +1,7 @@
 //! Jobs that write files for other programs; each says what they cannot hold.
 
 mod aretomo;
+mod class_files;
 pub(crate) mod companions;
 mod imod;
 mod post_process;

@@ -93,15 +93,7 @@ impl Job for ExportPostProcess {
         let folder = Path::new("post_process");
         write_post_process(&post, &context.file(folder.join("postprocess.star"))?)
             .map_err(stopped)?;
-        let points = post
-            .shells
-            .iter()
-            .map(|shell| [shell.frequency, shell.corrected])
-            .collect();
-        let document = FscDocument {
-            title: params.title.clone(),
-            points,
-        };
+        let document = document(&post, &params.title);
         write_fsc_xml(&document, &context.file(folder.join("fsc.xml"))?).map_err(stopped)?;
         let losses = Losses::new("postprocess.star");
         Ok(Outputs {
@@ -120,6 +112,17 @@ impl Job for ExportPostProcess {
             text: "Fourier shell correlations were exported for deposition.".into(),
             citations: vec![Citation::new("Scheres 2012", "10.1016/j.jsb.2012.09.006")],
         }
+    }
+}
+
+/// The corrected curve as the EMDB's document.
+pub(super) fn document(post: &PostProcess, title: &str) -> FscDocument {
+    let shells = post.shells.iter();
+    FscDocument {
+        title: title.to_owned(),
+        points: shells
+            .map(|shell| [shell.frequency, shell.corrected])
+            .collect(),
     }
 }
 

@@ -9,7 +9,7 @@ use thon_contract::{Artifact, Context, ItemRecord, JobError};
 use thon_images::mrc::write_volume;
 use thon_interop::relion::{NoiseGroup, RefinedClass, RefinedMap, Refinement, write_refinement};
 use thon_interop::{LossKind, Losses};
-use thon_model::{Map, ParticleSet, TiltSeries};
+use thon_model::{Map, ParticleSet, RepresentationKind, TiltSeries};
 use thon_signal::fft::Fft3;
 use thon_signal::shells::shell_power;
 use thon_units::Angstrom;
@@ -43,15 +43,15 @@ pub(crate) struct Inputs {
 /// Everything read and put together.
 pub(super) struct Gathered {
     pub(super) particles: ParticleSet,
-    series: Vec<TiltSeries>,
+    pub(super) series: Vec<TiltSeries>,
     pub(super) refinement: Refinement,
     /// The RELION project that the particles come from.
     pub(super) project: Option<PathBuf>,
     /// Map files to be copied, with what they are.
-    maps: Vec<(PathBuf, usize, RefinedMap)>,
+    pub(super) maps: Vec<(PathBuf, usize, RefinedMap)>,
     /// The class of particles that show nothing, which has no map: RELION wants one, of nothing.
-    without_map: Option<usize>,
-    losses: Losses,
+    pub(super) without_map: Option<usize>,
+    pub(super) losses: Losses,
 }
 
 /// Reads the artifacts.
@@ -119,6 +119,8 @@ pub(super) fn gather(
     let box_edge = box_size as f64 * first.voxel_size.0;
     Ok(Gathered {
         refinement: Refinement {
+            dimensions: 3,
+            ctf: has_ctf(&particles),
             name,
             folder: params.folder.clone().into(),
             iteration: params.iteration.unwrap_or(0),
@@ -246,6 +248,7 @@ fn class_of(
         resolution: resolution.map(Angstrom),
         fsc,
         power: power.iter().map(|value| value * scale).collect(),
+        signal_to_noise: Vec::new(),
     })
 }
 
@@ -265,19 +268,31 @@ fn correlation(curves: &Curves) -> Result<Vec<f64>, JobError> {
     Ok(values(column))
 }
 
-fn values(column: &Column) -> Vec<f64> {
+pub(super) fn values(column: &Column) -> Vec<f64> {
     column.values.iter().map(|v| v.unwrap_or(0.0)).collect()
 }
 
-/// Noise of each tilt series: its own column, or the only one.
-fn groups(
+/// Whether something says what contrast transfer stored particles were seen through; virtual ones have that of their images.
+pub(super) fn has_ctf(particles: &ParticleSet) -> bool {
+    let stored = particles.images.as_ref();
+    stored.is_none_or(|images| match images.kind {
+        RepresentationKind::Volume => !images.ctf_paths.is_empty(),
+        RepresentationKind::Projection => !images.ctfs.is_empty(),
+        RepresentationKind::TiltStack => true,
+    })
+}
+
+/// Noise of each tilt series that has particles: its own column, or the only one.
+pub(super) fn groups(
     noise: &Curves,
     particles: &ParticleSet,
     box_size: usize,
 ) -> Result<Vec<NoiseGroup>, JobError> {
     let columns = noise.columns.get(1..).unwrap_or_default();
-    // Power of one of the two parts of a coefficient, of transforms divided by the number of voxels.
-    let scale = 0.5 / (box_size as f64).powi(3);
+    let stored = particles.images.as_ref();
+    let volumes = stored.is_some_and(|images| images.kind == RepresentationKind::Volume);
+    // Power of one of the two parts of a coefficient, of transforms divided by the number of voxels or pixels.
+    let scale = 0.5 / (box_size as f64).powi(if volumes { 3 } else { 2 });
     let group = |name: &String| {
         let own = columns.iter().find(|column| column.label == *name);
         let column = match (own, columns) {
@@ -293,9 +308,19 @@ fn groups(
         Ok(NoiseGroup {
             name: name.clone(),
             particles: particles.rows_of(name).len(),
-            scale: 1.0,
+            scale: noise
+                .facts
+                .get(&format!("scale of {name}"))
+                .copied()
+                .unwrap_or(1.0),
             power: values(column).iter().map(|value| value * scale).collect(),
         })
     };
-    particles.tilt_series_names.iter().map(group).collect()
+    let seen = |name: &&String| !particles.rows_of(name).is_empty();
+    particles
+        .tilt_series_names
+        .iter()
+        .filter(seen)
+        .map(group)
+        .collect()
 }

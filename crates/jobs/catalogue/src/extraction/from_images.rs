@@ -102,6 +102,7 @@ fn described(
         paths,
         sections: Vec::new(),
         ctf_paths,
+        ctfs: Vec::new(),
         visible: Vec::new(),
         boxes,
     });

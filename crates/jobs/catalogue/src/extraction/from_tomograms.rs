@@ -123,6 +123,7 @@ pub(super) fn extract(
         paths,
         sections: Vec::new(),
         ctf_paths,
+        ctfs: Vec::new(),
         visible: Vec::new(),
         boxes,
     });

@@ -20,7 +20,7 @@ use thon_units::{Dose, PixelSize};
 
 use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
 use super::set_findings::{half_findings, view_findings, voxel_size};
-use crate::average::{average_findings, sums_at_given_poses};
+use crate::average::{average_findings, cones_by_class, sums_at_given_poses};
 use crate::kernel_errors::stopped;
 use crate::pictures;
 
@@ -93,7 +93,7 @@ pub(crate) struct Outputs {
     half_map_2: Output<MapKind>,
     /// The particles that went in, split into halves.
     particles: Output<ParticlesKind>,
-    /// Slices and surface.
+    /// Slices and surface; particles as cones in their tilt series.
     pictures: Output<PictureKind>,
 }
 
@@ -168,6 +168,8 @@ impl Job for ReconstructParticles {
             None => average_views(params, &series, &particles, context)?,
         };
         let picture = pictures::map_of_share(&map, 0.06).to_png();
+        let mut drawn = vec![context.store::<PictureKind>("map", &picture)?];
+        drawn.extend(cones_by_class(&particles, context)?);
         Ok(Outputs {
             map: Output::of(vec![context.store::<MapKind>("map", &map)?]),
             half_map_1: Output::of(vec![context.store::<MapKind>("half_map_1", &half_1)?]),
@@ -175,7 +177,7 @@ impl Job for ReconstructParticles {
             particles: Output::of(vec![
                 context.store::<ParticlesKind>("particles", &particles)?,
             ]),
-            pictures: Output::of(vec![context.store::<PictureKind>("map", &picture)?]),
+            pictures: Output::of(drawn),
         })
     }
 

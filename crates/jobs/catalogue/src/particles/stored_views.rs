@@ -1,7 +1,6 @@
 //! The tilt images of particles from the stacks of another program: which section shows which tilt.
 
 use thon_contract::{Context, JobError};
-use thon_geometry::glam::DVec2;
 use thon_images::mrc::Mrc;
 use thon_model::{ParticleImages, ParticleSet, TiltSeries};
 use thon_reconstruct::ParticleView;
@@ -75,13 +74,22 @@ fn stored_view(
     let geometry = image
         .geometry
         .ok_or_else(|| JobError::data("a tilt image without geometry"))?;
-    let depth = Angstrom(geometry.project(particles.poses[row].position).depth);
+    let position = particles.poses[row].position;
+    let cut = images.boxes.get(row).map_or(position, |cut| cut.position);
+    // What a box was multiplied by is the CTF at its middle; what it shows was seen through that at the particle.
+    let seen = if images.ctf_premultiplied {
+        cut
+    } else {
+        position
+    };
+    let depth = Angstrom(geometry.project(seen).depth);
     let transfer = transfer(series, image, depth, settings);
+    let offset = (geometry.matrix() * (position.xyz - cut.xyz)).truncate() / images.pixel_size.0;
     Ok(ParticleView {
         image: pixels,
         size: images.box_size,
         projection: projection(image, particles, row)?,
-        offset: DVec2::ZERO,
+        offset,
         transfer: Some(transfer.half_spectrum(images.box_size, images.pixel_size)),
         premultiplied: images.ctf_premultiplied,
         weight: 1.0,
@@ -101,6 +109,11 @@ pub(crate) fn dark_protein(pixels: &mut [f32], premultiplied: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use thon_ctf::ExposureModel;
+    use thon_geometry::glam::DVec2;
+    use thon_geometry::{Point, Pose, Rotation, Specimen, TiltGeometry};
+    use thon_model::{Carried, Optics, RepresentationKind, TiltImage};
+    use thon_units::{Dose, PixelSize, Radians};
 
     #[test]
     fn only_images_without_their_ctf_change_contrast() {
@@ -111,6 +124,65 @@ mod tests {
         };
         assert_eq!(turned(false), [-1.0, 2.0]);
         assert_eq!(turned(true), [1.0, -2.0]);
+    }
+
+    #[test]
+    fn a_particle_off_the_middle_of_its_box_is_seen_off_the_middle() {
+        let mut image = TiltImage::new(Radians(0.5), Dose(0.0));
+        image.geometry = Some(TiltGeometry {
+            tilt_axis_angle: Radians(0.3),
+            ..TiltGeometry::tilted(Radians(0.5))
+        });
+        let series = TiltSeries {
+            name: "TS".into(),
+            pixel_size: PixelSize(2.0),
+            image_size: [64, 64],
+            volume_size: None,
+            optics: Optics::default(),
+            nominal_tilt_axis_angle: None,
+            defocus_hand: None,
+            images: vec![image],
+            carried: Carried::default(),
+            carried_global: Carried::default(),
+        };
+        let place = |x, y, z| Pose::new(Rotation::identity(), Point::new(x, y, z));
+        let mut set = ParticleSet {
+            names: vec!["a".into()],
+            poses: vec![place(100.0, -50.0, 30.0)],
+            ..ParticleSet::default()
+        };
+        let images = ParticleImages {
+            kind: RepresentationKind::TiltStack,
+            box_size: 8,
+            pixel_size: PixelSize(4.0),
+            ctf_premultiplied: false,
+            paths: vec!["a.mrcs".into()],
+            sections: vec![],
+            ctf_paths: vec![],
+            ctfs: vec![],
+            visible: vec![],
+            boxes: vec![place(100.0, -50.0, 30.0)],
+        };
+        let settings = ViewSettings {
+            box_size: 8,
+            ctf: false,
+            exposure: ExposureModel::None,
+            maximum_dose: None,
+            recover_delocalised: false,
+        };
+        let seen = |set: &ParticleSet| {
+            stored_view(&series, 0, set, 0, &images, vec![0.0; 64], &settings).unwrap()
+        };
+        assert_eq!(seen(&set).offset, DVec2::ZERO);
+        // A refinement has moved the particle, not its box.
+        set.poses[0] = place(106.0, -42.0, 35.0);
+        let pixel = |place: Point<Specimen>| {
+            let geometry = series.images[0].geometry.unwrap();
+            geometry.project_to_pixel(place, PixelSize(4.0), [64, 64])
+        };
+        let expected = pixel(set.poses[0].position) - pixel(images.boxes[0].position);
+        assert!(expected.length() > 1.0);
+        assert!((seen(&set).offset - expected).length() < 1e-9);
     }
 
     #[test]

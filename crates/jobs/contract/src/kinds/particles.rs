@@ -8,6 +8,7 @@
 //! | `half`, `class` | n or 0 | half set 1 or 2; class from 1 |
 //! | `box.position`, `box.rotation` | n or 0 | where each stored box was cut, and its axes → specimen |
 //! | `images.section` | n or 0 | section of each particle's file, from 0 |
+//! | `images.ctf` | n × 6 or 0 | defocus u, v (Å), angle, phase shift (radians), scale, B (Å²) |
 //! | `NAME.text`, `NAME.ends` | | text column: all values end to end, and where each ends |
 //!
 //! Text columns are `name`, `carried.K` (K-th carried column), `images.path`, `images.ctf_path` and
@@ -21,7 +22,8 @@ use thon_geometry::glam::{DQuat, DVec3};
 use thon_geometry::{Point, Pose, Rotation};
 use thon_images::Samples;
 use thon_images::npy::{NpzFile, write_npz};
-use thon_model::{Half, ParticleSet};
+use thon_model::{Ctf, Half, ParticleSet};
+use thon_units::{Angstrom, Radians, SquareAngstrom};
 
 use super::{read_json, write_json};
 use crate::{Context, JobError, Kind};
@@ -76,6 +78,7 @@ fn header_of(set: &ParticleSet) -> ParticleSet {
         images.paths.clear();
         images.sections.clear();
         images.ctf_paths.clear();
+        images.ctfs.clear();
         images.visible.clear();
         images.boxes.clear();
     }
@@ -143,8 +146,39 @@ fn arrays_of(set: &ParticleSet) -> Vec<Array> {
             vec![images.sections.len()],
             Samples::U32(images.sections.clone()),
         ));
+        let numbers = images.ctfs.iter().flat_map(numbers_of);
+        arrays.push((
+            CTF.into(),
+            vec![images.ctfs.len(), 6],
+            Samples::F64(numbers.collect()),
+        ));
     }
     arrays
+}
+
+/// Name of the array of CTFs.
+const CTF: &str = "images.ctf";
+
+fn numbers_of(ctf: &Ctf) -> [f64; 6] {
+    [
+        ctf.defocus_u.0,
+        ctf.defocus_v.0,
+        ctf.defocus_angle.0,
+        ctf.phase_shift.0,
+        ctf.scale,
+        ctf.b_factor.0,
+    ]
+}
+
+fn ctf_of(numbers: &[f64]) -> Ctf {
+    Ctf {
+        defocus_u: Angstrom(numbers[0]),
+        defocus_v: Angstrom(numbers[1]),
+        defocus_angle: Radians(numbers[2]),
+        phase_shift: Radians(numbers[3]),
+        scale: numbers[4],
+        b_factor: SquareAngstrom(numbers[5]),
+    }
 }
 
 /// Positions and quaternions as two arrays.
@@ -238,6 +272,9 @@ impl Columns {
             {
                 images.sections = self.u32("images.section")?;
             }
+            if self.file.names().iter().any(|name| name == CTF) {
+                images.ctfs = self.f64(CTF)?.chunks_exact(6).map(ctf_of).collect();
+            }
         }
         self.check(&set)?;
         Ok(set)
@@ -255,6 +292,7 @@ impl Columns {
                 images.paths.len() == n
                     && all_or_none(images.boxes.len())
                     && all_or_none(images.sections.len())
+                    && all_or_none(images.ctfs.len())
             });
         let known = set
             .tilt_series

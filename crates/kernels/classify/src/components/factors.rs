@@ -202,7 +202,16 @@ fn standardised(
         let at = |p: usize| mean[p] * f64::from(x[2 * p] * y[2 * p] + x[2 * p + 1] * y[2 * p + 1]);
         2.0 * (0..points).map(at).sum::<f64>()
     };
-    let spread = |a: usize, b: usize| factors.chunks_exact(q).map(|f| f[a] * f[b]).sum::<f64>() / n;
+    // What all particles have alike is no difference among them.
+    let middle: Vec<f64> = (0..q)
+        .map(|a| factors.chunks_exact(q).map(|f| f[a]).sum::<f64>() / n)
+        .collect();
+    let spread = |a: usize, b: usize| {
+        let rows = factors.chunks_exact(q);
+        rows.map(|f| (f[a] - middle[a]) * (f[b] - middle[b]))
+            .sum::<f64>()
+            / n
+    };
     let square =
         |f: &dyn Fn(usize, usize) -> f64| (0..q * q).map(|i| f(i / q, i % q)).collect::<Vec<_>>();
     // Overlap S = U s Uᵀ; the covariance of factors in the orthonormal basis is √s Uᵀ C U √s = R v Rᵀ.

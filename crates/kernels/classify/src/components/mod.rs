@@ -28,6 +28,9 @@ pub use options::ComponentOptions;
 use crate::ClassifyError;
 use aligned::Aligned;
 
+/// Variance of factors below which nothing differs; 1 is that of the noise of a mean particle.
+const LEAST_VARIANCE: f64 = 1e-3;
+
 /// Components of a set of particles.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Components {
@@ -39,13 +42,15 @@ pub struct Components {
     pub factors: Vec<f64>,
     /// Variance of the factors along each component, the largest first.
     pub variances: Vec<f64>,
+    /// Components, from the first on, along which particles differ at all; without any, all are of one class.
+    pub varying: usize,
     /// The average up to the band, `[n, n, n]`.
     pub average: Vec<f32>,
-    /// The components, `[n, n, n]` each: the change of the average per unit of the factor.
+    /// The varying components, `[n, n, n]` each: the change of the average per unit of the factor.
     pub volumes: Vec<Vec<f32>>,
     /// Classes of the factors.
     pub grouping: Grouping,
-    /// Average of each class up to the band, `[n, n, n]`.
+    /// Average of each class that somebody is in, up to the band, `[n, n, n]`.
     pub class_averages: Vec<Vec<f32>>,
 }
 
@@ -90,13 +95,11 @@ pub fn principal_components(
         options.seed,
         progress,
     )?;
-    let grouping = k_means(
-        &found.values,
-        q,
-        options.classes,
-        options.restarts,
-        options.seed,
-    );
+    let differing = |variance: &&f64| **variance > LEAST_VARIANCE;
+    let varying = found.variances.iter().take_while(differing).count();
+    let classes = if varying > 0 { options.classes } else { 1 };
+    let grouping = k_means(&found.values, q, classes, options.restarts, options.seed);
+    let used = grouping.classes.iter().max().map_or(0, |last| last + 1);
     let powers = differences::noise_powers(&aligned, &average, groups);
     let n = source.box_size();
     let volume = |values: &[f32]| volume_of(values, &aligned.ball, n);
@@ -112,12 +115,14 @@ pub fn principal_components(
         volumes: found
             .components
             .chunks_exact(2 * aligned.points())
+            .take(varying)
             .map(volume)
             .collect(),
         average: volume(&average),
-        class_averages: (0..options.classes).map(class_average).collect(),
+        class_averages: (0..used).map(class_average).collect(),
         factors: found.values,
         variances: found.variances,
+        varying,
         grouping,
     })
 }

@@ -2,6 +2,7 @@
 
 use thon_compute::Quiet;
 use thon_likelihood::simulated::{Scheme, SimulatedParticles, phantom};
+use thon_likelihood::{Observation, Observe, SourceError};
 use thon_units::Angstrom;
 
 use super::*;
@@ -73,6 +74,39 @@ fn particles_of_one_state_have_no_component_that_stands_out() {
         "{:?}",
         found.variances
     );
+}
+
+/// One particle many times.
+struct Repeated<'a>(&'a SimulatedParticles, usize);
+
+impl ParticleSource for Repeated<'_> {
+    fn len(&self) -> usize {
+        self.1
+    }
+    fn box_size(&self) -> usize {
+        self.0.box_size()
+    }
+    fn voxel_size(&self) -> f64 {
+        self.0.voxel_size()
+    }
+    fn groups(&self) -> usize {
+        1
+    }
+    fn observe(&self, _: usize, wanted: &Observe) -> Result<Observation, SourceError> {
+        self.0.observe(0, wanted)
+    }
+}
+
+#[test]
+fn particles_that_do_not_differ_are_of_one_class() {
+    let particles = SimulatedParticles::new(&two_states()[..1], scheme(1, 1.0));
+    let same = Repeated(&particles, 12);
+    let places = vec![particles.truth[0]; 12];
+    let found = principal_components(&same, &places, &options(), &Quiet).unwrap();
+    assert_eq!(found.varying, 0, "{:?}", found.variances);
+    assert!(found.grouping.classes.iter().all(|class| *class == 0));
+    assert!(found.volumes.is_empty() && found.class_averages.len() == 1);
+    assert!(found.class_averages[0].iter().any(|v| *v != 0.0));
 }
 
 #[test]

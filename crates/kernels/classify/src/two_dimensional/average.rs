@@ -4,6 +4,7 @@ use num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::HalfDisc;
+use super::centre;
 use super::maximisation::ClassSum;
 use super::plane::Plane;
 use super::source::Mask;
@@ -19,6 +20,8 @@ pub struct ClassAverage {
     pub signal_to_noise: Vec<f64>,
     /// Last shell up to which the ratio is 1 or more.
     pub resolved_shell: usize,
+    /// Where its mass lay before it was brought to the centre, pixels (x, y).
+    pub moved: [f64; 2],
 }
 
 impl ClassSum {
@@ -42,8 +45,15 @@ impl ClassSum {
         weights
     }
 
-    /// The regularised average. `trust` is T.
-    pub fn average(&self, plane: &Plane, disc: &HalfDisc, mask: &Mask, trust: f64) -> ClassAverage {
+    /// The regularised average. `trust` is T; `reach`, pixels, is how far its mass may be moved to the centre.
+    pub fn average(
+        &self,
+        plane: &Plane,
+        disc: &HalfDisc,
+        mask: &Mask,
+        trust: f64,
+        reach: Option<f64>,
+    ) -> ClassAverage {
         let n = plane.box_size();
         let mut average = ClassAverage {
             image: vec![0.0; n * n],
@@ -84,6 +94,13 @@ impl ClassSum {
             .count();
         average.resolved_shell = resolved;
         average.image = plane.image(&values, disc);
+        let middle = reach
+            .and_then(|reach| centre::middle(&average.image, &mask.values, n, resolved, reach));
+        if let Some(middle) = middle {
+            centre::move_back(&mut values, disc, n, middle);
+            average.moved = middle;
+            average.image = plane.image(&values, disc);
+        }
         average
             .image
             .iter_mut()

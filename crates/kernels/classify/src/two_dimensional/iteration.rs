@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thon_compute::{Counter, Progress, parallel};
 
 use super::average::ClassAverage;
+use super::centre;
 use super::expectation::Search;
 use super::found::{Assignment, Found};
 use super::maximisation;
@@ -164,6 +165,7 @@ impl State {
                 &round.disc,
                 &images.mask,
                 options.regularisation,
+                options.centre.then_some(settings.shift_range),
             )
         });
         self.update_noise(&residuals, &round.disc, images);
@@ -190,13 +192,15 @@ impl State {
 
     fn finish_round(
         &mut self,
-        assignments: Vec<Assignment>,
+        mut assignments: Vec<Assignment>,
         round: &Round,
         images: &Images<'_>,
         options: &ClassOptions,
     ) -> Result<(), ClassifyError> {
         let mut changes = self.compare(&assignments);
         changes.band = round.search_disc.band;
+        let moved: Vec<[f64; 2]> = self.averages.iter().map(|a| a.moved).collect();
+        centre::follow(&mut assignments, &moved);
         let square = |a: &Assignment| a.shift[0].powi(2) + a.shift[1].powi(2);
         let mean = assignments.iter().map(square).sum::<f64>() / (2 * assignments.len()) as f64;
         self.shift_deviation = mean.sqrt().max(round.sampling.shift_step / 2.0);

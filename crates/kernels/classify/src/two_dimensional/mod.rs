@@ -25,6 +25,7 @@
 //! from pixel ⌊n/2⌋; images `[y, x]`; transforms are sums over pixels; shells in cycles per box.
 
 mod average;
+mod centre;
 mod disc;
 mod expectation;
 mod found;
@@ -42,6 +43,7 @@ mod start;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use thon_compute::Progress;
 
@@ -52,6 +54,7 @@ pub use iteration::{Changes, State};
 pub use noise::NoisePowers;
 pub use options::{ClassOptions, Needs};
 pub use source::ImageSource;
+pub use transfer::{CtfCorrection, divided, leave_first_peak, transfer_of_ctf};
 
 use crate::ClassifyError;
 use round::{Images, Round};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use thon_units::Angstrom;
 
 use super::sampling::Sampling;
+use super::transfer::CtfCorrection;
 use crate::ClassifyError;
 
 /// How images are sorted into classes.
@@ -30,6 +31,10 @@ pub struct ClassOptions {
     pub seed: u64,
     /// Bring the background of every image to mean 0 and standard deviation 1 first.
     pub normalise: bool,
+    /// Bring the mass of every class average to the middle of the box after each round; shifts follow.
+    pub centre: bool,
+    /// Correction for the contrast transfer function, of images that bring one.
+    pub ctf: CtfCorrection,
     /// Width of the soft edge outside the mask.
     #[schemars(extend("x-level" = "expert"))]
     pub mask_edge: Option<Angstrom>,
@@ -49,6 +54,8 @@ impl Default for ClassOptions {
             shift_range: None,
             seed: 1,
             normalise: true,
+            centre: true,
+            ctf: CtfCorrection::default(),
             mask_edge: None,
             shift_deviation: Angstrom(10.0),
         }

@@ -128,6 +128,7 @@ pub(crate) fn averages(
             images: images.source.len() as f64 / classes as f64,
             signal_to_noise: vec![0.0; images.settings.full_band + 1],
             resolved_shell: 0,
+            moved: [0.0; 2],
         });
     }
     Ok(averages)

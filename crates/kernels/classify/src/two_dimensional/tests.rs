@@ -75,6 +75,62 @@ fn particles_gold_and_junk_part() {
 }
 
 #[test]
+fn averages_come_to_the_middle_and_shifts_follow() {
+    let mut scheme = scheme();
+    (
+        scheme.one_view,
+        scheme.largest_shift,
+        scheme.signal_to_noise,
+    ) = (true, 15.0, 2.0);
+    // A ribosome three voxels off the middle of its map along x, and one along −y.
+    let n = scheme.box_size;
+    let (map, mut moved) = (ribosome(&scheme), vec![0.0; n * n * n]);
+    for (i, value) in map.iter().enumerate() {
+        let (x, y, z) = (i % n, i / n % n, i / n / n);
+        moved[(z * n + (y + n - 1) % n) * n + (x + 3) % n] = *value;
+    }
+    let images = SimulatedImages::new(&[moved], vec![Kind::Particle(0); 60], scheme);
+    let run = |centre: bool| {
+        let options = ClassOptions {
+            centre,
+            diameter: Some(Angstrom(400.0)),
+            ..options(1)
+        };
+        classify(&images, options, &Quiet).unwrap()
+    };
+    let off = |state: &State| {
+        let mask = vec![1.0; n * n];
+        let [x, y] = centre::middle(&state.averages[0].image, &mask, n, 9, 9.0).unwrap();
+        x.hypot(y)
+    };
+    let (plain, centred) = (run(false), run(true));
+    assert!(
+        off(&plain) > 2.0 && off(&centred) < 0.3,
+        "{} {}",
+        off(&plain),
+        off(&centred)
+    );
+    // Where the particle's middle lies in each image: its shift, and (3, −1) turned to the image.
+    let mut errors: Vec<f64> = (0..60)
+        .map(|i| {
+            let (s, c) = images.angles[i].sin_cos();
+            let [x, y] = images.shifts[i];
+            let truth = [x + 3.0 * c + s, y + 3.0 * s - c];
+            let found = centred.assignments[i].shift;
+            (found[0] - truth[0]).hypot(found[1] - truth[1])
+        })
+        .collect();
+    errors.sort_by(f64::total_cmp);
+    // The middle of the ribosome's mass is not quite the origin of its map.
+    assert!(
+        errors[30] < 1.2 && errors[57] < 2.0,
+        "{} {}",
+        errors[30],
+        errors[57]
+    );
+}
+
+#[test]
 fn one_view_gives_its_average_back_with_poses() {
     let mut scheme = scheme();
     (

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_signal::shells::{Counting, GuinierCurve, LineFit, MaskCorrection};
+use thon_signal::shells::{Counting, GuinierCurve, LineFit, MaskCorrection, RandomPhases};
 use thon_units::{Angstrom, SquareAngstrom};
 
 use super::PostProcessError;
@@ -23,13 +23,17 @@ pub struct PostProcessOptions {
     /// Randomise phases beyond the shell where the unmasked FSC falls below this.
     #[schemars(range(min = 0.0, max = 1.0), extend("x-level" = "expert"))]
     pub randomise_below: f64,
-    /// Independent randomisations whose curves are averaged; RELION takes one.
+    /// Where random phases come from: `relion` with seed 0 gives the very curve of `relion_postprocess`, `own` does not depend
+    /// on the number of coefficients drawn before.
+    #[schemars(extend("x-level" = "expert"))]
+    pub phases: RandomPhases,
+    /// Randomisations whose curves are averaged: more make a correction that depends less on the seed. RELION takes one.
     #[schemars(range(min = 1, max = 100), extend("x-level" = "expert"))]
     pub randomisations: usize,
     /// How Fourier coefficients are counted: `stored` gives RELION's curves.
     #[schemars(extend("x-level" = "expert"))]
     pub counting: Counting,
-    /// Seed of the random phases.
+    /// Seed of the random phases; 0 is RELION's own default.
     #[schemars(extend("x-level" = "expert"))]
     pub seed: u64,
 }
@@ -41,6 +45,7 @@ impl PostProcessOptions {
             randomise_below: self.randomise_below,
             randomisations: self.randomisations,
             counting: self.counting,
+            phases: self.phases,
             seed: self.seed,
         }
     }
@@ -54,9 +59,10 @@ impl Default for PostProcessOptions {
             low_pass: None,
             threshold: 0.143,
             randomise_below: 0.8,
-            randomisations: 4,
+            phases: RandomPhases::Relion,
+            randomisations: 1,
             counting: Counting::Stored,
-            seed: 1,
+            seed: 0,
         }
     }
 }

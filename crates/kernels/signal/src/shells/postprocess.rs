@@ -6,7 +6,10 @@
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
-use super::{Counting, ShellCorrelation, fsc_of_spectra_counting, randomise_spectrum_phases};
+use super::{
+    Counting, LibraryRandom, ShellCorrelation, fsc_of_spectra_counting, randomise_as_relion,
+    randomise_spectrum_phases,
+};
 use crate::fft::{Complex32, Fft3};
 
 /// Shells beyond the first randomised one before the correction starts.
@@ -27,6 +30,19 @@ pub struct CorrectedCorrelation {
     pub randomised_from: usize,
 }
 
+/// Where random phases come from.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum RandomPhases {
+    /// Independent of the shell they begin at and of threads; the fields stay real.
+    #[default]
+    Own,
+    /// The stream that RELION draws with the same seed, on GNU/Linux: its curves number by number.
+    Relion,
+}
+
 /// How a masked FSC is made and corrected.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MaskCorrection {
@@ -36,7 +52,9 @@ pub struct MaskCorrection {
     pub randomisations: usize,
     /// How coefficients are counted.
     pub counting: Counting,
-    /// Seed of the random phases.
+    /// Where the random phases come from.
+    pub phases: RandomPhases,
+    /// Seed of the random phases; the lower 32 bits of it for RELION's.
     pub seed: u64,
 }
 
@@ -46,6 +64,7 @@ impl Default for MaskCorrection {
             randomise_below: 0.8,
             randomisations: 1,
             counting: Counting::Whole,
+            phases: RandomPhases::Own,
             seed: 1,
         }
     }
@@ -73,11 +92,19 @@ pub fn corrected_fsc(
     let unmasked = fsc(&spectra);
     let randomised_from = unmasked.last_shell_above(how.randomise_below) + 1;
     let masked = fsc(&[half1, half2].map(|half| plan.forward(&(half * mask))));
-    let scrambled = |number: usize, round: u64| {
+    let mut stream = LibraryRandom::new(how.seed as u32);
+    let mut scrambled = |number: usize, round: u64| {
         let mut spectrum = spectra[number].clone();
-        let seed = how.seed.wrapping_mul(2).wrapping_add(number as u64);
-        let seed = seed.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        randomise_spectrum_phases(&mut spectrum, dims, randomised_from, seed);
+        match how.phases {
+            RandomPhases::Relion => {
+                randomise_as_relion(&mut spectrum, dims, randomised_from, &mut stream);
+            }
+            RandomPhases::Own => {
+                let seed = how.seed.wrapping_mul(2).wrapping_add(number as u64);
+                let seed = seed.wrapping_add(round.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                randomise_spectrum_phases(&mut spectrum, dims, randomised_from, seed);
+            }
+        }
         plan.forward(&(plan.inverse(&spectrum) * mask))
     };
     let rounds = how.randomisations.max(1) as u64;

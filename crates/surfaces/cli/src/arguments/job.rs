@@ -10,7 +10,7 @@ use thon_contract::{AnyJob, InputSlot};
 use crate::text;
 
 /// Flags that every job has; a parameter of the same name gets the prefix `parameter-`.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "help",
     "version",
     "project",
@@ -23,6 +23,7 @@ const RESERVED: [&str; 12] = [
     "title",
     "params",
     "accept-partial",
+    "processes",
 ];
 
 /// The flag of a parameter, without dashes.
@@ -76,6 +77,9 @@ pub(crate) fn job_command(job: &'static dyn AnyJob) -> Command {
         )
         .arg(params_file())
         .arg(accept_partial());
+    if job.shares() {
+        command = command.arg(processes());
+    }
     for field in &declared {
         command = command.arg(parameter(field));
     }
@@ -133,6 +137,15 @@ pub(crate) fn accept_partial() -> Arg {
         .long("accept-partial")
         .action(ArgAction::SetTrue)
         .help("Finish although some items failed; they are listed with their reasons")
+}
+
+/// `--processes`, of jobs that can share out their work.
+pub(crate) fn processes() -> Arg {
+    Arg::new("processes")
+        .long("processes")
+        .value_name("N")
+        .value_parser(value_parser!(u64).range(1..=256))
+        .help("Processes that share the work; results do not depend on it [default: 1]")
 }
 
 fn parameter(field: &Field) -> Arg {

@@ -35,7 +35,8 @@ pub(crate) fn command(application: &Application, argv: &[OsString]) -> Command {
         .subcommand(run(application, argv))
         .subcommands(work())
         .subcommands(look())
-        .subcommands(upkeep());
+        .subcommands(upkeep())
+        .subcommand(help_unit());
     let text = overview::overview(&root);
     root.override_help(text)
 }
@@ -105,6 +106,20 @@ fn start(application: &Application) -> Vec<Command> {
     commands
 }
 
+/// What the program starts itself with when several processes share a unit.
+fn help_unit() -> Command {
+    Command::new(thon_engine::HELP_COMMAND)
+        .about("Help another process of this program at a unit")
+        .hide(true)
+        .arg(path("DIR", "Directory of the team").required(true))
+        .arg(
+            Arg::new("NUMBER")
+                .help("Which process this is")
+                .value_parser(value_parser!(u64).range(1..))
+                .required(true),
+        )
+}
+
 fn run(application: &Application, argv: &[OsString]) -> Command {
     let mut run = Command::new("run")
         .about("Run a job, a pipeline file, or a recorded job again")
@@ -131,7 +146,8 @@ fn run(application: &Application, argv: &[OsString]) -> Command {
             Command::new(number)
                 .about("Take up this recorded job")
                 .hide(true)
-                .arg(job::accept_partial()),
+                .arg(job::accept_partial())
+                .arg(job::processes()),
         ),
         None => run,
     }
@@ -182,6 +198,7 @@ fn pipeline(file: String) -> Command {
                 .help("Set a variable of the pipeline"),
         )
         .arg(job::accept_partial())
+        .arg(job::processes())
 }
 
 fn work() -> Vec<Command> {

@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 mod explain;
 mod export;
 mod help;
+mod help_unit;
 mod inspect;
 mod jobs;
 mod log;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "explain" => explain::explain(session, matches),
         "export" => export::export(session, matches),
         "help" => help::help(session, matches),
+        thon_engine::HELP_COMMAND => help_unit::help(session, matches),
         "inspect" => Ok(inspect::inspect(session, matches)),
         "jobs" => Ok(jobs::jobs(session)),
         "log" => log::log(session, matches),

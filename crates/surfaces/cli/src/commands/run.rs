@@ -41,6 +41,7 @@ pub(super) fn run(session: &Session, matches: &ArgMatches) -> Outcome {
 fn settings(session: &Session, matches: &ArgMatches) -> Settings {
     Settings {
         accept_partial: matches.get_flag("accept-partial"),
+        processes: crate::processes(matches),
         ..session.settings
     }
 }

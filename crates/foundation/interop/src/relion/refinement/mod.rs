@@ -2,11 +2,13 @@
 //!
 //! `NAME_data.star`, `NAME_model.star` (with half sets also `NAME_half1_model.star` and `2`, what `--continue` of an
 //! iteration reads), `NAME_optimiser.star`, `NAME_sampling.star`, NAME being `run` or `run_it025`. Maps are named here
-//! and written by the caller. Paths in the files start at the RELION project.
+//! and written by the caller. Paths in the files start at the RELION project. Classes of two dimensions are sections of one
+//! stack, `NAME_classes.mrcs`.
 //!
 //! Spectra are those of RELION: of transforms divided by the number of voxels N³, half of E|F|² (the power of one of
-//! the two parts of a coefficient). White noise of variance s² per voxel has σ² = s²/(2 N³). Signal-to-noise ratio:
-//! FSC/(1 − FSC), FSC at most 0.999.
+//! the two parts of a coefficient). White noise of variance s² per voxel has σ² = s²/(2 N³), of images N². RELION's
+//! noise is that of masked particles: the written one is what a sphere of the particle's diameter with an edge of five voxels
+//! leaves of it. Signal-to-noise ratio: FSC/(1 − FSC), FSC at most 0.999.
 
 mod data;
 mod model;
@@ -25,6 +27,10 @@ use crate::{InteropError, Losses};
 /// A refinement or classification, or one iteration of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refinement {
+    /// 3 for maps, 2 for averages of images.
+    pub dimensions: u8,
+    /// True when something says what contrast transfer the data were seen through.
+    pub ctf: bool,
     /// Start of all file names: `run`, `run_it025`.
     pub name: String,
     /// The folder of the files as it stands in them, relative to the RELION project; empty: that project itself.
@@ -53,6 +59,9 @@ pub struct Refinement {
     pub groups: Vec<NoiseGroup>,
 }
 
+/// Edge of RELION's mask around particles, voxels: `rlnWidthMaskEdge`.
+const MASK_EDGE: f64 = 5.0;
+
 /// One class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RefinedClass {
@@ -64,6 +73,8 @@ pub struct RefinedClass {
     pub fsc: Vec<f64>,
     /// Power of the map by shell, from shell 0; see the module.
     pub power: Vec<f64>,
+    /// Signal-to-noise ratio of the map by shell, where it was not made of half maps; empty: guessed from the resolution.
+    pub signal_to_noise: Vec<f64>,
 }
 
 /// Particles whose noise was estimated together.
@@ -91,15 +102,52 @@ pub enum RefinedMap {
 }
 
 impl Refinement {
-    /// File name of a map; classes count from 0.
+    /// File name of a map; classes count from 0. Averages of images share one stack.
     pub fn map_file(&self, class: usize, map: RefinedMap) -> String {
         let (name, class) = (&self.name, class + 1);
         match map {
+            RefinedMap::Whole if self.dimensions == 2 => format!("{name}_classes.mrcs"),
             RefinedMap::Whole => format!("{name}_class{class:03}.mrc"),
             RefinedMap::Half(half) => format!("{name}_half{half}_class{class:03}.mrc"),
             RefinedMap::Unfiltered(half) => {
                 format!("{name}_half{half}_class{class:03}_unfil.mrc")
             }
+        }
+    }
+
+    /// Mean over the box of the square of RELION's mask: 1 within the radius of the particle, a cosine edge of
+    /// [`MASK_EDGE`] voxels, 0 beyond.
+    fn mask_fraction(&self) -> f64 {
+        let (n, depth) = (
+            self.box_size,
+            if self.dimensions == 2 {
+                1
+            } else {
+                self.box_size
+            },
+        );
+        let radius = 0.5 * self.diameter.0 / self.voxel_size.0;
+        let square = |i: usize, n: usize| (i as f64 - (n / 2) as f64).powi(2);
+        let mut sum = 0.0;
+        for z in 0..depth {
+            for y in 0..n {
+                for x in 0..n {
+                    let r = (square(x, n) + square(y, n) + square(z, depth)).sqrt();
+                    let part = ((r - radius) / MASK_EDGE).clamp(0.0, 1.0);
+                    sum += (0.5 + 0.5 * (std::f64::consts::PI * part).cos()).powi(2);
+                }
+            }
+        }
+        sum / (n * n * depth) as f64
+    }
+
+    /// A map as it stands in the tables: in a stack with its number.
+    fn shown_map(&self, class: usize, map: RefinedMap) -> String {
+        let file = self.shown(&self.map_file(class, map));
+        if self.dimensions == 2 {
+            format!("{:06}@{file}", class + 1)
+        } else {
+            file
         }
     }
 

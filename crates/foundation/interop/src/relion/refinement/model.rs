@@ -27,14 +27,18 @@ pub(super) fn blocks(
     if !refinement.groups.is_empty() {
         blocks.push(("model_groups".to_owned(), groups(refinement)?));
     }
+    let left = refinement.mask_fraction();
     for (index, group) in refinement.groups.iter().enumerate() {
         let mut table = shells(refinement)?;
         table.remove_column("rlnAngstromResolution");
-        put(&mut table, "rlnSigma2Noise", refinement, &group.power)?;
+        let power: Vec<f64> = group.power.iter().map(|power| power * left).collect();
+        put(&mut table, "rlnSigma2Noise", refinement, &power)?;
         blocks.push((format!("model_group_{}", index + 1), table));
     }
     let pixels = pixel_count(super::sampling::ORDER);
-    for (index, class) in refinement.classes.iter().enumerate() {
+    let directions = refinement.classes.iter().enumerate();
+    // Images are seen from one direction.
+    for (index, class) in directions.filter(|_| refinement.dimensions == 3) {
         let mut table = Table::new_loop(Vec::<String>::new());
         let even = number(class.share / pixels as f64);
         let values = std::iter::repeat_n(even, pixels);
@@ -50,9 +54,10 @@ fn general(refinement: &Refinement) -> Table {
     // Data are used some shells beyond the resolution, as RELION does.
     let size = (2 * (shell + 10)).min(refinement.box_size);
     let whole = |value: usize| value.to_string();
+    let dimensions = usize::from(refinement.dimensions);
     Table::new_pairs([
-        ("rlnReferenceDimensionality", whole(3)),
-        ("rlnDataDimensionality", whole(3)),
+        ("rlnReferenceDimensionality", whole(dimensions)),
+        ("rlnDataDimensionality", whole(dimensions)),
         ("rlnOriginalImageSize", whole(refinement.box_size)),
         ("rlnCurrentResolution", number(resolution)),
         ("rlnCurrentImageSize", whole(size)),
@@ -79,7 +84,7 @@ fn general(refinement: &Refinement) -> Table {
 fn classes(refinement: &Refinement, which: RefinedMap) -> Result<Table, InteropError> {
     let mut table = Table::new_loop(Vec::<String>::new());
     let maps = 0..refinement.classes.len();
-    let maps = maps.map(|class| refinement.shown(&refinement.map_file(class, which)));
+    let maps = maps.map(|class| refinement.shown_map(class, which));
     table.set_strings("rlnReferenceImage", maps)?;
     let mut put = |label, value: fn(&RefinedClass) -> f64| {
         let values = refinement.classes.iter().map(|class| number(value(class)));
@@ -92,6 +97,10 @@ fn classes(refinement: &Refinement, which: RefinedMap) -> Result<Table, InteropE
         class.resolution.map_or(NO_RESOLUTION, |d| d.0)
     })?;
     put("rlnOverallFourierCompleteness", |_| 1.0)?;
+    if refinement.dimensions == 2 {
+        put("rlnClassPriorOffsetX", |_| 0.0)?;
+        put("rlnClassPriorOffsetY", |_| 0.0)?;
+    }
     Ok(table)
 }
 
@@ -116,6 +125,9 @@ fn spectra(refinement: &Refinement, class: &RefinedClass) -> Result<Table, Inter
     let within = refinement.resolution_shell();
     let ratio = |shell: usize| match class.fsc.get(shell) {
         Some(fsc) => fsc.clamp(0.0, LARGEST_FSC) / (1.0 - fsc.clamp(0.0, LARGEST_FSC)),
+        None if !class.signal_to_noise.is_empty() => {
+            class.signal_to_noise.get(shell).copied().unwrap_or(0.0)
+        }
         // Without half maps: the data outweigh the prior up to the resolution.
         None if shell <= within => 10.0,
         None => 0.0,

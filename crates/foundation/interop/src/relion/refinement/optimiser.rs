@@ -7,7 +7,7 @@ use thon_formats::star::{Table, number};
 use super::Refinement;
 
 /// Settings of RELION 3.1 at their defaults that stand before those known here.
-const DEFAULTS: [(&str, &str); 56] = [
+const DEFAULTS: [(&str, &str); 55] = [
     ("rlnAdaptiveOversampleOrder", "1"),
     ("rlnAdaptiveOversampleFraction", "0.999000"),
     ("rlnRandomSeed", "1"),
@@ -59,7 +59,6 @@ const DEFAULTS: [(&str, &str); 56] = [
     ("rlnHasLargeSizeIncreaseIterationsAgo", "0"),
     ("rlnDoCorrectNorm", "0"),
     ("rlnDoCorrectScale", "1"),
-    ("rlnDoCorrectCtf", "1"),
     ("rlnDoIgnoreCtfUntilFirstPeak", "0"),
     ("rlnCtfDataArePhaseFlipped", "0"),
     ("rlnDoOnlyFlipCtfPhases", "0"),
@@ -114,6 +113,7 @@ pub(super) fn blocks(refinement: &Refinement) -> Vec<(String, Table)> {
         ("rlnHasConverged", flag(refinement.converged)),
     ]);
     let defaults = DEFAULTS.iter().chain(&MORE_DEFAULTS);
+    pairs.push(("rlnDoCorrectCtf", flag(refinement.ctf)));
     pairs.extend(defaults.map(|(label, value)| (*label, (*value).to_owned())));
     pairs.push(("rlnMaxNumberOfPooledParticles", "3".to_owned()));
     let general = Table::new_pairs(pairs);
