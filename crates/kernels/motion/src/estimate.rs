@@ -49,7 +49,9 @@ const COARSEST: f64 = 300.0;
 /// A tile may say at most this many times what the middle one says.
 const TRUST: f64 = 2.5;
 /// Gain over standard error from which a local model is believed.
-const CONVINCING: f64 = 2.0;
+const CONVINCING: f64 = 1.0;
+/// Gain of the logarithm of the likelihood from which it is: odds of 20 to 1.
+const ODDS: f64 = 3.0;
 /// Local coefficients to be expected, Å.
 const LOCAL_SIGMA: f64 = 4.0;
 /// A signal shared by frames is there from this many deviations on.
@@ -204,7 +206,7 @@ impl Search {
         let variance = 1.0 / (information * self.tiles.independence);
         let stiffness = roughness(&trajectory.shifts, variance)
             .map_or(0.0, |q2| 1.0 / (q2 * self.tiles.independence));
-        let free = self.problem(&round, 0.0).fit(trajectory, &everyone);
+        let free = trajectory;
         let mut best = self.problem(&round, stiffness).fit(free.clone(), &everyone);
         let jitter = root_mean_square(&free.shifts, &best.shifts);
         let mut held_out = Vec::new();
@@ -345,7 +347,9 @@ impl Search {
 
 /// The accepted model of the largest gain.
 fn chosen(held_out: &[HeldOut]) -> Option<LocalModel> {
-    let accepted = held_out.iter().filter(|h| h.gain > 0.0 && h.z > CONVINCING);
+    let accepted = held_out
+        .iter()
+        .filter(|h| h.gain > ODDS && h.z > CONVINCING);
     accepted
         .max_by(|a, b| a.gain.total_cmp(&b.gain))
         .map(|h| h.model)

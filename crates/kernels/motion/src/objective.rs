@@ -183,11 +183,8 @@ impl Turned {
         if ky > limit {
             return None;
         }
-        let length = row.padded.min(
-            (limit.saturating_add(1))
-                .saturating_sub(row.first)
-                .next_multiple_of(LANES),
-        );
+        let inside = limit.saturating_add(1).saturating_sub(row.first);
+        let length = row.padded.min(inside).next_multiple_of(LANES);
         if length == 0 {
             return None;
         }

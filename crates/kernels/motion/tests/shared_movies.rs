@@ -172,7 +172,7 @@ fn motion_of_simulated_movies_is_recovered() {
         );
         println!("    {:?}", local.motion.held_out);
         let bound = if name.starts_with("m4k") { 0.25 } else { 0.30 };
-        assert!(a <= bound, "{name}: {a}");
+        assert!(c <= bound, "{name}: {c}");
         assert!(d <= b + 1e-9, "{name}: local motion does harm");
     }
 }

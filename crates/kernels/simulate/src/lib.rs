@@ -21,4 +21,4 @@ pub use error::{PhantomError, SimulateError};
 pub use options::{Hand, ShotNoise, SimulationOptions};
 pub use phantom::Phantom;
 pub use scheme::TiltScheme;
-pub use series::{Simulation, TiltRecording, ViewFault};
+pub use series::{Defect, MovieMotion, Simulation, TiltRecording, ViewFault};

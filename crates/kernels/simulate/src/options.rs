@@ -76,6 +76,10 @@ pub struct SimulationOptions {
     pub frames: usize,
     /// Length of the specimen's drift during one movie, straight, in a random direction (Å).
     pub drift: Angstrom,
+    /// Time in which the drift settles, as a fraction of the movie; 0 for constant speed.
+    pub drift_settling: f64,
+    /// Motion during a movie that differs over the field of view: its root mean square at the end against the beginning (Å).
+    pub local_motion: Angstrom,
     /// Angle of the tilt axis from image y, counter-clockwise (°).
     pub tilt_axis_angle: Degrees,
     /// Rotation of the specimen about x before the stage tilt (°).
@@ -132,6 +136,8 @@ pub struct SimulationOptions {
     pub mtf_at_nyquist: f64,
     /// Standard deviation of the detector's gain between pixels, as a fraction; 0 for gain-corrected images.
     pub gain_sigma: f64,
+    /// Number of pixels that do not count electrons: every other one hot, the rest dead.
+    pub defects: usize,
     /// Number of images recorded with the beam shut.
     pub blank_views: usize,
     /// Number of images about half covered by a grid bar.
@@ -162,6 +168,8 @@ impl Default for SimulationOptions {
             dose_per_tilt: Dose(3.0),
             frames: 1,
             drift: Angstrom(0.0),
+            drift_settling: 0.0,
+            local_motion: Angstrom(0.0),
             tilt_axis_angle: Degrees(85.0),
             x_tilt: Degrees(0.0),
             shift_sigma: Angstrom(20.0),
@@ -190,6 +198,7 @@ impl Default for SimulationOptions {
             shot_noise: ShotNoise::Poisson,
             mtf_at_nyquist: 1.0,
             gain_sigma: 0.0,
+            defects: 0,
             blank_views: 0,
             blocked_views: 0,
             shifted_views: 0,

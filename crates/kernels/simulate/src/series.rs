@@ -17,12 +17,15 @@
 mod background;
 mod detector;
 mod faults;
+mod motion;
 mod placement;
 mod recording;
 mod truth;
 
+pub use detector::Defect;
 pub(crate) use detector::modulation_transfer;
 pub use faults::ViewFault;
+pub use motion::MovieMotion;
 pub use recording::TiltRecording;
 
 use ndarray::Array2;
@@ -53,6 +56,10 @@ pub struct Simulation {
     /// The gain reference `[ny, nx]`: recorded counts times this are corrected for the detector; absent for corrected
     /// images.
     pub gain: Option<Array2<f32>>,
+    /// For each image, its motion over frames: [`Self::frame_shifts`], and what differs over the field.
+    pub motion: Vec<MovieMotion>,
+    /// Pixels of the detector that do not count electrons.
+    pub defects: Vec<Defect>,
     /// What is wrong with which image, by index.
     pub faults: Vec<(usize, ViewFault)>,
     phantom: Phantom,
@@ -87,9 +94,12 @@ impl Simulation {
         let mut tilt_series = truth::tilt_series(name, options, seed);
         let (particles, beads) = placement::place(options, phantom, &tilt_series, seed)?;
         let faults = faults::draw(options, &mut tilt_series, seed)?;
+        let motion = motion::draw(options, tilt_series.images.len(), seed);
         Ok(Self {
             faults,
-            frame_shifts: truth::frame_shifts(options, tilt_series.images.len(), seed),
+            frame_shifts: motion.iter().map(|m| m.shifts.clone()).collect(),
+            motion,
+            defects: detector::defects(options, seed),
             gain: detector::gain(options, seed),
             options: options.clone(),
             tilt_series,

@@ -76,6 +76,9 @@ impl SimulationOptions {
         within("gain_sigma", self.gain_sigma, 0.0, 0.3, "0 to 0.3")?;
         within("frames", self.frames as f64, 1.0, 1000.0, "1 to 1000")?;
         within("drift", self.drift.0, 0.0, 1e4, "0 to 10⁴ Å")?;
+        within("drift_settling", self.drift_settling, 0.0, 10.0, "0 to 10")?;
+        within("local_motion", self.local_motion.0, 0.0, 1e3, "0 to 1000 Å")?;
+        within("defects", self.defects as f64, 0.0, 1e5, "0 to 100 000")?;
         within(
             "dose_per_tilt",
             self.dose_per_tilt.0,

@@ -21,6 +21,43 @@ pub(super) fn gain(options: &SimulationOptions, seed: u64) -> Option<Array2<f32>
     Some(Array2::from_shape_simple_fn((ny, nx), || 0.0).mapv_into(draw))
 }
 
+/// A pixel of the detector that does not count electrons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// Row.
+    pub y: usize,
+    /// Column.
+    pub x: usize,
+    /// True for a pixel that gives counts of its own in every frame, false for one that gives none.
+    pub hot: bool,
+}
+
+/// Draws the defects: every other one hot, no two the same.
+pub(super) fn defects(options: &SimulationOptions, seed: u64) -> Vec<Defect> {
+    let mut random = seed_stream(seed, "simulate/defects", 0);
+    let [ny, nx] = options.image_size();
+    let mut found: Vec<Defect> = Vec::new();
+    while found.len() < options.defects.min(ny * nx / 4) {
+        let (y, x) = (random.random_range(0..ny), random.random_range(0..nx));
+        if found.iter().all(|d| (d.y, d.x) != (y, x)) {
+            let hot = found.len() % 2 == 0;
+            found.push(Defect { y, x, hot });
+        }
+    }
+    found
+}
+
+/// Puts the defects into the expected counts of one frame, of which an ordinary pixel expects `electrons`.
+pub(super) fn spoil(expected: &mut Array2<f32>, defects: &[Defect], electrons: f32) {
+    for defect in defects {
+        expected[[defect.y, defect.x]] = if defect.hot {
+            10.0 * electrons + 5.0
+        } else {
+            0.0
+        };
+    }
+}
+
 /// MTF at `fraction` of Nyquist: a Gaussian through 1 at 0 and `mtf_at_nyquist` at 1.
 pub(crate) fn modulation_transfer(options: &SimulationOptions, fraction: f64) -> f64 {
     options.mtf_at_nyquist.powf(fraction * fraction)

@@ -9,9 +9,11 @@ use thon_model::{Ctf, HandSign, Optics};
 use thon_signal::fft::{Complex32, Fft2, half_length, next_fast_even_length, signed_index};
 use thon_units::{Angstrom, Dose, SpatialFrequency};
 
+use super::Simulation;
 use super::background::Ice;
+use super::detector::{self, spoil};
 use super::faults::{ViewFault, obstruct};
-use super::{Simulation, detector};
+use super::motion::bend;
 use crate::phantom::{ImageProjector, Phantom};
 
 /// Amplitude contrast of gold, whose high-angle scattering mostly misses the aperture.
@@ -230,10 +232,17 @@ fn expose(
     for cell in cells {
         *cell = electrons * (1.0 + *cell).max(0.0);
     }
+    bend(
+        &mut image,
+        &simulation.motion[tilt],
+        frame,
+        options.pixel_size.0,
+    );
     obstruct(&mut image, simulation.fault(tilt), electrons);
     if let Some(gain) = &simulation.gain {
         image /= gain;
     }
+    spoil(&mut image, &simulation.defects, electrons);
     let stream = tilt as u64 * 1024 + frame as u64;
     detector::count(&mut image, options.shot_noise, simulation.seed(), stream);
     image

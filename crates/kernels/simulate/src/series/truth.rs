@@ -106,22 +106,3 @@ fn tilt_image(
         )
     }
 }
-
-/// Straight drift of each image, centred on zero, in Å.
-pub(super) fn frame_shifts(
-    options: &SimulationOptions,
-    images: usize,
-    seed: u64,
-) -> Vec<Vec<DVec2>> {
-    (0..images)
-        .map(|index| {
-            let mut random = seed_stream(seed, "simulate/drift", index as u64);
-            let direction: f64 = random.random::<f64>() * std::f64::consts::TAU;
-            let step = DVec2::from_angle(direction) * options.drift.0;
-            let frames = options.frames as f64;
-            (0..options.frames)
-                .map(|frame| step * ((frame as f64 + 0.5) / frames - 0.5))
-                .collect()
-        })
-        .collect()
-}

@@ -80,3 +80,64 @@ fn the_gain_corrects_the_counts() {
     let spread = |image: &Array2<f32>| image.std(0.0) / image.mean().unwrap();
     assert!(spread(&raw) > 0.08 && spread(&(&raw * gain)) < 1e-4);
 }
+
+#[test]
+fn the_specimen_bends_as_the_truth_says() {
+    let options = SimulationOptions {
+        frames: 3,
+        drift: Angstrom(10.0),
+        drift_settling: 0.3,
+        local_motion: Angstrom(12.0),
+        defocus: Angstrom(2000.0),
+        astigmatism: Angstrom(0.0),
+        shift_sigma: Angstrom(0.0),
+        tilt_axis_angle: Degrees(0.0),
+        tilt_min: Degrees(0.0),
+        tilt_max: Degrees(0.0),
+        ..clean()
+    };
+    let mut simulation = Simulation::prepare("TS", &options, &blob(8.0, 3000.0), 1).unwrap();
+    let motion = simulation.motion[0].clone();
+    assert!(
+        (motion.shifts[1] - motion.shifts[0]).length()
+            > (motion.shifts[2] - motion.shifts[1]).length() * 1.5
+    );
+    let electrons = simulation.expected_electrons(0) / 3.0;
+    for corner in [DVec2::new(-0.6, -0.6), DVec2::new(0.6, 0.5)] {
+        let at = corner * DVec2::new(80.0, 64.0) * 4.0;
+        simulation.particles.poses[0] =
+            Pose::new(Rotation::identity(), Point::new(at.x, at.y, 0.0));
+        let recording = simulation.record(0);
+        let mut largest = 0.0_f64;
+        for (frame, image) in recording.frames.iter().enumerate() {
+            let moved = motion.at(frame, corner);
+            let near = (at + moved) / 4.0 + DVec2::new(80.0, 64.0);
+            let found = centroid(&image.mapv(|v| f64::from(v) / electrons - 1.0), near);
+            assert!(found.distance(near) < 0.15, "{frame}: {found} {near}");
+            largest = largest.max((moved - motion.shifts[frame]).length() / 4.0);
+        }
+        assert!(largest > 0.5, "nothing bends: {largest}");
+    }
+}
+
+#[test]
+fn defects_count_what_they_like() {
+    let options = SimulationOptions {
+        frames: 2,
+        defects: 6,
+        particles: 0,
+        ..clean()
+    };
+    let simulation = Simulation::prepare("TS", &options, &blob(8.0, 1.0), 1).unwrap();
+    let image = simulation.record(3).sum();
+    let ordinary = simulation.expected_electrons(3) as f32;
+    assert_eq!(simulation.defects.len(), 6);
+    for defect in &simulation.defects {
+        let value = image[[defect.y, defect.x]];
+        assert!(if defect.hot {
+            value > 9.0 * ordinary
+        } else {
+            value == 0.0
+        });
+    }
+}
