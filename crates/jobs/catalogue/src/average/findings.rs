@@ -111,7 +111,9 @@ fn volume_fault(
         let message = format!("{bad} voxels are infinite or not a number");
         return Err(JobError::file(path, message));
     }
-    if values.iter().all(|v| *v == values[0]) {
+    // A CTF that is the same everywhere is that of a particle without wedge, unless it is 0.
+    let says_nothing = !is_ctf || values[0] == 0.0;
+    if says_nothing && values.iter().all(|v| *v == values[0]) {
         return Err(JobError::file(
             path,
             format!("every voxel is {}", values[0]),

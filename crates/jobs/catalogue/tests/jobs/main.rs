@@ -6,6 +6,7 @@
 )]
 
 mod adopt;
+mod class_ctf;
 mod classification;
 mod export_relion;
 mod exports;
