@@ -26,13 +26,18 @@ pub fn frequency_of_row(iy: usize, ny: usize) -> i64 {
 impl CtfModel {
     /// CTF along one row: `out[i] = CTF(i · step, ky)`, cycles/Å.
     pub fn fill_row(&self, out: &mut [f32], ky: f64, step: f64) {
+        self.fill_row_from(out, 0, ky, step);
+    }
+
+    /// As [`Self::fill_row`] from column `first` on: `out[i] = CTF((first + i) · step, ky)`.
+    pub fn fill_row_from(&self, out: &mut [f32], first: u32, ky: f64, step: f64) {
         let [xx, xy, yy] = self.quadratic;
         let squared_y = ky * ky;
         let start = self.constant + yy * squared_y;
         let linear = xy * ky;
         let quartic = self.quartic;
         for (i, value) in out.iter_mut().enumerate() {
-            let kx = f64::from(i as u32) * step;
+            let kx = f64::from(first + i as u32) * step;
             let squared_x = kx * kx;
             let squared = squared_x + squared_y;
             let chi = start + xx * squared_x + linear * kx + quartic * squared * squared;

@@ -3,6 +3,8 @@
 //! * [`Projector`]: specimen volume ↔ tilt images, an exactly matched pair.
 //! * [`reconstruct_wbp`]: a whole tomogram by weighted back-projection, streamed in slabs of rows.
 //! * [`reconstruct_iterative`]: the same by SIRT or SART.
+//! * [`reconstruct_ctf_corrected`]: back-projection with the contrast transfer corrected at every depth; [`correct_image`] does it
+//!   for tilt images.
 //! * [`PartialSums`]: a particle average from the tilt images of its particles, with CTF and exposure weights.
 //! * [`ExpectedSums`]: exact sums over particles placed by a posterior, and the regularised map from them.
 //! * [`FourierVolume`]: projections of a map as central slices.
@@ -29,7 +31,8 @@ pub use particle::{
 };
 pub use projector::Projector;
 pub use wbp::{
-    Background, Bound, FallOff, ImageSource, ImagesInMemory, IterativeMethod, IterativeOptions,
-    IterativeReport, RadialFilter, Slab, SlabSink, TiltSpacing, View, VolumeInMemory, WbpOptions,
-    WbpReport, Weighting, reconstruct_iterative, reconstruct_wbp, used_views,
+    Background, Bound, Contrast, ContrastReport, CtfCorrection, FallOff, ImageSource,
+    ImagesInMemory, IterativeMethod, IterativeOptions, IterativeReport, RadialFilter, Slab,
+    SlabSink, TiltSpacing, View, VolumeInMemory, WbpOptions, WbpReport, Weighting, correct_image,
+    reconstruct_ctf_corrected, reconstruct_iterative, reconstruct_wbp, used_views,
 };

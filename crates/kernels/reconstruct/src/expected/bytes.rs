@@ -25,10 +25,8 @@ impl ExpectedSums {
         bytes.extend(self.quanta().products.to_le_bytes());
         bytes.extend(self.quanta().weights.to_le_bytes());
         bytes.extend(self.placements().to_le_bytes());
-        for [re, im, weight, _] in &self.elements {
-            for value in [re, im, weight] {
-                bytes.extend(value.to_le_bytes());
-            }
+        for value in self.elements.as_flattened() {
+            bytes.extend(value.to_le_bytes());
         }
         bytes
     }

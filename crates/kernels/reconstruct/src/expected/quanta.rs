@@ -33,10 +33,18 @@ impl Quanta {
                 "at least one shell with a positive, finite power",
             ));
         }
+        Self::of_sizes(largest.sqrt().recip(), largest.recip())
+    }
+
+    /// Quanta for samples whose weakest shell has products and weights of about these sizes: 2⁻²⁶ of them.
+    ///
+    /// # Errors
+    /// [`ReconstructError::Parameter`] for sizes that are not positive, or far out of the range of single precision.
+    pub fn of_sizes(products: f64, weights: f64) -> Result<Self, ReconstructError> {
         let quantum = |typical: f64| 2.0_f64.powi(typical.log2().floor() as i32 - BITS);
         let quanta = Self {
-            products: quantum(largest.sqrt().recip()),
-            weights: quantum(largest.recip()),
+            products: quantum(products),
+            weights: quantum(weights),
         };
         quanta.check()?;
         Ok(quanta)

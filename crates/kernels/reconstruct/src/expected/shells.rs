@@ -2,13 +2,12 @@
 
 use ndarray::Array3;
 use rayon::prelude::*;
-use thon_signal::fft::{Complex32, Fft3};
+use thon_signal::fft::Fft3;
 use thon_signal::shells::fsc_of_spectra;
 
 use super::{ExpectedSums, Regulariser};
 use crate::ReconstructError;
-use crate::completed::complete_origin_plane;
-use crate::half_space::HalfSpace;
+use crate::completed::Shells;
 
 impl ExpectedSums {
     /// Information per component of the box, by shell 0 … band: padding³ times the mean weight. Its inverse is the power
@@ -16,35 +15,20 @@ impl ExpectedSums {
     pub fn shell_weights(&self) -> Vec<f64> {
         let (space, padding) = (self.space(), self.padding());
         // Half of the x = 0 plane was caught by each mate: counted half, it is in line with the rest.
+        let shells = Shells::new(space, padding);
         let mut sums = vec![(0_i128, 0_u64); self.band() + 1];
-        for (i, element) in self.elements.iter().enumerate() {
-            let (z, i) = (i / space.plane(), i % space.plane());
-            if let Some((sum, halves)) = sums.get_mut(shell_of_box(space, padding, z, i)) {
-                *sum += i128::from(element[2]);
-                *halves += 2 - u64::from(i % space.width() == 0);
+        for (row, elements) in self.elements.chunks_exact(space.width()).enumerate() {
+            for (x, (element, shell)) in elements.iter().zip(shells.of_row(row)).enumerate() {
+                if let Some((sum, halves)) = sums.get_mut(usize::from(shell)) {
+                    *sum += i128::from(element[2]);
+                    *halves += 2 - u64::from(x == 0);
+                }
             }
         }
         let scale = padding.pow(3) as f64 * self.quanta().weights * 2.0;
         sums.into_iter()
             .map(|(sum, halves)| sum as f64 * scale / halves.max(1) as f64)
             .collect()
-    }
-
-    /// Data and weight of every element, with what Friedel mates caught of each other.
-    pub(super) fn completed(&self) -> (Vec<Complex32>, Vec<f32>) {
-        let quanta = self.quanta();
-        let value = |sum: i64, quantum: f64| (sum as f64 * quantum) as f32;
-        let (mut data, mut weight): (Vec<_>, Vec<_>) = self
-            .elements
-            .par_iter()
-            .map(|[re, im, w, _]| {
-                let re = value(*re, quanta.products);
-                let im = value(*im, quanta.products);
-                (Complex32::new(re, im), value(*w, quanta.weights))
-            })
-            .unzip();
-        complete_origin_plane(self.space(), &mut data, &mut weight);
-        (data, weight)
     }
 
     /// Fourier shell correlation of the unregularised, unmasked maps of two half sets, by shell 0 … band. It belongs to the
@@ -74,14 +58,16 @@ impl ExpectedSums {
     pub fn join_below(a: &mut Self, b: &mut Self, shell: usize) -> Result<(), ReconstructError> {
         a.check_kind(b)?;
         let space = a.space();
-        let padding = a.padding();
-        let pairs = a.elements.par_iter_mut().zip(&mut b.elements);
-        pairs.enumerate().for_each(|(i, (a, b))| {
-            let (z, i) = (i / space.plane(), i % space.plane());
-            if shell_of_box(space, padding, z, i) < shell {
-                for (a, b) in a.iter_mut().zip(b) {
-                    *a = (*a + *b) >> 1;
-                    *b = *a;
+        let shells = Shells::new(space, a.padding());
+        let rows = a.elements.par_chunks_exact_mut(space.width());
+        let rows = rows.zip(b.elements.par_chunks_exact_mut(space.width()));
+        rows.enumerate().for_each(|(row, (a, b))| {
+            for ((a, b), found) in a.iter_mut().zip(b).zip(shells.of_row(row)) {
+                if usize::from(found) < shell {
+                    for (a, b) in a.iter_mut().zip(b) {
+                        *a = (*a + *b) >> 1;
+                        *b = *a;
+                    }
                 }
             }
         });
@@ -89,12 +75,4 @@ impl ExpectedSums {
         (a.filled, b.filled) = (filled, filled);
         Ok(())
     }
-}
-
-/// The shell of the box (rounded radius) of element `i` of plane `z` of the padded half space.
-pub(super) fn shell_of_box(space: HalfSpace, padding: usize, z: usize, i: usize) -> usize {
-    let extent = space.extent as f64;
-    let (x, y) = (i % space.width(), i / space.width());
-    let (x, y, z) = (x as f64, y as f64 - extent, z as f64 - extent);
-    ((x * x + y * y + z * z).sqrt() / padding as f64).round() as usize
 }

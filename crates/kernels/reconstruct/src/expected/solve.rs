@@ -3,10 +3,9 @@
 use rayon::prelude::*;
 use thon_signal::fft::Complex32;
 
-use super::shells::shell_of_box;
 use super::{ExpectedSums, Regulariser};
 use crate::ReconstructError;
-use crate::completed::{radial_mean, real_space, shell};
+use crate::completed::{Shells, real_space};
 
 impl ExpectedSums {
     /// The map `[n, n, n]`, its origin at voxel ⌊n/2⌋; nothing beyond the band.
@@ -35,9 +34,7 @@ impl ExpectedSums {
                 ));
             }
         }
-        let (mut data, weight) = self.completed();
-        self.divide(&mut data, &weight, regulariser);
-        drop(weight);
+        let data = self.divided(regulariser);
         Ok(real_space(
             self.space(),
             self.box_size(),
@@ -46,10 +43,12 @@ impl ExpectedSums {
         ))
     }
 
-    /// data / (weight + prior).
-    fn divide(&self, data: &mut [Complex32], weight: &[f32], regulariser: &Regulariser) {
-        let space = self.space();
-        let floors: Vec<f32> = radial_mean(space, weight)
+    /// D / (W + prior) of every element.
+    fn divided(&self, regulariser: &Regulariser) -> Vec<Complex32> {
+        let (space, quanta) = (self.space(), self.quanta());
+        let (of_padded, of_box) = (Shells::new(space, 1), Shells::new(space, self.padding()));
+        let floors: Vec<f32> = self
+            .mean_weights(&of_padded)
             .into_iter()
             .map(|mean| (mean * regulariser.weight_floor) as f32)
             .collect();
@@ -57,21 +56,47 @@ impl ExpectedSums {
         let added: Vec<f32> = (0..floors.len())
             .map(|shell| self.prior(shell, regulariser))
             .collect();
-        let padding = self.padding();
-        data.par_chunks_mut(space.plane())
-            .zip(weight.par_chunks(space.plane()))
-            .enumerate()
-            .for_each(|(z, (data, weight))| {
-                for (i, (value, weight)) in data.iter_mut().zip(weight).enumerate() {
-                    let added = added[shell_of_box(space, padding, z, i)];
-                    let divisor = (weight + added).max(floors[shell(space, z, i)]);
-                    *value = if divisor > 0.0 {
-                        *value / divisor
-                    } else {
-                        Complex32::default()
-                    };
-                }
-            });
+        let value = |[re, im, weight]: [i64; 3], shells: [u16; 2]| {
+            let [padded, of_box] = shells.map(usize::from);
+            let weight = (weight as f64 * quanta.weights) as f32;
+            let divisor = (weight + added[of_box]).max(floors[padded]);
+            if divisor > 0.0 {
+                let [re, im] = [re, im].map(|sum| (sum as f64 * quanta.products) as f32);
+                Complex32::new(re, im) / divisor
+            } else {
+                Complex32::default()
+            }
+        };
+        let mut data = vec![Complex32::default(); space.len()];
+        let rows = data.par_chunks_exact_mut(space.width()).enumerate();
+        rows.for_each(|(row, values)| {
+            let elements = &self.elements[row * space.width()..][..space.width()];
+            let shells = of_padded.of_row(row).zip(of_box.of_row(row));
+            for ((value_of, element), (a, b)) in values.iter_mut().zip(elements).zip(shells) {
+                *value_of = value(*element, [a, b]);
+            }
+            // Elements with x = 0 got only the share of samples from x ≥ 0: with that of their Friedel mates.
+            let mate = (space.height() * space.height() - 1 - row) * space.width();
+            let ([a, b, c], [d, e, f]) = (elements[0], self.elements[mate]);
+            let first = |shells: &Shells| shells.of_row(row).next().unwrap_or(0);
+            values[0] = value([a + d, b - e, c + f], [first(&of_padded), first(&of_box)]);
+        });
+        data
+    }
+
+    /// Mean weight of every shell, Friedel mates of x = 0 together.
+    fn mean_weights(&self, shells: &Shells) -> Vec<f64> {
+        let width = self.space().width();
+        let mut sums = vec![(0.0, 0_u64); shells.count()];
+        for (row, elements) in self.elements.chunks_exact(width).enumerate() {
+            for (x, (element, shell)) in elements.iter().zip(shells.of_row(row)).enumerate() {
+                let (sum, count) = &mut sums[usize::from(shell)];
+                *sum += element[2] as f64 * if x == 0 { 2.0 } else { 1.0 };
+                *count += 1;
+            }
+        }
+        let mean = |(sum, count): (f64, u64)| sum * self.quanta().weights / count.max(1) as f64;
+        sums.into_iter().map(mean).collect()
     }
 
     /// 1/(padding³·τ²) of a shell of the box; infinite without signal.

@@ -9,8 +9,8 @@ use crate::ReconstructError;
 use crate::fourier_slice::check_box;
 use crate::half_space::HalfSpace;
 
-/// Real and imaginary part of Σ w·D, Σ w·W, and nothing: neighbours along x are one vector of eight.
-pub(super) type Element = [i64; 4];
+/// Real and imaginary part of Σ w·D, and Σ w·W.
+pub(super) type Element = [i64; 3];
 
 /// No element may grow beyond this.
 pub(super) const LARGEST: i64 = 1 << 62;
@@ -18,9 +18,10 @@ pub(super) const LARGEST: i64 = 1 << 62;
 /// Sums of one half set, one class, or a block of particles of it. Equal particles and placements give equal sums, in any
 /// order and any division into blocks.
 ///
-/// Memory is 32 bytes · (2e + 1)² · (e + 1) with e = padding · (band + ½): for the whole band of a box of 64, 96 and 128
-/// voxels padded twice 35, 117 and 275 MB (two half sets: twice that); for half of the band 4.5, 15 and 35 MB. Insertion keeps
-/// as much again at most, 32 bytes for each sample of a call; calls with a dozen particles or more cost least.
+/// Memory is 24 bytes · (2e + 1)² · (e + 1) with e = padding · (band + ½), at most half of the padded box: for the whole band
+/// of a box of 64, 96 and 128 voxels padded twice 26, 87 and 206 MB (two half sets: twice that); for half of the band 3.7,
+/// 12 and 28 MB. Insertion keeps two bytes for each sample of a call, 16 MB at most; calls with a dozen particles or more
+/// cost least.
 #[derive(Clone, Debug)]
 pub struct ExpectedSums {
     box_size: usize,

@@ -63,7 +63,7 @@ fn symmetrise_plane(
             let [ix, iy, iz] = cell.index;
             let first = (iz * space.height() + iy) * space.width() + ix;
             for (corner, share) in space.corners().into_iter().zip(cell.weights()) {
-                let [re, im, weight, _] = old[first + corner].map(|v| v as f64);
+                let [re, im, weight] = old[first + corner].map(|v| v as f64);
                 let share = f64::from(share);
                 sum[0] += share * re;
                 sum[1] += share * sign * im;
@@ -86,9 +86,9 @@ fn complete(space: HalfSpace, elements: &mut [Element]) {
                 continue;
             }
             let (here, mate) = (space.index(0, y, z), space.index(0, -y, -z));
-            let ([a, b, c, d], [e, f, g, h]) = (elements[here], elements[mate]);
-            elements[here] = [a + e, b - f, c + g, d + h];
-            elements[mate] = [a + e, f - b, c + g, d + h];
+            let ([a, b, c], [d, e, f]) = (elements[here], elements[mate]);
+            elements[here] = [a + d, b - e, c + f];
+            elements[mate] = [a + d, e - b, c + f];
         }
     }
 }

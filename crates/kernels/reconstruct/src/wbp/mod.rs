@@ -11,6 +11,7 @@
 mod axes;
 mod back_project;
 mod bands;
+mod contrast;
 mod coordinates;
 #[cfg(test)]
 mod failure_tests;
@@ -38,6 +39,9 @@ use back_project::back_project;
 use bands::Bands;
 use task::Task;
 
+pub use contrast::{
+    Contrast, ContrastReport, CtfCorrection, correct_image, reconstruct_ctf_corrected,
+};
 pub use filter::{FallOff, RadialFilter, Weighting};
 pub use iterative::{
     Bound, IterativeMethod, IterativeOptions, IterativeReport, reconstruct_iterative,

@@ -6,11 +6,14 @@
 //! Cubic B-splines: Unser 1999 (IEEE Signal Process. Mag. 16:22).
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
 use glam::DVec2;
+use rayon::prelude::*;
 use thon_signal::fft::{Complex32, Fft2, half_length, next_fast_even_length, signed_index};
 
 use super::axes::Axes;
+use super::contrast::Correction;
 use super::filter::ViewWeights;
 use super::{Background, ReconstructError};
 use crate::half_space::sinc;
@@ -31,6 +34,8 @@ struct AxisSizes {
     /// The part of the cropped axis that is kept.
     start: usize,
     kept: usize,
+    /// Where the centre of the whole image lies, pixels from the first one here.
+    centre: isize,
 }
 
 impl AxisSizes {
@@ -48,13 +53,22 @@ impl AxisSizes {
             cropped,
             start,
             kept: end - start,
+            centre: (raw / 2) as isize,
+        }
+    }
+
+    /// For a piece of an axis of `whole` pixels.
+    fn piece(piece: &Range<usize>, whole: usize, pixel_size: f64, voxel_size: f64) -> Self {
+        Self {
+            centre: (whole / 2) as isize - piece.start as isize,
+            ..Self::new(piece.len(), pixel_size, voxel_size)
         }
     }
 
     /// Index in the prepared image = scale · (Å from the centre) + offset.
     fn coordinate(&self, pixel_size: f64) -> (f64, f64) {
         let ratio = self.cropped as f64 / self.padded as f64;
-        let centre = ((self.padded - self.raw) / 2 + self.raw / 2) as f64;
+        let centre = ((self.padded - self.raw) / 2) as f64 + self.centre as f64;
         (ratio / pixel_size, centre * ratio - self.start as f64)
     }
 
@@ -111,6 +125,24 @@ impl Preparer {
         background: Background,
     ) -> Self {
         let axes = [ny, nx].map(|raw| AxisSizes::new(raw, pixel_size, voxel_size));
+        Self::of(axes, pixel_size, voxel_size, background)
+    }
+
+    /// For the piece `rows × columns` of images `[ny, nx]`, without the mean (which is the caller's to take off).
+    pub(super) fn of_piece(
+        [rows, columns]: &[Range<usize>; 2],
+        [ny, nx]: [usize; 2],
+        pixel_size: f64,
+        voxel_size: f64,
+    ) -> Self {
+        let axes = [
+            AxisSizes::piece(rows, ny, pixel_size, voxel_size),
+            AxisSizes::piece(columns, nx, pixel_size, voxel_size),
+        ];
+        Self::of(axes, pixel_size, voxel_size, Background::Zero)
+    }
+
+    fn of(axes: [AxisSizes; 2], pixel_size: f64, voxel_size: f64, background: Background) -> Self {
         Self {
             axes,
             pixel_size,
@@ -149,52 +181,90 @@ impl Preparer {
         axes: &Axes,
         weights: &ViewWeights,
     ) -> Result<Vec<f32>, ReconstructError> {
-        let [y, x] = self.axes;
-        let half = half_length(x.padded);
-        let mut spectrum = vec![Complex32::default(); y.padded * half];
-        {
-            let padded = self.padded(index, pixels)?;
-            self.forward.forward_into(&padded, &mut spectrum);
-        }
-        let mut cropped = self.filtered(&spectrum, axes, weights);
+        let spectrum = self.spectrum(index, pixels)?;
+        let cropped = self.filtered(&spectrum, axes, weights, None);
         drop(spectrum);
+        Ok(self.image(cropped))
+    }
+
+    /// The spectrum of the padded image.
+    pub(super) fn spectrum(
+        &self,
+        index: usize,
+        pixels: &[f32],
+    ) -> Result<Vec<Complex32>, ReconstructError> {
+        let [y, x] = self.axes;
+        let mut spectrum = vec![Complex32::default(); y.padded * half_length(x.padded)];
+        let padded = self.padded(index, pixels)?;
+        self.forward.forward_into(&padded, &mut spectrum);
+        Ok(spectrum)
+    }
+
+    /// Spline coefficients of a filtered spectrum.
+    pub(super) fn image(&self, mut cropped: Vec<Complex32>) -> Vec<f32> {
+        let [y, x] = self.axes;
         let mut image = vec![0.0; y.cropped * x.cropped];
         self.inverse.inverse_into(&mut cropped, &mut image);
-        Ok((y.start..y.start + y.kept)
+        drop(cropped);
+        (y.start..y.start + y.kept)
             .flat_map(|row| image[row * x.cropped + x.start..][..x.kept].iter().copied())
+            .collect()
+    }
+
+    /// A piece of an image, without the background that the whole image has.
+    pub(super) fn cut(
+        &self,
+        index: usize,
+        pixels: &[f32],
+        [rows, columns]: &[Range<usize>; 2],
+    ) -> Result<Vec<f32>, ReconstructError> {
+        let mean = self.mean(index, pixels)?;
+        let width = self.axes[1].raw;
+        Ok(rows
+            .clone()
+            .flat_map(|y| pixels[y * width..][columns.clone()].iter())
+            .map(|value| value - mean)
             .collect())
     }
 
-    /// The image in the middle of a padded one, minus its mean if the background is the mean.
-    fn padded(&self, index: usize, pixels: &[f32]) -> Result<Vec<f32>, ReconstructError> {
+    /// What lies outside the image; an error unless every pixel is finite.
+    fn mean(&self, index: usize, pixels: &[f32]) -> Result<f32, ReconstructError> {
         let count = pixels.iter().filter(|value| !value.is_finite()).count();
         if count > 0 {
             return Err(ReconstructError::NotFinite { index, count });
         }
-        let mean = match self.background {
+        Ok(match self.background {
             Background::Zero => 0.0,
             Background::Mean => {
-                pixels.iter().map(|&v| f64::from(v)).sum::<f64>() / pixels.len().max(1) as f64
+                let sum: f64 = pixels.iter().map(|&v| f64::from(v)).sum();
+                (sum / pixels.len().max(1) as f64) as f32
             }
-        };
+        })
+    }
+
+    /// The image in the middle of a padded one, minus its mean if the background is the mean.
+    fn padded(&self, index: usize, pixels: &[f32]) -> Result<Vec<f32>, ReconstructError> {
+        let mean = self.mean(index, pixels)?;
         let [y, x] = self.axes;
         let (top, left) = ((y.padded - y.raw) / 2, (x.padded - x.raw) / 2);
         let mut padded = vec![0.0; y.padded * x.padded];
         for (row, values) in pixels.chunks(x.raw).enumerate() {
             let to = &mut padded[(top + row) * x.padded + left..][..x.raw];
             for (to, value) in to.iter_mut().zip(values) {
-                *to = value - mean as f32;
+                *to = value - mean;
             }
         }
         Ok(padded)
     }
 
-    /// The cropped spectrum times radial filter and spline gain. Nyquist and what the tomogram cannot hold are zero.
-    fn filtered(
+    /// The cropped spectrum times radial filter, spline gain and, when there is one, the correction of contrast transfer.
+    /// Nyquist and what the tomogram cannot hold are zero.
+    pub(super) fn filtered(
         &self,
         spectrum: &[Complex32],
         axes: &Axes,
         weights: &ViewWeights,
+        correction: Option<&Correction>,
     ) -> Vec<Complex32> {
         let [y, x] = self.axes;
         let table = FilterTable::new(self, axes, weights);
@@ -203,23 +273,28 @@ impl Preparer {
         let crop = (y.cropped * x.cropped) as f64 / (y.padded * x.padded) as f64;
         let gains: Vec<f64> = (0..half).map(|ix| x.spline_gain(ix) * crop).collect();
         let mut result = vec![Complex32::default(); y.cropped * half];
-        for (iy, row) in result.chunks_mut(half).enumerate() {
-            if 2 * iy == y.cropped {
-                continue;
-            }
-            let ky = signed_index(iy, y.cropped).rem_euclid(y.padded as isize) as usize;
-            let source = &spectrum[ky * half_length(x.padded)..];
-            let frequency_y = y.frequency(iy, self.pixel_size);
-            let start = axes.aligned_frequency(DVec2::new(0.0, frequency_y));
-            let step = axes.aligned_frequency(DVec2::new(x.frequency(1, self.pixel_size), 0.0));
-            let gain_y = y.spline_gain(iy);
-            for (ix, value) in row.iter_mut().enumerate().take(half - 1) {
-                let k = start + step * ix as f64;
-                if k.y.abs() <= limit {
-                    *value = source[ix] * (table.at(k.x) * gain_y * gains[ix]) as f32;
+        let step_x = x.frequency(1, self.pixel_size);
+        result
+            .par_chunks_mut(half)
+            .enumerate()
+            .filter(|(iy, _)| 2 * iy != y.cropped)
+            .for_each(|(iy, row)| {
+                let ky = signed_index(iy, y.cropped).rem_euclid(y.padded as isize) as usize;
+                let source = &spectrum[ky * half_length(x.padded)..];
+                let frequency_y = y.frequency(iy, self.pixel_size);
+                let start = axes.aligned_frequency(DVec2::new(0.0, frequency_y));
+                let step = axes.aligned_frequency(DVec2::new(step_x, 0.0));
+                let gain_y = y.spline_gain(iy);
+                for (ix, value) in row.iter_mut().enumerate().take(half - 1) {
+                    let k = start + step * ix as f64;
+                    if k.y.abs() <= limit {
+                        *value = source[ix] * (table.at(k.x) * gain_y * gains[ix]) as f32;
+                    }
                 }
-            }
-        }
+                if let Some(correction) = correction {
+                    correction.multiply_row(row, frequency_y, step_x);
+                }
+            });
         result
     }
 }

@@ -169,6 +169,59 @@ impl RowLayout {
         )
     }
 
+    /// The planes that output row (y, z) reads, for `z` in a range: tomogram rows, possibly negative.
+    pub(super) fn planes_for(&self, y: usize, z: &Range<usize>) -> Range<isize> {
+        if self.is_level() {
+            return y as isize..y as isize + 1;
+        }
+        let ends = [z.start, z.end.max(z.start + 1) - 1].map(|z| z_of(&self.grid, z));
+        let rows = extent(self.views.iter().flat_map(|view| {
+            ends.map(|z| row_of(&self.grid, view.axes.along(y_of(&self.grid, y), z)))
+        }));
+        let last = self.first_row + self.rows as isize;
+        let low = (rows[0].floor() as isize).clamp(self.first_row, last - 2);
+        let high = (rows[1].floor() as isize + 2).clamp(low + 2, last);
+        low..high
+    }
+
+    /// All planes.
+    pub(super) fn plane_rows(&self) -> Range<isize> {
+        self.first_row..self.first_row + self.rows as isize
+    }
+
+    /// Phases, and samples of each, of one view.
+    pub(super) fn samples_of(&self, view: usize) -> (usize, usize) {
+        (self.views[view].phases, self.views[view].phase_length)
+    }
+
+    /// Å across the axis of sample 0 of a phase of a view's row, and from one sample to the next.
+    pub(super) fn across_of(&self, view: usize, phase: usize) -> (f64, f64) {
+        let row = &self.views[view];
+        let (start, step) = row.across(phase, &self.grid);
+        (start + step * row.first_sample() as f64, step)
+    }
+
+    /// Å along the axis of a plane.
+    pub(super) fn along_of(&self, row: isize) -> f64 {
+        let voxel = self.grid.voxel_size.0;
+        (row as f64 - (self.grid.dims[1] / 2) as f64) * voxel + self.grid.centre.xyz.y
+    }
+
+    /// Samples `range` of one phase of a view's row.
+    pub(super) fn sample_part(
+        &self,
+        (view, phase, row): (usize, usize, isize),
+        range: &Range<usize>,
+        coefficients: &[f32],
+        frame: &PreparedFrame,
+        out: &mut [f32],
+    ) {
+        let along = self.along_of(row);
+        let mut line = self.views[view].line(phase, along, frame, &self.grid);
+        line.first += range.start as isize;
+        line.sample(coefficients, frame, out);
+    }
+
     /// Taps of the output rows (y, z) for `z` in a range, in order; all rows have the same number.
     pub(super) fn taps(&self, y: usize, z: Range<usize>) -> (Vec<Tap>, usize) {
         let per_view = if self.is_level() { 1 } else { 2 };

@@ -79,6 +79,25 @@ impl<'a> Task<'a> {
         &self.axes
     }
 
+    pub(super) fn weights(&self, view: usize) -> &ViewWeights {
+        &self.weights[view]
+    }
+
+    /// The raw image of one view.
+    pub(super) fn raw(&self, view: usize) -> Result<Vec<f32>, ReconstructError> {
+        let [ny, nx] = self.images.image_size();
+        let index = self.views[view].image;
+        let mut pixels = vec![0.0; ny * nx];
+        self.images
+            .read(index, &mut pixels)
+            .map_err(|source| ReconstructError::Read { index, source })?;
+        Ok(pixels)
+    }
+
+    pub(super) fn image_size(&self) -> [usize; 2] {
+        self.images.image_size()
+    }
+
     pub(super) fn layout(&self, band: &Range<usize>) -> RowLayout {
         RowLayout::plan(&self.axes, self.grid, band.clone())
     }
@@ -90,12 +109,8 @@ impl<'a> Task<'a> {
         counter: &Counter,
     ) -> Result<Vec<f32>, ReconstructError> {
         counter.check()?;
-        let [ny, nx] = self.images.image_size();
         let index = self.views[view].image;
-        let mut pixels = vec![0.0; ny * nx];
-        self.images
-            .read(index, &mut pixels)
-            .map_err(|source| ReconstructError::Read { index, source })?;
+        let pixels = self.raw(view)?;
         let prepared =
             self.preparer
                 .prepare(index, &pixels, &self.axes[view], &self.weights[view])?;

@@ -9,8 +9,8 @@ use std::f32::consts::PI;
 use glam::DMat3;
 use thon_signal::fft::Complex32;
 
-use super::Insertion;
-use super::record::Tiles;
+use super::record::{Record, Slabs};
+use super::{Insertion, Unit};
 use crate::expected::WeightedPlacement;
 
 /// Adding and subtracting this rounds a small f32 to a whole number (half to even).
@@ -69,20 +69,20 @@ impl Placed {
 }
 
 /// A number of each sample of a block.
-pub(super) type Lanes<T> = [T; Block::LENGTH];
+type Lanes<T> = [T; Block::LENGTH];
 
 /// The samples of one block.
 pub(super) struct Block {
     /// q = (x, y, z).
     q: [Lanes<f32>; 3],
-    /// The tile of the cell; the number of tiles for samples outside.
-    pub(super) tile: Lanes<u32>,
+    /// The cell along z; beyond all cells for samples outside.
+    z: Lanes<u32>,
     /// First neighbour within its plane.
-    pub(super) within: Lanes<u32>,
+    within: Lanes<u32>,
     /// Fractions of the cell along x, y, z.
-    pub(super) fractions: [Lanes<f32>; 3],
+    fractions: [Lanes<f32>; 3],
     /// Real and imaginary part and weight, in quanta.
-    pub(super) values: [Lanes<f32>; 3],
+    values: [Lanes<f32>; 3],
     cosines: Lanes<f32>,
     sines: Lanes<f32>,
 }
@@ -91,7 +91,7 @@ impl Default for Block {
     fn default() -> Self {
         Self {
             q: [[0.0; Self::LENGTH]; 3],
-            tile: [0; Self::LENGTH],
+            z: [0; Self::LENGTH],
             within: [0; Self::LENGTH],
             fractions: [[0.0; Self::LENGTH]; 3],
             values: [[0.0; Self::LENGTH]; 3],
@@ -102,44 +102,66 @@ impl Default for Block {
 }
 
 impl Block {
-    /// Samples of a block at most.
+    /// Samples of a block at most. (What lies behind those that were taken is of no concern: whole blocks are computed.)
     pub(super) const LENGTH: usize = 256;
 
-    /// Takes positions, [`Block::LENGTH`] at most. (What lies behind them is of no concern: whole blocks are computed.)
+    /// Slabs of positions, [`Block::LENGTH`] at most.
     #[inline(always)]
-    fn take(&mut self, positions: &[[f32; 3]]) {
+    pub(super) fn slabs(
+        &mut self,
+        placed: &Placed,
+        slabs: Slabs,
+        positions: &[[f32; 3]],
+    ) -> &[u32] {
         let [xs, ys, zs] = &mut self.q;
         for (((x, y), z), q) in xs.iter_mut().zip(ys).zip(zs).zip(positions) {
             [*x, *y, *z] = *q;
         }
-    }
-
-    /// Fills in tiles alone.
-    #[inline(always)]
-    pub(super) fn tiles(&mut self, placed: &Placed, tiles: Tiles, positions: &[[f32; 3]]) {
-        self.take(positions);
         let last = ROUND + placed.height as f32 - 2.0;
         for i in 0..Self::LENGTH {
             let q = [self.q[0][i], self.q[1][i], self.q[2][i]];
-            let ([_, y, z], _, inside) = placed.place(q);
-            let ((y, _), (z, _)) = (cell(y, last), cell(z, last));
-            self.tile[i] = tiles.of(y, z, inside);
+            let ([_, _, z], _, inside) = placed.place(q);
+            self.z[i] = slabs.of(cell(z, last).0, inside);
+        }
+        &self.z[..positions.len()]
+    }
+
+    /// Takes samples `first` …, [`Block::LENGTH`] at most.
+    #[inline(always)]
+    pub(super) fn take(&mut self, unit: &Unit<'_>, range: std::ops::Range<usize>) {
+        let contribution = unit.contribution;
+        let [xs, ys, zs] = &mut self.q;
+        let positions = &contribution.positions[range.clone()];
+        for (((x, y), z), q) in xs.iter_mut().zip(ys).zip(zs).zip(positions) {
+            [*x, *y, *z] = *q;
+        }
+        self.take_values(
+            &contribution.products[range.clone()],
+            &contribution.weights[range],
+        );
+    }
+
+    /// Takes listed samples of a unit, [`Block::LENGTH`] at most.
+    #[inline(always)]
+    pub(super) fn take_listed(&mut self, unit: &Unit<'_>, list: &[u16]) {
+        let range = unit.range.clone();
+        let positions = &unit.contribution.positions[range.clone()];
+        let products = &unit.contribution.products[range.clone()][..positions.len()];
+        let weights = &unit.contribution.weights[range][..positions.len()];
+        let [xs, ys, zs] = &mut self.q;
+        let [re, im, weight] = &mut self.values;
+        for (i, sample) in list.iter().enumerate().take(Self::LENGTH) {
+            let sample = usize::from(*sample);
+            [xs[i], ys[i], zs[i]] = positions[sample];
+            (re[i], im[i]) = (products[sample].re, products[sample].im);
+            weight[i] = weights[sample];
         }
     }
 
-    /// Fills the block with samples, [`Block::LENGTH`] at most.
+    /// Where the samples fall, and what they add there.
     #[inline(always)]
-    pub(super) fn fill(
-        &mut self,
-        placed: &Placed,
-        tiles: Tiles,
-        positions: &[[f32; 3]],
-        products: &[Complex32],
-        weights: &[f32],
-    ) {
-        self.take(positions);
+    pub(super) fn compute(&mut self, placed: &Placed) {
         self.add_phases(placed);
-        self.take_values(products, weights);
         let last_x = ROUND + placed.extent - 1.0;
         let last = ROUND + placed.height as f32 - 2.0;
         for i in 0..Self::LENGTH {
@@ -150,13 +172,37 @@ impl Block {
             self.fractions[1][i] = y;
             self.fractions[2][i] = z;
             self.within[i] = iy.wrapping_mul(placed.width).wrapping_add(ix);
-            self.tile[i] = tiles.of(iy, iz, inside);
+            self.z[i] = if inside { iz } else { u32::MAX };
             let (re, im) = (self.values[0][i], self.values[1][i]);
             let (cosine, sine) = (self.cosines[i], self.sines[i]);
             self.values[0][i] = re * cosine - im * sine;
             self.values[1][i] = (re * sine + im * cosine) * sign;
             self.values[2][i] *= placed.weight;
         }
+    }
+
+    /// The first `count` samples as records in the slab of planes from `first` on, those outside left out; their number.
+    #[inline(always)]
+    pub(super) fn records(
+        &self,
+        placed: &Placed,
+        first: u32,
+        count: usize,
+        records: &mut [Record; Self::LENGTH],
+    ) -> usize {
+        let plane = placed.width.wrapping_mul(placed.height);
+        let ([x, y, z], [re, im, weight]) = (&self.fractions, &self.values);
+        let mut kept = 0;
+        for i in 0..count.min(Self::LENGTH) {
+            let along_z = self.z[i].wrapping_sub(first);
+            records[kept] = Record {
+                lower: self.within[i].wrapping_add(along_z.wrapping_mul(plane)),
+                fraction: [x[i], y[i], z[i]],
+                value: [re[i], im[i], weight[i], 0.0],
+            };
+            kept += usize::from(self.z[i] != u32::MAX);
+        }
+        kept
     }
 
     #[inline(always)]

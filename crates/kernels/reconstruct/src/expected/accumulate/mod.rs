@@ -1,15 +1,14 @@
-//! Samples into the sums: sorted by tiles first, so that the elements they change stay in cache.
+//! Samples into the sums: listed by slabs first, so that the elements they change stay in cache.
 //!
 //! Padding twice leaves about as many elements as there are shares of the samples of one particle: each particle walks once
-//! through all of the sums. So a batch of placements is turned into records (cell, fractions, value), each unit of work
-//! its own, ordered by tile; then every tile takes its records from all units. Samples change two planes: even
-//! ones go first, odd ones after. As whole numbers are added, none of this changes the sums. No fused multiply-adds, and
-//! roundings to even: the portable loop gives the same bytes as AVX-512.
+//! through all of the sums. So for a batch of placements the samples of each unit of work are listed by slabs of planes
+//! (two bytes each); then every slab takes its samples from all units. Samples change two planes: even slabs go first, odd
+//! ones after. As whole numbers are added, none of this changes the sums. No fused multiply-adds, and roundings to even:
+//! the portable loop gives the same bytes as AVX-512.
 //!
-//! On one thread, sums that fit into the last cache are added to as samples come.
+//! On one thread, sums that fit into the cache are added to as samples come.
 //!
-//! Memory on top of the sums: records of 32 bytes, as many as there are samples in a call but not more than fill the memory
-//! of the sums once more (or as one unit needs).
+//! Memory on top of the sums: two bytes for each sample of a batch.
 
 mod block;
 mod record;
@@ -22,14 +21,17 @@ use rayon::prelude::*;
 use super::sums::Element;
 use super::{Contribution, Quanta, WeightedPlacement};
 use crate::half_space::HalfSpace;
+use block::Placed;
 pub(super) use record::Room;
-use record::{Record, Tiles, pairs_of_planes};
+use record::Slabs;
 use scatter::Level;
 
-/// Samples of a unit of work.
-const UNIT: usize = 16_384;
-/// Bytes of sums that fit into the last cache.
-const LAST_CACHE: usize = 24 << 20;
+/// Samples of a unit of work: as many as two bytes can count.
+const UNIT: usize = 1 << 16;
+/// Samples that are listed at once, at most (or one unit).
+const BATCH: usize = 1 << 23;
+/// Bytes of sums that fit into the cache.
+const CACHE: usize = 6 << 20;
 
 /// What all samples have in common.
 #[derive(Clone, Copy)]
@@ -57,7 +59,7 @@ impl Insertion {
     ) {
         let level = Level::detect();
         let units = units(contributions);
-        if rayon::current_num_threads() == 1 && size_of_val(elements) <= LAST_CACHE {
+        if rayon::current_num_threads() == 1 && size_of_val(elements) <= CACHE {
             self.run_plain(level, elements, &units);
         } else {
             self.run_sorted(level, elements, &units, room);
@@ -67,11 +69,12 @@ impl Insertion {
     /// Unit by unit.
     fn run_plain(&self, level: Level, elements: &mut [Element], units: &[Unit<'_>]) {
         for unit in units {
-            level.add(self, unit, elements);
+            let placed = Placed::new(self, unit.placements);
+            level.add(self.space, unit, &placed, elements);
         }
     }
 
-    /// In batches that are sorted by tiles, parallel.
+    /// In batches that are listed by slabs, parallel.
     fn run_sorted(
         &self,
         level: Level,
@@ -79,63 +82,73 @@ impl Insertion {
         units: &[Unit<'_>],
         room: &mut Room,
     ) {
-        let tiles = Tiles::new(self.space);
-        let most = size_of_val(elements) / size_of::<Record>();
+        let slabs = Slabs::new(self.space, rayon::current_num_threads());
         let mut rest = units;
         while !rest.is_empty() {
             let (mut count, mut samples) = (0, 0);
-            while count < rest.len() && (count == 0 || samples + rest[count].range.len() <= most) {
+            while count < rest.len() && (count == 0 || samples + rest[count].range.len() <= BATCH) {
                 samples += rest[count].range.len();
                 count += 1;
             }
             let (batch, later) = rest.split_at(count);
             rest = later;
-            let records = &mut room.0;
-            if records.len() < samples {
-                records.resize(samples, Record::default());
+            let lists = &mut room.0;
+            if lists.len() < samples {
+                lists.resize(samples, 0);
             }
-            self.add(level, elements, tiles, batch, &mut records[..samples]);
+            self.add(level, elements, slabs, batch, &mut lists[..samples]);
         }
     }
 
-    /// Adds one batch; `records` has room for its samples.
+    /// Adds one batch; `lists` has room for its samples.
     fn add(
         &self,
         level: Level,
         elements: &mut [Element],
-        tiles: Tiles,
+        slabs: Slabs,
         batch: &[Unit<'_>],
-        records: &mut [Record],
+        lists: &mut [u16],
     ) {
         let mut rooms = Vec::with_capacity(batch.len());
-        let mut rest = records;
+        let mut rest = lists;
         for unit in batch {
             let (room, later) = rest.split_at_mut(unit.range.len());
             rooms.push((unit, room));
             rest = later;
         }
-        let sorted: Vec<(&[Record], Vec<u32>)> = rooms
+        let listed: Vec<Listed<'_>> = rooms
             .into_par_iter()
-            .map(|(unit, room)| {
-                let starts = level.sort(self, tiles, unit, room);
-                (&*room, starts)
+            .map(|(unit, list)| {
+                let placed = Placed::new(self, unit.placements);
+                let starts = level.sort(unit, &placed, slabs, list);
+                Listed {
+                    unit,
+                    placed,
+                    list,
+                    starts,
+                }
             })
             .collect();
-        // All tiles of one z.
-        let fill = |(z, planes): (usize, &mut [Element])| {
-            let first = z * tiles.across as usize;
-            for tile in first..first + tiles.across as usize {
-                for (records, starts) in &sorted {
-                    let range = starts[tile] as usize..starts[tile + 1] as usize;
-                    level.scatter(self.space, planes, &records[range]);
-                }
+        let fill = |(slab, planes): (usize, &mut [Element])| {
+            for one in &listed {
+                let list = &one.list[one.starts[slab] as usize..one.starts[slab + 1] as usize];
+                let first = slabs.first_plane(slab);
+                level.add_listed(self.space, (one.unit, &one.placed), list, first, planes);
             }
         };
         for odd in [0, 1] {
-            let pairs: Vec<_> = pairs_of_planes(self.space, elements, odd).collect();
-            pairs.into_par_iter().for_each(fill);
+            let slabs: Vec<_> = slabs.every_second(self.space, elements, odd).collect();
+            slabs.into_par_iter().for_each(fill);
         }
     }
+}
+
+/// A unit with the samples of each slab.
+struct Listed<'a> {
+    unit: &'a Unit<'a>,
+    placed: Placed,
+    list: &'a [u16],
+    starts: Vec<u32>,
 }
 
 /// Cuts all placements into units; those of one rotation that follow each other go together.

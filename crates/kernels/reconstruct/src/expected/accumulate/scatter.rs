@@ -1,7 +1,8 @@
 //! Shares of samples to their neighbours, as whole quanta: AVX-512 and its portable twin.
 
-use super::record::{Record, Tiles};
-use super::{Insertion, Unit};
+use super::Unit;
+use super::block::Placed;
+use super::record::{Record, Slabs};
 use crate::expected::sums::Element;
 use crate::half_space::HalfSpace;
 
@@ -28,36 +29,48 @@ impl Level {
     /// See [`Unit::sort`].
     pub(super) fn sort(
         self,
-        insertion: &Insertion,
-        tiles: Tiles,
         unit: &Unit<'_>,
-        room: &mut [Record],
+        placed: &Placed,
+        slabs: Slabs,
+        list: &mut [u16],
     ) -> Vec<u32> {
         match self {
-            Self::Portable => unit.sort(insertion, tiles, room),
+            Self::Portable => unit.sort(placed, slabs, list),
             #[cfg(target_arch = "x86_64")]
-            Self::Wide(token) => token.sort(insertion, tiles, unit, room),
+            Self::Wide(token) => token.sort(unit, placed, slabs, list),
         }
     }
 
     /// Adds a unit to all elements as its samples come.
-    pub(super) fn add(self, insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
+    pub(super) fn add(
+        self,
+        space: HalfSpace,
+        unit: &Unit<'_>,
+        placed: &Placed,
+        elements: &mut [Element],
+    ) {
         match self {
-            Self::Portable => {
-                let space = insertion.space;
-                unit.records(insertion, |records| scatter(space, elements, records));
-            }
+            Self::Portable => unit.records(placed, |records| scatter(space, elements, records)),
             #[cfg(target_arch = "x86_64")]
-            Self::Wide(token) => token.add(insertion, unit, elements),
+            Self::Wide(token) => token.add(space, unit, placed, elements),
         }
     }
 
-    /// Adds records to the elements of their plane and the next.
-    pub(super) fn scatter(self, space: HalfSpace, elements: &mut [Element], records: &[Record]) {
+    /// Adds listed samples of a unit to the elements of a slab of planes from `first` on.
+    pub(super) fn add_listed(
+        self,
+        space: HalfSpace,
+        (unit, placed): (&Unit<'_>, &Placed),
+        list: &[u16],
+        first: usize,
+        elements: &mut [Element],
+    ) {
         match self {
-            Self::Portable => scatter(space, elements, records),
+            Self::Portable => unit.records_listed(placed, first, list, |records| {
+                scatter(space, elements, records);
+            }),
             #[cfg(target_arch = "x86_64")]
-            Self::Wide(token) => token.scatter(space, elements, records),
+            Self::Wide(token) => token.add_listed(space, (unit, placed), list, first, elements),
         }
     }
 }
@@ -108,12 +121,13 @@ mod wide {
     )]
 
     use std::arch::x86_64::{
-        __m128, __m512i, _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_set1_ps,
-        _mm512_add_epi64, _mm512_cvtps_epi64, _mm512_setzero_si512,
+        __m128, _mm256_broadcast_ps, _mm256_mask_sub_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
+        _mm256_set1_ps, _mm256_setr_epi32, _mm512_add_epi64, _mm512_cvtps_epi64,
+        _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi64, _mm512_setzero_si512,
     };
     use std::mem::transmute;
 
-    use super::{Element, HalfSpace, Insertion, Record, Tiles, Unit, rows, shares};
+    use super::{Element, HalfSpace, Placed, Record, Slabs, Unit, rows, shares};
 
     /// Exists only where the instructions do.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,69 +149,93 @@ mod wide {
 
         pub(super) fn sort(
             self,
-            insertion: &Insertion,
-            tiles: Tiles,
             unit: &Unit<'_>,
-            room: &mut [Record],
+            placed: &Placed,
+            slabs: Slabs,
+            list: &mut [u16],
         ) -> Vec<u32> {
             // SAFETY: a token exists only after `detect` found these features.
-            unsafe { sort(insertion, tiles, unit, room) }
+            unsafe { sort(unit, placed, slabs, list) }
         }
 
-        pub(super) fn add(self, insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
-            // SAFETY: a token exists only after `detect` found these features.
-            unsafe { add(insertion, unit, elements) }
-        }
-
-        pub(super) fn scatter(
+        pub(super) fn add(
             self,
             space: HalfSpace,
+            unit: &Unit<'_>,
+            placed: &Placed,
             elements: &mut [Element],
-            records: &[Record],
         ) {
             // SAFETY: a token exists only after `detect` found these features.
-            unsafe { scatter(space, elements, records) }
+            unsafe { add(space, unit, placed, elements) }
+        }
+
+        pub(super) fn add_listed(
+            self,
+            space: HalfSpace,
+            unit: (&Unit<'_>, &Placed),
+            list: &[u16],
+            first: usize,
+            elements: &mut [Element],
+        ) {
+            // SAFETY: a token exists only after `detect` found these features.
+            unsafe { add_listed(space, unit, list, first, elements) }
         }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-    fn sort(insertion: &Insertion, tiles: Tiles, unit: &Unit<'_>, room: &mut [Record]) -> Vec<u32> {
-        unit.sort(insertion, tiles, room)
+    fn sort(unit: &Unit<'_>, placed: &Placed, slabs: Slabs, list: &mut [u16]) -> Vec<u32> {
+        unit.sort(placed, slabs, list)
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
-    fn add(insertion: &Insertion, unit: &Unit<'_>, elements: &mut [Element]) {
-        let space = insertion.space;
-        unit.records(insertion, |records| scatter(space, elements, records));
+    fn add(space: HalfSpace, unit: &Unit<'_>, placed: &Placed, elements: &mut [Element]) {
+        unit.records(placed, |records| scatter(space, elements, records));
     }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
+    fn add_listed(
+        space: HalfSpace,
+        (unit, placed): (&Unit<'_>, &Placed),
+        list: &[u16],
+        first: usize,
+        elements: &mut [Element],
+    ) {
+        unit.records_listed(placed, first, list, |records| {
+            scatter(space, elements, records);
+        });
+    }
+
+    /// Numbers of two elements.
+    const BOTH: u8 = 0b11_1111;
 
     /// As the portable loop, both neighbours along x at once.
     #[target_feature(enable = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl")]
     fn scatter(space: HalfSpace, elements: &mut [Element], records: &[Record]) {
         let rows = rows(space);
         let ones = _mm256_set1_ps(1.0);
+        let twice = _mm256_setr_epi32(0, 1, 2, 0, 1, 2, 3, 3);
         for record in records {
             // SAFETY: both types are 16 bytes of f32; any bytes are valid.
             let value = unsafe { transmute::<[f32; 4], __m128>(record.value) };
+            let value = _mm256_permutevar8x32_ps(_mm256_broadcast_ps(&value), twice);
             let fraction = _mm256_set1_ps(record.fraction[0]);
-            let along_x = _mm256_mask_sub_ps(fraction, 0b1111, ones, fraction);
-            let pair = _mm256_mul_ps(_mm256_broadcast_ps(&value), along_x);
+            let along_x = _mm256_mask_sub_ps(fraction, 0b111, ones, fraction);
+            let pair = _mm256_mul_ps(value, along_x);
             let lower = record.lower as usize;
             // All rows are read before the first is written: a read close behind a write to an address that looks alike
             // (planes and rows are often a multiple of 4096 bytes apart) would wait for it.
             let mut sums = [_mm512_setzero_si512(); 4];
             for ((sum, row), share) in sums.iter_mut().zip(rows).zip(shares(record.fraction)) {
                 let added = _mm512_cvtps_epi64(_mm256_mul_ps(pair, _mm256_set1_ps(share)));
-                // SAFETY: both types are 64 bytes of whole numbers; any bytes are valid.
-                let old = unsafe {
-                    transmute::<[Element; 2], __m512i>(*neighbours(elements, lower, row))
-                };
+                let place = neighbours(elements, lower, row).as_ptr();
+                // SAFETY: the six numbers of two elements are read, no more.
+                let old = unsafe { _mm512_maskz_loadu_epi64(BOTH, place.cast()) };
                 *sum = _mm512_add_epi64(old, added);
             }
             for (sum, row) in sums.into_iter().zip(rows) {
-                // SAFETY: as above.
-                *neighbours(elements, lower, row) =
-                    unsafe { transmute::<__m512i, [Element; 2]>(sum) };
+                let place = neighbours(elements, lower, row).as_mut_ptr();
+                // SAFETY: the six numbers of two elements are written, no more.
+                unsafe { _mm512_mask_storeu_epi64(place.cast(), BOTH, sum) };
             }
         }
     }

@@ -160,7 +160,7 @@ fn what_cannot_be_summed_is_refused() {
             error,
             Err(ReconstructError::Contribution { index: 1, .. })
         ));
-        assert!(sums.placements() == 0 && sums.elements.iter().all(|e| *e == [0; 4]));
+        assert!(sums.placements() == 0 && sums.elements.iter().all(|e| *e == [0; 3]));
     }
     let mut short = good.contribution();
     short.count += 1;
