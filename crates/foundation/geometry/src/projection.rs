@@ -119,6 +119,40 @@ impl TiltGeometry {
         }
     }
 
+    /// The same image of the specimen moved by x → `turn`·x + `by` (Å): what lies at x now lies there, the image stays.
+    ///
+    /// ```
+    /// use glam::DVec3;
+    /// use thon_geometry::{Point, Rotation, TiltGeometry};
+    /// use thon_units::Degrees;
+    /// let view = TiltGeometry::tilted(Degrees(40.0).radians());
+    /// let turn = Rotation::about_x(Degrees(3.0).radians());
+    /// let moved = view.moved(turn, DVec3::new(10.0, 20.0, 30.0));
+    /// let point = Point::new(100.0, -200.0, 50.0);
+    /// let there = Point::from_vector(turn.apply(point.xyz) + DVec3::new(10.0, 20.0, 30.0));
+    /// assert!((moved.project(there).position - view.project(point).position).length() < 1e-9);
+    /// ```
+    #[must_use]
+    pub fn moved(self, turn: Rotation<Specimen, Specimen>, by: glam::DVec3) -> Self {
+        let matrix = self.rotation().matrix() * turn.inverse().matrix();
+        // Rz(axis) Ry(tilt) Rx(x tilt), read off the third row and the first column.
+        let tilt = (-matrix.x_axis.z).clamp(-1.0, 1.0).asin();
+        let (tilt, flip) = if self.tilt_angle.0.cos() >= 0.0 {
+            (tilt, 1.0)
+        } else {
+            (std::f64::consts::PI - tilt, -1.0)
+        };
+        let moved = Self {
+            x_tilt: Radians(f64::atan2(flip * matrix.y_axis.z, flip * matrix.z_axis.z)),
+            tilt_angle: Radians(tilt),
+            tilt_axis_angle: Radians(f64::atan2(flip * matrix.x_axis.y, flip * matrix.x_axis.x)),
+            ..self
+        };
+        let origin = moved.project(Point::from_vector(by)).position;
+        let shift = self.shift - (origin - moved.shift);
+        Self { shift, ..moved }
+    }
+
     /// True when the in-plane deformation is the identity to 1e-12.
     pub fn is_rigid(&self) -> bool {
         self.affine.abs_diff_eq(DMat2::IDENTITY, 1e-12)
@@ -155,6 +189,23 @@ mod tests {
         let mirrored = Point::new(120.0, -310.0, -75.0);
         let (a, b) = (view().project(point), view().mirrored().project(mirrored));
         assert!((a.position - b.position).length() < 1e-9 && (a.depth + b.depth).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_moved_specimen_gives_the_same_image() {
+        let turn: Rotation<Specimen, Specimen> =
+            Rotation::about_y(Degrees(7.0).radians()) * Rotation::about_x(Degrees(-4.0).radians());
+        let by = DVec3::new(50.0, -80.0, 33.0);
+        let point = Point::new(120.0, -310.0, 75.0);
+        for tilt in [-41.0, 0.0, 130.0] {
+            let view = TiltGeometry {
+                tilt_angle: Degrees(tilt).radians(),
+                ..view()
+            };
+            let there = Point::from_vector(turn.apply(point.xyz) + by);
+            let (before, after) = (view.project(point), view.moved(turn, by).project(there));
+            assert!((before.position - after.position).length() < 1e-9, "{tilt}");
+        }
     }
 
     #[test]

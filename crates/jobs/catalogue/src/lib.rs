@@ -6,11 +6,13 @@
 mod acquire;
 mod average;
 mod classification;
+mod ctf;
 mod export;
 mod extraction;
 mod import;
 mod kernel_errors;
 mod maps;
+mod movies;
 mod particles;
 mod pictures;
 mod symmetry;
@@ -30,6 +32,8 @@ pub static ALL: &[&dyn AnyJob] = &[
     &import::ImportEtomo,
     &import::ImportAretomo,
     &import::ImportMap,
+    &movies::CorrectMotion,
+    &import::ImportCtf,
     &tilt_series::Adopt,
     &tilt_series::Mirror,
     &tilt_series::CheckViews,
@@ -37,7 +41,16 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tilt_series::Clean,
     &tilt_series::FilterDose,
     &tilt_series::Bin,
+    &tilt_series::AlignFiducials,
+    &tilt_series::AlignTracks,
+    &tilt_series::CompareAlignments,
+    &tilt_series::Level,
+    &ctf::Estimate,
+    &ctf::Consensus,
+    &tomogram::CorrectCtf,
     &tomogram::ReconstructWbp,
+    &tomogram::ReconstructCtf,
+    &tomogram::ReconstructIterative,
     &particles::ReconstructParticles,
     &particles::CarryOver,
     &extraction::CtfModels,

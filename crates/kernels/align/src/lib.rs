@@ -10,11 +10,15 @@
 
 pub mod adjust;
 pub mod beads;
+pub mod compare;
 mod error;
+pub mod level;
 
 pub use adjust::{
     Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise,
     ViewReport, adjust,
 };
 pub use beads::{BeadAlignment, BeadOptions, Diagnosis, Images, align_beads};
+pub use compare::{Comparison, ViewDifference, compare};
 pub use error::AlignError;
+pub use level::{Levelling, level};

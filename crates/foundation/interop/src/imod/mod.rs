@@ -18,12 +18,14 @@ mod commands;
 mod defocus;
 mod directory;
 mod export;
+mod fiducials;
 mod files;
 mod geometry;
 mod placement;
 mod views;
 
 pub use directory::{EtomoImport, read_directory};
+pub use fiducials::{DrawnOn, TrackedPoint, model_of, tracks_of};
 pub use export::{EtomoExport, write_directory};
 pub use geometry::{geometry_of, transform_of};
 pub use placement::Placement;

@@ -33,6 +33,8 @@ pub enum Diagnosis {
         /// The angle its beads agree with, degrees.
         measured: f64,
     },
+    /// The tilts fit in reversed order only.
+    ReversedOrder,
     /// The tilt axis lies elsewhere than stated.
     WrongAxis {
         /// Stated angle, degrees.
@@ -78,6 +80,10 @@ impl fmt::Display for Diagnosis {
                 out,
                 "wrong tilt angle: view {} is stated at {stated:.1}° but its beads lie as at {measured:.1}°; is the order of views right?",
                 view + 1
+            ),
+            Self::ReversedOrder => write!(
+                out,
+                "reversed order: the beads fit the tilt angles taken from the last view to the first"
             ),
             Self::WrongAxis {
                 stated,

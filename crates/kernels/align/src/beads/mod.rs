@@ -12,13 +12,16 @@
 //! the matched filter of this very series. Lengths Å, positions from the centre pixel ⌊n/2⌋ of the raw image.
 
 mod associate;
+mod centring;
 mod chain;
 mod detect;
 mod diagnosis;
 mod driver;
 mod profile;
+mod question;
 mod radius;
 mod refine;
+mod tracker;
 mod working;
 
 pub use detect::Candidate;
