@@ -1,5 +1,5 @@
 //! Tomograms of the simulated series of the front half against their phantom. Ignored: they want the folder that
-//! `THON_RECON_DATA` names (generator `gen_ts.py`; `ts512_ideal`, `ts512_s1`). `cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture`.
+//! `THON_RECON_DATA` names (generator `gen_ts.py`; `ts512_ideal`, `ts512_s1`, `ts1k_s7`). `cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -219,8 +219,11 @@ fn an_ideal_series_gives_the_phantom_back() {
         .collect();
     let fsc = series.fsc(&inverted);
     show("WBP, ideal", &fsc);
-    // Exposure damage leaves little of the last shells (the generator applies it without noise, too).
-    assert!(fsc[1..16].iter().all(|f| *f > 0.9), "{fsc:?}");
+    // Beyond 1/78 Å⁻¹ (thickness × tilt step) slices leave gaps, and exposure damage weights views differently.
+    assert!(
+        fsc[1..7].iter().all(|f| *f > 0.93) && fsc.iter().all(|f| *f > 0.4),
+        "{fsc:?}"
+    );
 }
 
 #[test]
@@ -272,7 +275,7 @@ fn the_filter_of_sirt_is_like_sirt() {
 #[test]
 #[ignore = "wants THON_RECON_DATA"]
 fn corrected_tomograms_keep_the_sign_of_the_phantom() {
-    for name in ["ts512_s1", "ts1k_s1"] {
+    for name in ["ts512_s1", "ts1k_s7"] {
         let Some(series) = read(name) else { return };
         let grid = series.grid();
         let dark = |v: Vec<f32>| -> Vec<f32> { v.into_iter().map(|v| -v).collect() };

@@ -52,7 +52,11 @@ impl<'a> Task<'a> {
         let axes = views.iter().map(Axes::new).collect::<Result<Vec<_>, _>>()?;
         let angles: Vec<Radians> = views.iter().map(|view| view.geometry.tilt_angle).collect();
         let weights = (0..views.len())
-            .map(|view| options.filter.for_view(view, &angles, grid.voxel_size.0))
+            .map(|view| {
+                options
+                    .filter
+                    .for_view(view, &angles, grid.voxel_size.0, grid.dims[0])
+            })
             .collect();
         let preparer = Preparer::new(size, pixel_size.0, grid.voxel_size.0, options.background);
         Ok(Self {
