@@ -6,24 +6,15 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_contract::kinds::{Health, PictureKind, TiltSeriesKind, TomogramKind};
+use thon_contract::kinds::{PictureKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
-use thon_geometry::Grid;
-use thon_images::mrc::{Mrc, MrcMode, MrcSlabWriter, MrcSpec};
-use thon_model::{TiltSeries, Tomogram, Weighting};
-use thon_reconstruct::{
-    RadialFilter, Slab, SlabSink, SourceError, WbpOptions, reconstruct_wbp, used_views,
-};
+use thon_model::Weighting;
+use thon_reconstruct::{Background, RadialFilter, WbpOptions, reconstruct_wbp};
 use thon_units::{Angstrom, PixelSize};
 
+use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
 use crate::kernel_errors::stopped;
-use crate::pictures;
-use crate::tilt_images::{TiltImages, alignment_findings, image_findings};
-
-/// Depth of the slab that is drawn.
-const SLAB: Angstrom = Angstrom(100.0);
-/// No specimen that electrons pass is thicker.
-const THICKEST: Angstrom = Angstrom(100_000.0);
+use crate::tilt_images::{alignment_findings, image_findings};
 
 /// Weighted back-projection.
 pub(crate) struct ReconstructWbp;
@@ -42,16 +33,14 @@ pub(crate) struct Params {
     pub filter: RadialFilter,
     /// How voxels are stored.
     pub storage: Storage,
-}
-
-/// How voxels are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Storage {
-    /// 16-bit floats: half the disk, eleven bits of precision.
-    Float16,
-    /// 32-bit floats.
-    Float32,
+    /// Whether two more tomograms are made of half of the data each.
+    pub halves: Halves,
+    /// A part of the specimen instead of the whole field.
+    #[schemars(extend("x-level" = "expert"))]
+    pub region: Region,
+    /// What lies outside the tilt images.
+    #[schemars(extend("x-level" = "expert"))]
+    pub background: Background,
 }
 
 impl Default for Params {
@@ -61,6 +50,21 @@ impl Default for Params {
             thickness: None,
             filter: RadialFilter::default(),
             storage: Storage::Float16,
+            halves: Halves::None,
+            region: Region::default(),
+            background: Background::Mean,
+        }
+    }
+}
+
+impl Params {
+    fn volume(&self) -> VolumeOptions {
+        VolumeOptions {
+            voxel_size: self.voxel_size,
+            thickness: self.thickness,
+            region: self.region,
+            storage: self.storage,
+            halves: self.halves,
         }
     }
 }
@@ -77,12 +81,13 @@ pub(crate) struct Inputs {
 pub(crate) struct Outputs {
     /// The tomograms.
     tomograms: Output<TomogramKind>,
-    /// Their middles, 100 Å deep.
+    /// Planes through their middles, 100 Å deep: xy, xz, yz.
     pictures: Output<PictureKind>,
 }
 
 impl Job for ReconstructWbp {
     const ID: &'static str = "tomogram.reconstruct-wbp";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -94,21 +99,9 @@ impl Job for ReconstructWbp {
         };
         let mut findings = alignment_findings(&series);
         findings.extend(image_findings(&series, context));
-        let voxel_size = voxel_size(params, &series);
-        if !(voxel_size.0 >= 0.999 * series.pixel_size.0
-            && voxel_size.0 <= 64.0 * series.pixel_size.0)
-        {
-            let message = format!(
-                "expected 1 to 64 times the pixel size {}, found {voxel_size}",
-                series.pixel_size
-            );
-            findings.push(Finding::error("voxel_size", message));
-        }
-        if let Some(thickness) = params.thickness
-            && !(thickness > Angstrom(0.0) && thickness <= THICKEST)
-        {
-            let message = format!("expected more than 0 and at most {THICKEST}, found {thickness}");
-            findings.push(Finding::error("thickness", message));
+        findings.extend(params.volume().findings(&series));
+        if let Err(e) = params.filter.check() {
+            findings.push(Finding::error("filter", e.to_string()));
         }
         findings
     }
@@ -117,79 +110,47 @@ impl Job for ReconstructWbp {
         let Ok(series) = context.load(inputs.tilt_series.item()) else {
             return Cost::default();
         };
-        let voxels = grid(params, &series).len() as f64;
-        let bytes = if params.storage == Storage::Float16 {
-            2.0
-        } else {
-            4.0
-        };
+        let volume = params.volume();
+        let (voxels, disk) = volume.volumes(&series);
         let pixels = (series.image_size[0] * series.image_size[1]) as f64;
         let images = series.used().count() as f64;
-        let kernel = (kernel_memory(params, &series, context) as u64) << 20;
+        let kernel = (kernel_memory(&volume, &series, context) as u64) << 20;
+        let grid = volume.grid(&series).len() as f64;
         Cost {
             memory: kernel + (32 << 20) + 16 * pixels as u64,
-            disk: (voxels * bytes) as u64 + (1 << 19),
-            // 3 G voxel·view/s, and preparing images at 25 M pixel/s.
-            cpu_seconds: 0.05 + voxels * images / 3e9 + pixels * images / 2.5e7,
+            disk,
+            // 3 G voxel·view/s, and preparing images at 25 M pixel/s; pictures read some of the volume again.
+            cpu_seconds: 0.05
+                + volume.work() * (grid * images / 3e9 + pixels * images / 2.5e7)
+                + voxels * 2e-9,
         }
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let series = context.load(inputs.tilt_series.item())?;
-        let images = TiltImages::open(&series, context)?;
-        let views = used_views(&series).map_err(stopped)?;
-        let grid = grid(params, &series);
-        let file = format!("{}.mrc", series.name);
-        let path = context.file(&file)?;
-        let spec =
-            MrcSpec::volume(grid.dims, Some(grid.voxel_size.0)).with_mode(match params.storage {
-                Storage::Float16 => MrcMode::Float16,
-                Storage::Float32 => MrcMode::Float32,
-            });
-        let writer =
-            MrcSlabWriter::create_file(&path, &spec).map_err(|e| JobError::file(&path, e))?;
-        let mut sink = FileSink {
-            writer,
-            health: Health::default(),
-        };
+        let volume = params.volume();
         let options = WbpOptions {
             filter: params.filter,
-            memory: kernel_memory(params, &series, context),
-            ..WbpOptions::default()
+            background: params.background,
+            memory: kernel_memory(&volume, &series, context),
         };
-        reconstruct_wbp(
-            &images,
-            &views,
-            series.pixel_size,
-            &grid,
-            &options,
-            context.progress(),
-            &mut sink,
-        )
-        .map_err(stopped)?;
-        sink.health.verdict(&file)?;
-        let summary = sink.writer.finish().map_err(|e| JobError::file(&path, e))?;
-        if summary.clamped > 0 {
-            context.warn(format!(
-                "{} voxels overflow 16-bit floats; store 32-bit floats",
-                summary.clamped
-            ));
-        }
-        let tomogram = Tomogram {
-            name: series.name.clone(),
-            tilt_series: series.name.clone(),
-            grid,
-            path: context.published(&file),
-            halves: None,
-            weighting: weighting(&params.filter),
-        };
-        let mut record = context.store::<TomogramKind>(&series.name, &tomogram)?;
-        record.files.push(file.into());
-        let volume = Mrc::open(&path).map_err(|e| JobError::file(&path, e))?;
-        let slab = pictures::middle_slab(&volume, grid.voxel_size, SLAB)?;
-        let picture = context.store::<PictureKind>(&series.name, &slab.to_png())?;
+        let weighting = weighting(&params.filter);
+        let (tomogram, picture) =
+            make(&series, &volume, weighting, context, |part, grid, sink| {
+                reconstruct_wbp(
+                    &part.images,
+                    &part.views,
+                    part.series.pixel_size,
+                    grid,
+                    &options,
+                    context.progress(),
+                    sink,
+                )
+                .map(drop)
+                .map_err(stopped)
+            })?;
         Ok(Outputs {
-            tomograms: Output::of(vec![record]),
+            tomograms: Output::of(vec![tomogram]),
             pictures: Output::of(vec![picture]),
         })
     }
@@ -207,58 +168,6 @@ impl Job for ReconstructWbp {
             citations: vec![Citation::new("Radermacher 1988", "10.1002/jemt.1060090405")],
         }
     }
-}
-
-/// Writes slabs into the volume and looks at every voxel on the way.
-struct FileSink {
-    writer: MrcSlabWriter,
-    health: Health,
-}
-
-impl SlabSink for FileSink {
-    fn write(&mut self, slab: &Slab<'_>) -> Result<(), SourceError> {
-        self.health.add(slab.voxels);
-        Ok(self.writer.write_slab(slab.first_row, slab.voxels)?)
-    }
-}
-
-/// Buffers of the kernel in MiB: what holds every prepared image, so that each is read once, and some rows; at most half of
-/// what the unit may use.
-fn kernel_memory(params: &Params, series: &TiltSeries, context: &Context) -> usize {
-    let pixels = (series.image_size[0] * series.image_size[1]) as f64;
-    let crop = (series.pixel_size / voxel_size(params, series)).min(1.0);
-    let prepared = 4.0 * pixels * crop * crop * series.used().count() as f64;
-    let wanted = ((1.5 * prepared + 16.0 * pixels) / f64::from(1 << 20)) as usize;
-    let allowed = (context.memory >> 21) as usize;
-    wanted.min(allowed).max(64)
-}
-
-fn voxel_size(params: &Params, series: &TiltSeries) -> PixelSize {
-    params
-        .voxel_size
-        .unwrap_or(PixelSize(4.0 * series.pixel_size.0))
-}
-
-/// The tomogram's grid: the series' volume, or the field of view, at the asked voxel size.
-fn grid(params: &Params, series: &TiltSeries) -> Grid {
-    let voxel = voxel_size(params, series);
-    let [ny, nx] = series.image_size;
-    let full = series.volume_size.unwrap_or([0, ny, nx]);
-    let length = |pixels: usize| Angstrom(pixels as f64 * series.pixel_size.0);
-    let thickness = params.thickness.unwrap_or(if full[0] == 0 {
-        Angstrom(2000.0)
-    } else {
-        length(full[0])
-    });
-    let even = |length: Angstrom| (((length / voxel).0 / 2.0).round() as usize * 2).max(2);
-    Grid::new(
-        [
-            even(thickness),
-            even(length(full[1])),
-            even(length(full[2])),
-        ],
-        voxel,
-    )
 }
 
 fn weighting(filter: &RadialFilter) -> Weighting {

@@ -36,6 +36,7 @@ type Filled = (&'static str, &'static str, &'static str);
 const SERIES: Filled = ("tilt_series", SIMULATE, "tilt_series");
 const PARTICLES: Filled = ("particles", SIMULATE, "particles");
 const IMPORTED: Filled = ("tilt_series", "import.mdoc", "tilt_series");
+const TOMOGRAMS: Filled = ("tomograms", "tomogram.reconstruct-wbp", "tomograms");
 const HALVES: [Filled; 2] = [
     ("half_map_1", AVERAGE, "half_map_1"),
     ("half_map_2", AVERAGE, "half_map_2"),
@@ -112,8 +113,26 @@ fn recorded_cases_1() -> Vec<Case> {
         case("tilt_series.bin", json!({}), &[SERIES]),
         case(
             "tomogram.reconstruct-wbp",
+            json!({ "voxel_size": 20.0, "thickness": 1200.0, "halves": "tilts" }),
+            &[SERIES],
+        ),
+        case("tomogram.correct-ctf", json!({}), &[SERIES]),
+        case(
+            "tomogram.reconstruct-ctf",
             json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
             &[SERIES],
+        ),
+        case(
+            "tomogram.reconstruct-iterative",
+            json!({ "voxel_size": 20.0, "thickness": 1200.0, "iterations": 3 }),
+            &[SERIES],
+        ),
+        case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
+        case("tomogram.denoise", json!({}), &[TOMOGRAMS]),
+        case(
+            "tomogram.local-resolution",
+            json!({ "options": { "frequencies": 6 } }),
+            &[TOMOGRAMS],
         ),
     ]
 }
