@@ -185,13 +185,14 @@ fn relion_goes_on_from_classes_of_images() {
     ];
     let [a, b] = [ours, theirs].map(|table| columns.map(|label| numbers(table, label)));
     let (mut same, mut turns, mut moves) = (0, Vec::new(), Vec::new());
+    let pose = |of: &[Vec<f64>; 4], row: usize| [0, 1, 2, 3].map(|column| of[column][row]);
     for row in 0..theirs.rows() {
-        let own = row_of(row);
-        if a[0][own] == b[0][row] {
+        let (own, other) = (pose(&a, row_of(row)), pose(&b, row));
+        if own[0] == other[0] {
             same += 1;
-            let turn = (a[1][own] - b[1][row]).rem_euclid(360.0);
+            let turn = (own[1] - other[1]).rem_euclid(360.0);
             turns.push(turn.min(360.0 - turn));
-            moves.push((a[2][own] - b[2][row]).hypot(a[3][own] - b[3][row]));
+            moves.push((own[2] - other[2]).hypot(own[3] - other[3]));
         }
     }
     turns.sort_by(f64::total_cmp);
@@ -213,7 +214,7 @@ fn relion_goes_on_from_classes_of_volumes() {
     let folder = place.path();
     let mut random = seed_stream(5, "volumes", 0);
     let whole = vec![1.0; BOX * BOX * BOX];
-    write_volume(&folder.join("ctf.mrc"), &whole, [BOX; 3], Some(PIXEL)).unwrap();
+    write_volume(folder.join("ctf.mrc"), &whole, [BOX; 3], Some(PIXEL)).unwrap();
     let mut names = Vec::new();
     for i in 0..24 {
         let volume: Vec<f32> = (0..BOX * BOX * BOX)
@@ -225,7 +226,7 @@ fn relion_goes_on_from_classes_of_volumes() {
             })
             .collect();
         let name = format!("volume{i:02}.mrc");
-        write_volume(&folder.join(&name), &volume, [BOX; 3], Some(PIXEL)).unwrap();
+        write_volume(folder.join(&name), &volume, [BOX; 3], Some(PIXEL)).unwrap();
         names.push(name);
     }
     let particles = folder.join("particles.star");

@@ -147,6 +147,19 @@ pub const SECTIONS: &[Section] = &[
         &["averaging: "],
     ),
     section(
+        "classes",
+        &[
+            cargo(
+                "cargo test -p thon-tests --test plain_classification -- --nocapture --test-threads 1",
+            ),
+            cargo(
+                "cargo test -p thon-catalogue --test jobs -- --nocapture --test-threads 1 class_ctf",
+            ),
+            cargo("cargo test -p thon --test processes"),
+        ],
+        &["relion_refine --continue", "agreement with the truth"],
+    ),
+    section(
         "speed",
         &[
             cargo("cargo bench -p thon-benches --bench wbp"),

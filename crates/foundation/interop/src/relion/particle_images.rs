@@ -88,8 +88,11 @@ fn sections(cells: Cells<'_>, rows: usize) -> Result<Vec<u32>, InteropError> {
     (0..rows).map(section).collect()
 }
 
-/// The CTF of each image, by `rlnDefocusU` and what stands beside it.
+/// The CTFs of the first `rows` images, by `rlnDefocusU` and what stands beside it; empty without it.
 fn ctfs(cells: Cells<'_>, rows: usize) -> Result<Vec<Ctf>, InteropError> {
+    if !cells.has("rlnDefocusU") {
+        return Ok(Vec::new());
+    }
     let ctf = |row| {
         let number = |label, absent: f64| -> Result<f64, InteropError> {
             Ok(cells.number(label, row)?.unwrap_or(absent))
@@ -243,11 +246,7 @@ pub(super) fn images(tables: &Tables, rows: usize) -> Result<Boxes, InteropError
         } else {
             Vec::new()
         },
-        ctfs: if projections && cells.has("rlnDefocusU") {
-            ctfs(cells, rows)?
-        } else {
-            Vec::new()
-        },
+        ctfs: ctfs(cells, if projections { rows } else { 0 })?,
         visible,
         boxes: Vec::new(),
     })))

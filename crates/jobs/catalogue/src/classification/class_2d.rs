@@ -127,7 +127,8 @@ impl Job for Class2d {
             0
         };
         Cost {
-            memory: (16 << 20) + memory + 4 * n * n * count as u64 + 8 * volume,
+            // Images and their transfers; a volume and its own.
+            memory: (16 << 20) + memory + 6 * n * n * count as u64 + 12 * volume,
             disk: (1 << 18) + 4 * n * n * params.options.classes as u64 + 400 * count as u64,
             cpu_seconds: 0.2 + seconds + (volume * count as u64) as f64 * 2e-9,
         }

@@ -120,7 +120,9 @@ fn section_of_volume(
     let mut section = volume.central_section(images.box_size, &disc.points);
     let premultiplied = images.ctf_premultiplied || matches!(volume, TransferVolume::Weights(_));
     if premultiplied {
-        section.iter_mut().for_each(|c| *c = c.max(0.0).sqrt());
+        for c in &mut section {
+            *c = c.max(0.0).sqrt();
+        }
     }
     Ok((section, premultiplied))
 }

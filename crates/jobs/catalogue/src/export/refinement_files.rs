@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Context, ItemRecord, JobError};
+use thon_contract::{Artifact, Context, ItemRecord, JobError, Kind};
 use thon_images::mrc::write_volume;
 use thon_interop::relion::{NoiseGroup, RefinedClass, RefinedMap, Refinement, write_refinement};
 use thon_interop::{LossKind, Losses};
@@ -61,14 +61,7 @@ pub(super) fn gather(
     context: &Context,
 ) -> Result<Gathered, JobError> {
     let mut particles = context.load(inputs.particles.single()?)?;
-    let series = match &inputs.tilt_series {
-        Some(series) => series
-            .items()
-            .iter()
-            .map(|item| context.load(item))
-            .collect::<Result<_, _>>()?,
-        None => Vec::new(),
-    };
+    let series = loaded(inputs.tilt_series.as_ref(), context)?;
     let project = particles_relative_to_relion(&mut particles, context);
     let maps = inputs.map.items();
     let mut losses = Losses::new("a RELION refinement");
@@ -81,14 +74,7 @@ pub(super) fn gather(
         let message = format!("expected a cube, found {x} × {y} × {box_size} voxels");
         return Err(JobError::data(message));
     }
-    let curves = match &inputs.fsc {
-        Some(fsc) => fsc
-            .items()
-            .iter()
-            .map(|item| context.load(item))
-            .collect::<Result<_, _>>()?,
-        None => Vec::new(),
-    };
+    let curves: Vec<Curves> = loaded(inputs.fsc.as_ref(), context)?;
     let mut classes = Vec::new();
     for (index, item) in maps.iter().enumerate() {
         thon_compute::check(context.progress())?;
@@ -142,6 +128,15 @@ pub(super) fn gather(
         without_map,
         losses,
     })
+}
+
+/// All items of a slot, none of an empty one.
+fn loaded<K: Kind>(
+    slot: Option<&Artifact<K>>,
+    context: &Context,
+) -> Result<Vec<K::Value>, JobError> {
+    let items = slot.iter().flat_map(|slot| slot.items());
+    items.map(|item| context.load(item)).collect()
 }
 
 /// The class of particles that show nothing, its map as large as `like`.
