@@ -7,6 +7,7 @@
 pub mod aretomo;
 mod centre;
 mod columns;
+mod ctf_results;
 pub mod emdb;
 mod error;
 pub mod euler;
@@ -16,5 +17,6 @@ pub mod mdoc;
 mod projection_matrix;
 pub mod relion;
 
+pub use ctf_results::adopt_ctf;
 pub use error::{Contradiction, InteropError};
 pub use losses::{Imported, Loss, LossKind, Losses};

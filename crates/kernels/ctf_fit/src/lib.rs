@@ -1,1 +1,42 @@
 //! Estimation of the contrast transfer of tilted images, of its hand, and consensus of estimates.
+
+mod bound;
+mod consensus;
+mod course;
+mod diagnose;
+mod error;
+mod gold;
+mod gradient;
+mod hand;
+mod options;
+mod path;
+mod phase;
+mod plane;
+mod polar;
+mod quality;
+mod rings;
+mod series;
+mod single;
+mod smooth_basis;
+mod stages;
+mod strength;
+mod stretch;
+mod tables;
+mod tiles;
+mod view_fit;
+mod whiten;
+
+pub use bound::defocus_bound;
+pub use consensus::{ConsensusOptions, ViewConsensus, form_consensus};
+pub use diagnose::{Diagnosis, Fault, diagnose};
+pub use error::CtfFitError;
+pub use gradient::GradientTest;
+pub use hand::HandTest;
+pub use options::{FitOptions, TileMode};
+pub use plane::Plane;
+pub use polar::{PolarGrid, PolarLayout};
+pub use quality::{Profile, Quality};
+pub use rings::{Envelope, RingOptics};
+pub use series::{SeriesFit, SeriesView, ViewFit, fit_series};
+pub use single::{fit_profiles, fit_spectrum};
+pub use tiles::{TileSpectra, Tiler};

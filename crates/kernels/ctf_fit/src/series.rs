@@ -1,0 +1,277 @@
+//! The contrast transfer of a whole tilt series: all views, their plane, the hand and the envelope together.
+//!
+//! Views are compared with rings whose gradient follows from the alignment (BISECT, Bouvette et al. 2021, Nat. Commun. 12:1957:
+//! axis and angle are not searched). Steps: a course of defocus through the series; plane and hand on the tables of tiles;
+//! astigmatism; the envelope and thickness; then every view again with what the others say about it as prior.
+//! Lengths Å, angles radians, hand: underfocus = that of the origin + hand · depth.
+
+use thon_compute::progress::Progress;
+use thon_geometry::TiltGeometry;
+use thon_model::Optics;
+
+use crate::gradient::{GradientTest, test_gradient};
+use crate::hand::{HandTest, PlaneSearch, compare_hands};
+use crate::options::{FitOptions, TileMode};
+use crate::plane::Plane;
+use crate::quality::Quality;
+use crate::rings::RingOptics;
+use crate::stages::{
+    Starts, collapsed_tables, expectations, final_views, first_course, fit_views, strength_of,
+};
+use crate::strength::Strength;
+use crate::tables::DefocusAxis;
+use crate::tiles::HANN_REACH;
+use crate::whiten::{Whitened, whiten};
+use crate::{CtfFitError, PolarGrid, TileSpectra};
+
+/// B factor of the rings' strength before it is known, Å².
+const FIRST_B_FACTOR: f64 = 100.0;
+/// Rings of the spectrum needed at least.
+pub(crate) const FEWEST_RINGS: usize = 16;
+
+/// One view of the series.
+#[derive(Clone, Debug)]
+pub struct SeriesView {
+    /// Spectra of its tiles.
+    pub spectra: TileSpectra,
+    /// Its geometry; the nominal one before the alignment.
+    pub geometry: TiltGeometry,
+    /// Rank in time.
+    pub rank: usize,
+}
+
+/// Contrast transfer of one view at the specimen's origin, with what is known about its quality.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ViewFit {
+    /// Mean defocus, Å.
+    pub defocus: f64,
+    /// ½(u − v)(cos 2α, sin 2α), Å.
+    pub astigmatism: [f64; 2],
+    /// Phase shift of a phase plate, radians.
+    pub phase_shift: f64,
+    /// Standard deviation of the mean defocus, Å.
+    pub defocus_deviation: f64,
+    /// Standard deviation of each component of `astigmatism`, Å.
+    pub astigmatism_deviation: f64,
+    /// Defocus that this view alone gives, without what the others say, Å.
+    pub defocus_alone: f64,
+    /// Defocus and its deviation that the other views lead one to expect, Å.
+    pub expected: [f64; 2],
+    /// What speaks for the rings.
+    pub quality: Quality,
+}
+
+/// Contrast transfer of a series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesFit {
+    /// One entry per view given; `None` for blank or unusable ones.
+    pub views: Vec<Option<ViewFit>>,
+    /// The hand used, and how it compares with the other.
+    pub hand: HandTest,
+    /// The plane of the specimen.
+    pub plane: Plane,
+    /// Whether the gradient is what the alignment says.
+    pub gradient: GradientTest,
+    /// Envelope exp(−B k²/2) of the rings' power, Å².
+    pub b_factor: f64,
+    /// Thickness of the specimen, Å, if it is seen.
+    pub thickness: Option<f64>,
+}
+
+/// A view on its way.
+pub(crate) struct Work<'a> {
+    pub(crate) index: usize,
+    pub(crate) view: &'a SeriesView,
+    pub(crate) white: Whitened,
+    /// 1 / cosine between the beam and the normal of the nominal plane.
+    pub(crate) slant: f64,
+    /// Deviation of the depth within a tile, Å.
+    pub(crate) spread: f64,
+}
+
+/// Everything that stays the same during the estimation.
+pub(crate) struct Setting<'a> {
+    pub(crate) grid: &'a PolarGrid,
+    pub(crate) optics: RingOptics,
+    pub(crate) axis: DefocusAxis,
+    pub(crate) options: &'a FitOptions,
+    pub(crate) progress: &'a dyn Progress,
+}
+
+impl Setting<'_> {
+    /// Index range of the axis that holds the defocus of the origin.
+    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+        self.axis
+            .range(self.options.defocus[0], self.options.defocus[1])
+    }
+}
+
+/// Estimates the contrast transfer of a series.
+///
+/// # Errors
+/// Options out of range, too narrow a band, no usable view, cancellation.
+pub fn fit_series(
+    views: &[SeriesView],
+    grid: &PolarGrid,
+    optics: &Optics,
+    options: &FitOptions,
+    progress: &dyn Progress,
+) -> Result<SeriesFit, CtfFitError> {
+    options.check()?;
+    if grid.rings() < FEWEST_RINGS {
+        return Err(CtfFitError::NarrowBand {
+            expected: FEWEST_RINGS,
+            found: grid.rings(),
+            low: options.resolution[0],
+            high: options.resolution[1],
+        });
+    }
+    let works = prepared(views, grid, options);
+    if works.is_empty() {
+        return Err(CtfFitError::NoViews);
+    }
+    let highest = grid.frequencies[grid.rings() - 1];
+    let wavelength = optics.voltage.electron_wavelength().0;
+    let margin = heights_reach(&works) + 1500.0;
+    let low = (options.defocus[0] - margin).max(-0.5 * margin);
+    let mut setting = Setting {
+        grid,
+        optics: RingOptics::new(optics, 0.0),
+        axis: DefocusAxis::new(low, options.defocus[1] + margin, wavelength, highest),
+        options,
+        progress,
+    };
+    let mut phase = 0.0;
+    if let Some(range) = options.phase_shift {
+        phase = crate::phase::best_phase(&works, &setting, optics, range)?;
+        setting.optics = RingOptics::new(optics, phase);
+    }
+    let first = Strength {
+        b_factor: options.b_factor.unwrap_or(FIRST_B_FACTOR),
+        low: [0.0; 2],
+        thickness: options.thickness.unwrap_or(0.0),
+        thickness_gain: 0.0,
+    };
+    estimate(&works, views.len(), &setting, first, phase)
+}
+
+fn estimate(
+    works: &[Work<'_>],
+    count: usize,
+    setting: &Setting<'_>,
+    first: Strength,
+    phase: f64,
+) -> Result<SeriesFit, CtfFitError> {
+    let none = vec![[0.0; 2]; works.len()];
+    let tables = collapsed_tables(works, setting, first, &none)?;
+    let (course, hand) = first_course(&tables, works, setting);
+    // Astigmatism, then the tables again with it.
+    let level = Plane::default();
+    let estimates = fit_views(
+        works,
+        setting,
+        first,
+        (&level, hand),
+        &Starts::Course(&course),
+    )?;
+    let expected = expectations(works, &estimates, setting.options);
+    let tables = collapsed_tables(works, setting, first, &expected.astigmatism)?;
+    let search = PlaneSearch {
+        tables: &tables,
+        works,
+        setting,
+    };
+    let (test, plane) = compare_hands(&search);
+    let place = (&plane, test.sign.value());
+    let course = search.course(&plane, place.1).0;
+    let gradient = test_gradient(&search, &course, &plane, place.1);
+    let estimates = fit_views(
+        works,
+        setting,
+        first,
+        place,
+        &Starts::Around(&course, &expected),
+    )?;
+    let strength = strength_of(works, setting, &estimates, place);
+    let alone = fit_views(
+        works,
+        setting,
+        strength,
+        place,
+        &Starts::Again(&estimates, &expected),
+    )?;
+    let expected = expectations(works, &alone, setting.options);
+    let last = final_views(works, setting, strength, place, &alone, &expected)?;
+    let mut views = vec![None; count];
+    for (place, (work, (estimate, quality))) in works.iter().zip(last).enumerate() {
+        views[work.index] = Some(ViewFit {
+            defocus: estimate.defocus,
+            astigmatism: estimate.astigmatism,
+            phase_shift: phase,
+            defocus_deviation: estimate.defocus_deviation,
+            astigmatism_deviation: estimate.astigmatism_deviation,
+            defocus_alone: alone[place].defocus,
+            expected: expected.defocus[place],
+            quality,
+        });
+    }
+    Ok(SeriesFit {
+        views,
+        hand: HandTest {
+            per_view: spread_over(count, works, &test.per_view, 0.0),
+            ..test
+        },
+        plane,
+        gradient: GradientTest {
+            per_view: spread_over(count, works, &gradient.per_view, [0.0; 2]),
+            ..gradient
+        },
+        b_factor: strength.b_factor,
+        thickness: (strength.thickness > 0.0).then_some(strength.thickness),
+    })
+}
+
+/// Values of the works at the places of their views.
+fn spread_over<T: Copy>(count: usize, works: &[Work<'_>], values: &[T], absent: T) -> Vec<T> {
+    let mut out = vec![absent; count];
+    for (work, value) in works.iter().zip(values) {
+        out[work.index] = *value;
+    }
+    out
+}
+
+/// Whitens the views that can be used, in the order of time.
+fn prepared<'a>(views: &'a [SeriesView], grid: &PolarGrid, options: &FitOptions) -> Vec<Work<'a>> {
+    let mut works: Vec<Work<'a>> = views
+        .iter()
+        .enumerate()
+        .filter(|(_, view)| !view.spectra.blank)
+        .filter_map(|(index, view)| {
+            let gradient = Plane::default().gradient(&view.geometry).length();
+            let flat = options.mode == TileMode::Flat;
+            Some(Work {
+                index,
+                view,
+                white: whiten(&view.spectra, grid, options.model_error)?,
+                slant: gradient.hypot(1.0),
+                spread: if flat {
+                    0.0
+                } else {
+                    gradient * HANN_REACH * view.spectra.tile_length
+                },
+            })
+        })
+        .collect();
+    works.sort_by_key(|work| (work.view.rank, work.index));
+    works
+}
+
+/// How far the heights of tiles reach, Å.
+fn heights_reach(works: &[Work<'_>]) -> f64 {
+    works
+        .iter()
+        .flat_map(|work| {
+            Plane::default().heights(&work.view.geometry, &work.view.spectra.positions, 1.0)
+        })
+        .fold(0.0, |reach, height| f64::max(reach, height.abs()))
+}
