@@ -47,6 +47,7 @@ fn names_are_unique_and_rooms_come_in_the_order_of_the_work() {
         "import",
         "movies",
         "tilt_series",
+        "ctf",
         "tomogram",
         "particles",
         "classification",

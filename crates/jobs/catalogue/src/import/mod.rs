@@ -1,6 +1,7 @@
 //! Jobs that bring foreign files into the project: their metadata; images stay where they are.
 
 mod aretomo;
+mod ctf;
 mod etomo;
 pub(crate) mod foreign_alignment;
 pub(crate) mod foreign_readers;
@@ -15,6 +16,7 @@ mod relion_tilt_series;
 mod tilt_series_set;
 
 pub(crate) use aretomo::ImportAretomo;
+pub(crate) use ctf::ImportCtf;
 pub(crate) use etomo::ImportEtomo;
 pub(crate) use map::ImportMap;
 pub(crate) use mdoc::ImportMdoc;
