@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use thon_contract::kinds::{FileListing, PictureKind};
 use thon_contract::{Context, ItemRecord, JobError};
-use thon_images::mrc::{MrcMode, MrcSpec, MrcWriter};
+use thon_images::mrc::{MrcMode, MrcSpec, MrcWriter, write_stack};
 use thon_model::{ImageReference, Movie, TiltSeries};
 use thon_simulate::Simulation;
 
@@ -33,7 +33,11 @@ pub(super) fn record(
             if simulation.options.frames > 1 {
                 movies.push(write_movie(&series, tilt, &recording.frames, context)?);
             }
-            let sum = recording.sum();
+            // The camera's own sums are corrected for its gain, not for defects and drift.
+            let mut sum = recording.sum();
+            if let Some(gain) = &simulation.gain {
+                sum *= gain;
+            }
             writer
                 .write_section(samples(&sum)?)
                 .map_err(|e| JobError::file(&path, e))?;
@@ -62,7 +66,29 @@ pub(super) fn record(
     listing
         .files
         .extend(movies.iter().map(|movie| Path::new("frames").join(movie)));
+    if let Some(gain) = &simulation.gain {
+        listing.files.push(write_gain(&series, gain, context)?);
+    }
     Ok(series)
+}
+
+/// Writes the gain reference, upright: factors that counts are multiplied with.
+fn write_gain(
+    series: &TiltSeries,
+    gain: &Array2<f32>,
+    context: &Context,
+) -> Result<PathBuf, JobError> {
+    let name = format!("{}_gain.mrc", series.name);
+    let path = context.file(&name)?;
+    let [ny, nx] = series.image_size;
+    write_stack(
+        &path,
+        samples(gain)?,
+        [1, ny, nx],
+        Some(series.pixel_size.0),
+    )
+    .map_err(|e| JobError::file(&path, e))?;
+    Ok(name.into())
 }
 
 /// Index of the image with the least tilt.

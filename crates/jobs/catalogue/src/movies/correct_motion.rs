@@ -1,0 +1,271 @@
+//! Movies to tilt images: gain, defects, motion, sums.
+//!
+//! Kernel: `thon_motion`. All frames of a movie are aligned with one another by the likelihood of a common signal; motion that
+//! differs over the field is undone only where parts of the image left out of its fit ask for it.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
+use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_model::TiltSeries;
+use thon_motion::{DefectMap, FrameSource, GainKind, GainOrientation, LocalChoice};
+use thon_units::Angstrom;
+
+use super::detector_files::{read_defects, read_gain};
+use super::drift_report::{drift_curves, drift_picture, quality_curves};
+use super::gain_choice::{MOVIES, gain_factors, named};
+use super::series_movies::{lowest, movie_findings, open, options, rescale, with_movies};
+use super::summing::{Done, Work};
+/// Correction of movies.
+pub(crate) struct CorrectMotion;
+
+/// Correct the motion of movies and sum them into tilt images.
+///
+/// The orientation of the gain reference is found among the eight and proven on the movies. Even and odd frames are summed
+/// apart as well, for everything that compares halves later. A movie that cannot be used leaves its image
+/// excluded, with the reason.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Params {
+    /// Gain reference (MRC, TIFF or .gain); none for movies that are corrected already.
+    #[schemars(extend("x-path" = true))]
+    pub gain: Option<PathBuf>,
+    /// How its values are meant.
+    pub gain_values: GainKind,
+    /// How it is turned onto the movies; found when empty.
+    pub gain_orientation: Option<GainOrientation>,
+    /// Defects of the camera: lines of x, y, width, height, or a map whose bad pixels are not zero.
+    #[schemars(extend("x-path" = true))]
+    pub defects: Option<PathBuf>,
+    /// Look for further defective pixels in each movie.
+    #[schemars(extend("x-level" = "expert"))]
+    pub find_defects: bool,
+    /// Whether motion may differ over the field of view.
+    pub local_motion: LocalChoice,
+    /// Sum even and odd frames apart as well.
+    pub halves: bool,
+    /// Weight frames by exposure: for series to look at and pick in, not for averaging, which weights by itself.
+    pub exposure_weighting: bool,
+    /// Finest detail that frames are aligned by.
+    #[schemars(extend("x-level" = "expert"))]
+    pub resolution: Angstrom,
+    /// Fractions that the electron events of an EER movie are divided into; 0 for fractions of 0.4 e⁻/Å².
+    #[schemars(range(min = 0, max = 1000))]
+    pub eer_fractions: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            gain: None,
+            gain_values: GainKind::Factors,
+            gain_orientation: None,
+            defects: None,
+            find_defects: true,
+            local_motion: LocalChoice::WhenHeldOutGains,
+            halves: true,
+            exposure_weighting: false,
+            resolution: Angstrom(4.0),
+            eer_fractions: 0,
+        }
+    }
+}
+
+/// Inputs of the correction.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Inputs {
+    /// Tilt series whose images have movies.
+    tilt_series: Each<TiltSeriesKind>,
+}
+
+/// Outputs of the correction.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Outputs {
+    /// The series with summed images.
+    tilt_series: Output<TiltSeriesKind>,
+    /// Where the specimen was in each frame of each movie.
+    drift: Output<CurvesKind>,
+    /// Drift, errors and defects of each movie.
+    quality: Output<CurvesKind>,
+    /// The image at the lowest tilt, and drift against tilt.
+    pictures: Output<PictureKind>,
+}
+
+impl Job for CorrectMotion {
+    const ID: &'static str = "movies.correct-motion";
+    type Params = Params;
+    type Inputs = Inputs;
+    type Outputs = Outputs;
+
+    fn check(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+        let series = match context.load(inputs.tilt_series.item()) {
+            Ok(series) => series,
+            Err(e) => return vec![Finding::error("tilt_series", e.to_string())],
+        };
+        let mut findings = movie_findings(&series, params, context);
+        if findings.iter().all(|f| !f.is_error())
+            && let Err(e) = prepare(&series, params, context)
+        {
+            findings.push(Finding::error(&series.name, e.to_string()));
+        }
+        if !(1.0..=100.0).contains(&params.resolution.0) {
+            let message = format!("expected 1 to 100 Å, found {}", params.resolution);
+            findings.push(Finding::error("resolution", message));
+        }
+        findings
+    }
+
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let Ok(series) = context.load(inputs.tilt_series.item()) else {
+            return Cost::default();
+        };
+        let movies = with_movies(&series);
+        let Some(movie) = movies
+            .iter()
+            .find_map(|i| open(&series, *i, params, context).ok())
+        else {
+            return Cost::default();
+        };
+        let size = movie.size();
+        let pixels = (size[0] * size[1]) as f64;
+        let images = movies.len() as f64;
+        let detector = if params.gain.is_some() { 9 } else { 1 };
+        let sums = if params.halves { 3.0 } else { 1.0 };
+        let memory = thon_motion::memory(
+            size,
+            movie.frames(),
+            &options(&series, 0, params, movie.frames(), size),
+        );
+        Cost {
+            memory: memory + detector * pixels as u64 + (48 << 20),
+            disk: (images * pixels * 4.0 * sums) as u64 + (1 << 20),
+            cpu_seconds: 0.2 + images * movie.frames() as f64 * pixels * 4e-8,
+        }
+    }
+
+    fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
+        let mut series = context.load(inputs.tilt_series.item())?;
+        let prepared = prepare(&series, params, context)?;
+        let gain = match &prepared.gain {
+            None => None,
+            Some(gain) => {
+                let movies = lowest(&series, MOVIES)
+                    .into_iter()
+                    .filter_map(|i| open(&series, i, params, context).ok())
+                    .filter(|movie| movie.size() == prepared.size)
+                    .collect::<Vec<_>>();
+                let stated = params.gain_orientation;
+                Some(gain_factors(gain, stated, &movies, prepared.size, context)?)
+            }
+        };
+        rescale(&mut series, prepared.size);
+        let work = Work {
+            params,
+            defects: &prepared.defects,
+            gain: gain.as_deref(),
+            context,
+        };
+        let done = work.correct(&mut series)?;
+        store(&series, done, context)
+    }
+
+    fn methods(params: &Params) -> Methods {
+        let local = match params.local_motion {
+            LocalChoice::Never => "",
+            LocalChoice::WhenHeldOutGains => {
+                ", and by a smooth local model where tiles left out of its fit were explained better"
+            }
+        };
+        let (weighted, citations) = if params.exposure_weighting {
+            let citation = Citation::new("Grant & Grigorieff 2015", "10.7554/eLife.06980");
+            (" with weights by exposure", vec![citation])
+        } else {
+            ("", Vec::new())
+        };
+        Methods {
+            text: format!(
+                "Movie frames were aligned in thon by maximising the likelihood of a signal common to all frames{local}, and summed{weighted}."
+            ),
+            citations,
+        }
+    }
+
+    fn external_files(params: &Params, context: &Context) -> Result<Vec<PathBuf>, JobError> {
+        let given = [&params.gain, &params.defects].into_iter().flatten();
+        Ok(given
+            .filter(|path| context.resolve(path).is_file())
+            .cloned()
+            .collect())
+    }
+}
+
+/// What is read before the first movie.
+struct Prepared {
+    size: [usize; 2],
+    gain: Option<thon_motion::GainReference>,
+    defects: DefectMap,
+}
+
+fn prepare(series: &TiltSeries, params: &Params, context: &Context) -> Result<Prepared, JobError> {
+    let first = with_movies(series)
+        .into_iter()
+        .find_map(|i| open(series, i, params, context).ok());
+    let first =
+        first.ok_or_else(|| JobError::data(format!("{}: no movie can be opened", series.name)))?;
+    let size = first.size();
+    let gain = match &params.gain {
+        None => None,
+        Some(path) => {
+            let gain = read_gain(&context.resolve(path), params.gain_values)?;
+            // Says what does not fit, in the orientation that was stated or in any.
+            let fitting = gain.fitting(size);
+            let orientation = params.gain_orientation.or(fitting.first().copied());
+            gain.factors(orientation.unwrap_or_default(), size)
+                .map_err(named)?;
+            Some(gain)
+        }
+    };
+    let defects = match &params.defects {
+        None => DefectMap::none(size),
+        Some(path) => read_defects(&context.resolve(path), size)?,
+    };
+    Ok(Prepared {
+        size,
+        gain,
+        defects,
+    })
+}
+
+/// Stores what was made.
+fn store(series: &TiltSeries, done: Done, context: &Context) -> Result<Outputs, JobError> {
+    let Done {
+        results,
+        files,
+        picture,
+    } = done;
+    let (drift, quality) = (
+        drift_curves(series, &results),
+        quality_curves(series, &results),
+    );
+    for (name, value) in &quality.facts {
+        context.metric(name, *value);
+    }
+    let plot = drift_picture(&quality).to_png();
+    let name = &series.name;
+    let mut record = context.store::<TiltSeriesKind>(name, series)?;
+    record.files.extend(files);
+    let mut pictures = vec![context.store::<PictureKind>(&format!("{name}_drift"), &plot)?];
+    if !picture.is_empty() {
+        pictures.insert(0, context.store::<PictureKind>(name, &picture)?);
+    }
+    let curves =
+        |suffix: &str, value| context.store::<CurvesKind>(&format!("{name}_{suffix}"), value);
+    Ok(Outputs {
+        tilt_series: Output::of(vec![record]),
+        drift: Output::of(vec![curves("drift", &drift)?]),
+        quality: Output::of(vec![curves("quality", &quality)?]),
+        pictures: Output::of(pictures),
+    })
+}

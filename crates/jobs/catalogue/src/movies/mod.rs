@@ -1,0 +1,12 @@
+//! Jobs on movies.
+
+mod correct_motion;
+mod detector_files;
+mod drift_report;
+mod gain_choice;
+mod movie_files;
+mod series_movies;
+mod stacks;
+mod summing;
+
+pub(crate) use correct_motion::CorrectMotion;

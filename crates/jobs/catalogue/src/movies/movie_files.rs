@@ -1,0 +1,122 @@
+//! Movies where they lie: MRC stacks, TIFF stacks and EER events, as frames for the kernel.
+
+use std::ops::Range;
+use std::path::Path;
+
+use thon_contract::JobError;
+use thon_images::eer::{EerFile, SuperResolution};
+use thon_images::mrc::Mrc;
+use thon_images::tiff::TiffStack;
+use thon_images::{ImageKind, detect_file};
+use thon_motion::{FrameSource, SourceError};
+
+/// Exposure that a fraction of electron events gets when nothing else is asked, e⁻/Å².
+const EXPOSURE_OF_FRACTION: f64 = 0.4;
+
+/// An open movie.
+pub(crate) struct MovieFile {
+    size: [usize; 2],
+    frames: usize,
+    content: Content,
+}
+
+enum Content {
+    Mrc(Mrc<'static>),
+    Tiff(TiffStack<'static>),
+    Eer(EerFile<'static>, Vec<Range<usize>>),
+}
+
+impl MovieFile {
+    /// Opens a movie. Events are divided into `fractions`; into fractions of 0.4 e⁻/Å² of `exposure` when that is 0.
+    pub(crate) fn open(
+        path: &Path,
+        fractions: usize,
+        exposure: Option<f64>,
+    ) -> Result<Self, JobError> {
+        let failed = |e: thon_images::ImageError| JobError::file(path, e);
+        match detect_file(path).map_err(failed)? {
+            Some(ImageKind::Mrc | ImageKind::CompressedMrc) => {
+                let movie = Mrc::open(path).map_err(failed)?;
+                let [frames, ny, nx] = movie.shape();
+                Ok(Self {
+                    size: [ny, nx],
+                    frames,
+                    content: Content::Mrc(movie),
+                })
+            }
+            Some(ImageKind::Tiff) => {
+                let movie = TiffStack::open(path).map_err(failed)?;
+                if let Some(note) = movie.note() {
+                    return Err(JobError::file(
+                        path,
+                        format!("the movie is cut short: {note}"),
+                    ));
+                }
+                let shape = movie.shape().ok_or_else(|| {
+                    JobError::file(path, "frames are damaged or of different sizes")
+                })?;
+                Ok(Self {
+                    size: [shape[1], shape[2]],
+                    frames: shape[0],
+                    content: Content::Tiff(movie),
+                })
+            }
+            Some(ImageKind::Eer) => {
+                let movie = EerFile::open(path).map_err(failed)?;
+                let count = movie.frame_count();
+                let wanted = match (fractions, exposure) {
+                    (0, Some(dose)) => (dose / EXPOSURE_OF_FRACTION).round().max(2.0) as usize,
+                    (0, None) => 8,
+                    (asked, _) => asked,
+                };
+                let wanted = wanted.clamp(1, count);
+                let ranges: Vec<Range<usize>> = (0..wanted)
+                    .map(|i| i * count / wanted..(i + 1) * count / wanted)
+                    .collect();
+                Ok(Self {
+                    size: movie.camera_shape(),
+                    frames: wanted,
+                    content: Content::Eer(movie, ranges),
+                })
+            }
+            _ => Err(JobError::file(path, "is no MRC, TIFF or EER movie")),
+        }
+    }
+
+    /// What a reader should know of the file.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let Content::Eer(movie, _) = &self.content else {
+            return None;
+        };
+        let first = movie.skipped().first()?;
+        Some(format!(
+            "{} raw frames are left out; the first is number {}: {}",
+            movie.skipped().len(),
+            first.directory + 1,
+            first.reason
+        ))
+    }
+}
+
+impl FrameSource for MovieFile {
+    fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    fn frames(&self) -> usize {
+        self.frames
+    }
+
+    fn read(&self, frame: usize, pixels: &mut [f32]) -> Result<(), SourceError> {
+        match &self.content {
+            Content::Mrc(movie) => movie.read_section_into(frame, pixels)?,
+            Content::Tiff(movie) => pixels.copy_from_slice(&movie.read_page(frame)?),
+            Content::Eer(movie, ranges) => {
+                let range = ranges.get(frame).ok_or("there is no such fraction")?;
+                let rendered = movie.render(range.clone(), SuperResolution::X1)?;
+                pixels.copy_from_slice(&rendered.counts);
+            }
+        }
+        Ok(())
+    }
+}
