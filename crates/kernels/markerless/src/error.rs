@@ -6,7 +6,9 @@ use thon_compute::Cancelled;
 #[derive(Debug, thiserror::Error)]
 pub enum MarkerlessError {
     /// Fewer images than an alignment needs.
-    #[error("expected at least 3 usable tilt images, found {found}\nhint: look at the reasons of the excluded ones")]
+    #[error(
+        "expected at least 3 usable tilt images, found {found}\nhint: look at the reasons of the excluded ones"
+    )]
     TooFewViews {
         /// Usable images.
         found: usize,

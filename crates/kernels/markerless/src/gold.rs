@@ -45,8 +45,7 @@ pub(crate) fn in_paint(pixels: &mut Array2<f32>, pixel_size: f64, options: &Gold
         apply_filters2(image, pixel_size, &[filter])
     };
     let blurred = smooth(pixels, options.smoothing.max(0.7 * pixel_size));
-    let Some((centre, deviation)) =
-        median_and_robust_deviation(blurred.as_slice().unwrap_or(&[]))
+    let Some((centre, deviation)) = median_and_robust_deviation(blurred.as_slice().unwrap_or(&[]))
     else {
         return 0.0;
     };

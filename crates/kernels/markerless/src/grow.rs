@@ -64,7 +64,9 @@ pub(crate) fn grow(
                 break;
             }
         }
-        let Some((mut found, shift)) = best else { continue };
+        let Some((mut found, shift)) = best else {
+            continue;
+        };
         series.geometry[view].shift = shift;
         let mut height = Grown {
             ratio: found.ratio,
@@ -163,8 +165,11 @@ impl Reference {
         let mut values = vec![Complex32::default(); band.places.len()];
         let (mut matrix, mut inverse) = (vec![0.0; n * n], vec![0.0; n * n]);
         for class in &band.classes {
-            let related =
-                |a: usize, b: usize| series.specimen.correlation(class.kx, planes[a].depth, planes[b].depth);
+            let related = |a: usize, b: usize| {
+                series
+                    .specimen
+                    .correlation(class.kx, planes[a].depth, planes[b].depth)
+            };
             for (i, &a) in neighbours.iter().enumerate() {
                 for (j, &b) in neighbours.iter().enumerate() {
                     matrix[i * n + j] = if i == j { 1.0 } else { PART * related(a, b) };

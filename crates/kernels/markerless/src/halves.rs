@@ -43,7 +43,12 @@ pub(crate) fn halves(
             class.shell = ((part * shells as f64) as usize).min(shells - 1);
         }
         band.shells = shells;
-        found.push(series.round(&band, Some(amplitudes), 6)?.joint.displacements);
+        found.push(
+            series
+                .round(&band, Some(amplitudes), 6)?
+                .joint
+                .displacements,
+        );
     }
     let depths: Vec<f64> = series.planes()?.iter().map(|p| p.depth).collect();
     let difference: Vec<DVec2> = found[1]
@@ -63,9 +68,12 @@ fn without_height(difference: &[DVec2], depths: &[f64]) -> (Vec<DVec2>, f64) {
     let n = difference.len().max(1) as f64;
     let mean = difference.iter().sum::<DVec2>() / n;
     let middle = depths.iter().sum::<f64>() / n;
-    let (up, down) = difference.iter().zip(depths).fold((0.0, 0.0), |(u, d), (v, t)| {
-        (u + (v.x - mean.x) * (t - middle), d + (t - middle).powi(2))
-    });
+    let (up, down) = difference
+        .iter()
+        .zip(depths)
+        .fold((0.0, 0.0), |(u, d), (v, t)| {
+            (u + (v.x - mean.x) * (t - middle), d + (t - middle).powi(2))
+        });
     let height = if down > 0.0 { up / down } else { 0.0 };
     let rest = difference
         .iter()

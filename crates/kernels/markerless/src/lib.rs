@@ -3,28 +3,38 @@
 //! * [`prepare_view`]: a raw image binned, gold in-painted, scaled; nothing of it is kept.
 //! * [`match_projections`]: coarse correlation outwards from the lowest tilt, then projection matching of all views together, with
 //!   tilt axis, specimen extent, tilt offset and pitch where the likelihood has its maximum.
+//! * [`align_coarse`]: the coarse correlation alone. [`track_patches`]: tracks for the bundle adjustment of `thon-align`.
+//! * [`unusable_views`], [`check_order`], [`diagnose`]: what is wrong with a series, by name.
 //!
 //! All geometry is [`thon_geometry::TiltGeometry`], of the raw images, in Å and radians.
 
 mod coarse;
+mod diagnose;
 mod error;
 mod gold;
 mod grow;
 mod halves;
 mod joint;
 mod matching;
+mod order;
+mod patches;
 mod plane;
 mod precision;
 mod profile;
 mod round;
 mod search;
 mod specimen;
+mod straight;
 mod views;
 
 pub use coarse::{CoarseOptions, CoarseView, align_coarse};
+pub use diagnose::{Diagnosis, diagnose, unusable_views};
 pub use error::MarkerlessError;
 pub use gold::GoldOptions;
-pub use matching::{Alignment, AxisSearch, MatchOptions, ViewReport, match_projections};
+pub use matching::{Alignment, AxisSearch, Level, MatchOptions, ViewReport, match_projections};
+pub use order::{OrderReport, check_order};
+pub use patches::{PatchOptions, PatchTracks, track_patches};
 pub use profile::Profile;
 pub use specimen::Specimen;
+pub use straight::straighten;
 pub use views::{AlignView, binning_for, prepare_view};

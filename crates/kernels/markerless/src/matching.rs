@@ -25,6 +25,8 @@ const LONGEST: f64 = 0.5;
 const FIRST: f64 = 1.0 / 18.0;
 /// From one round's shortest period to the next's.
 const FINER: f64 = 0.6;
+/// Rise to the edge of the field, part of the thickness, from which the specimen is levelled.
+const LIFT: f64 = 0.125;
 const DEGREE: f64 = std::f64::consts::PI / 180.0;
 
 /// How the tilt axis is found.
@@ -40,6 +42,21 @@ pub enum AxisSearch {
     Everywhere,
 }
 
+/// Whether tilts are changed so that the specimen lies level in the tomogram. Which plane "the specimen" lies in is that of the
+/// matter in view: some degrees of a flat layer are chance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Not even measured.
+    Never,
+    /// Measured; applied where the specimen rises by more than an eighth of its thickness from the middle of the field to its
+    /// edge, as lamellae do.
+    #[default]
+    Automatic,
+    /// Measured and applied.
+    Always,
+}
+
 /// How projection matching proceeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MatchOptions {
@@ -49,10 +66,8 @@ pub struct MatchOptions {
     pub fit_extent: bool,
     /// How the tilt axis is found.
     pub axis: AxisSearch,
-    /// Whether the tilt offset that makes the specimen lie level is found.
-    pub fit_tilt_offset: bool,
-    /// Whether its pitch about x is found.
-    pub fit_pitch: bool,
+    /// Whether tilt offset and pitch, which make the specimen lie level, are found and applied.
+    pub level: Level,
     /// Shortest period compared, Å.
     pub shortest_period: f64,
     /// Whether the shifts of the series are forgotten and found anew, and the largest step between views as part of the field.
@@ -93,6 +108,8 @@ pub struct Alignment {
     pub pitch: Option<Profile>,
     /// Per shell of the last round: period, Å, and part of the power that is specimen.
     pub signal: Vec<(f64, f64)>,
+    /// Whether tilt offset and pitch are part of the geometries.
+    pub levelled: [bool; 2],
     /// Slope of the specimen along the axis as two halves of the field have it, rad.
     pub slope: f64,
 }
@@ -108,16 +125,24 @@ pub fn match_projections(
     progress: &dyn Progress,
 ) -> Result<Alignment, MarkerlessError> {
     let order = checked_order(views, geometries, options)?;
+    let mut specimen = options.specimen;
+    if options.fit_extent {
+        // A start that is thicker than the field is wide would tell views apart that are alike.
+        let (ny, nx) = views[0].pixels.dim();
+        let field = ny.min(nx) as f64 * views[0].pixel_size;
+        specimen = specimen.of_extent(specimen.extent().min(0.6 * field));
+    }
     let mut work = Work {
         series: Series {
             views: order.iter().map(|&i| &views[i]).collect(),
             geometry: order.iter().map(|&i| geometries[i]).collect(),
-            specimen: options.specimen,
+            specimen,
         },
         options,
         progress,
         stages: 0,
         profiles: Profiles::default(),
+        levelled: [false; 2],
     };
     let grown = work.coarse()?;
     let (last, periods) = work.refine()?;
@@ -196,6 +221,8 @@ struct Work<'a> {
     progress: &'a dyn Progress,
     stages: u64,
     profiles: Profiles,
+    /// Whether tilt offset and pitch have been applied.
+    levelled: [bool; 2],
 }
 
 impl Work<'_> {
@@ -322,7 +349,10 @@ impl Work<'_> {
     }
 
     fn amplitudes(&self, periods: Periods) -> Result<Amplitudes, MarkerlessError> {
-        Ok(self.series.round(&self.series.band(periods), None, 4)?.amplitudes)
+        Ok(self
+            .series
+            .round(&self.series.band(periods), None, 4)?
+            .amplitudes)
     }
 
     fn find_extent(&mut self, periods: Periods) -> Result<(), MarkerlessError> {
@@ -342,40 +372,56 @@ impl Work<'_> {
         self.profiles.extent = Some(Profile {
             best: length(profile.best),
             deviation: profile.deviation * length(profile.best),
-            curve: profile.curve.iter().map(|(v, l)| (length(*v), *l)).collect(),
+            curve: profile
+                .curve
+                .iter()
+                .map(|(v, l)| (length(*v), *l))
+                .collect(),
             inside: profile.inside,
         });
         Ok(())
     }
 
-    /// Tilt offset and pitch.
+    /// Tilt offset and pitch: measured once over a wide range; what is applied is refined later.
     fn find_level(&mut self, periods: Periods, reach: Reach) -> Result<(), MarkerlessError> {
-        if !matches!(self.series.specimen, Specimen::Slab { .. }) {
+        if !matches!(self.series.specimen, Specimen::Slab { .. })
+            || self.options.level == Level::Never
+        {
             return Ok(());
         }
         let scan = match reach {
-            Reach::Wide => Scan::around(4.0 * DEGREE, 4, 1),
+            Reach::Wide => Scan::around(4.0 * DEGREE, 3, 1),
             Reach::Near | Reach::Close => Scan::around(0.7 * DEGREE, 2, 0),
         };
-        for quantity in [Quantity::TiltOffset, Quantity::Pitch] {
-            let (wanted, slot) = match quantity {
-                Quantity::TiltOffset => (self.options.fit_tilt_offset, &mut self.profiles.tilt_offset),
-                _ => (self.options.fit_pitch, &mut self.profiles.pitch),
-            };
-            if !wanted {
+        for (number, quantity) in [Quantity::TiltOffset, Quantity::Pitch]
+            .into_iter()
+            .enumerate()
+        {
+            if reach != Reach::Wide && !self.levelled[number] {
                 continue;
             }
-            let known = self
-                .series
-                .round(&self.series.band(periods), None, 4)?
-                .amplitudes;
+            let known = self.amplitudes(periods)?;
             let profile =
                 quantity.profile(&self.series, periods, Some(&known), scan, self.progress)?;
+            let lift = profile.best.tan().abs() * self.field() / 2.0;
+            let apply = self.levelled[number]
+                || self.options.level == Level::Always
+                || lift > LIFT * self.series.specimen.extent();
+            let slot = if number == 0 {
+                &mut self.profiles.tilt_offset
+            } else {
+                &mut self.profiles.pitch
+            };
             let before = slot.as_ref().map_or(0.0, |p| p.best);
-            self.series = quantity.applied(&self.series, profile.best);
+            if apply {
+                self.series = quantity.applied(&self.series, profile.best);
+            }
             keep(slot, in_degrees(profile, before));
+            self.levelled[number] = apply;
         }
-        self.advance(periods)?;
+        if self.levelled.contains(&true) {
+            self.advance(periods)?;
+        }
         Ok(())
     }
 
@@ -400,7 +446,10 @@ impl Work<'_> {
         for (at, &view) in order.iter().enumerate() {
             geometries[view] = self.series.geometry[at];
             let [x, y] = last.joint.deviations[at];
-            let (across, along) = (planes[at].to_image.x_axis.length(), planes[at].to_image.y_axis.length());
+            let (across, along) = (
+                planes[at].to_image.x_axis.length(),
+                planes[at].to_image.y_axis.length(),
+            );
             reports[view] = ViewReport {
                 score: last.joint.scores[at],
                 deviation: (x * across).hypot(y * along),
@@ -422,6 +471,7 @@ impl Work<'_> {
             tilt_offset: self.profiles.tilt_offset,
             pitch: self.profiles.pitch,
             signal: signal.map(|(s, part)| (period(s), *part)).collect(),
+            levelled: self.levelled,
             slope: halves.slope.atan(),
         })
     }
@@ -451,7 +501,11 @@ fn in_degrees(profile: Profile, offset: f64) -> Profile {
     Profile {
         best: profile.best / DEGREE + offset,
         deviation: profile.deviation / DEGREE,
-        curve: profile.curve.iter().map(|(v, l)| (v / DEGREE + offset, *l)).collect(),
+        curve: profile
+            .curve
+            .iter()
+            .map(|(v, l)| (v / DEGREE + offset, *l))
+            .collect(),
         inside: profile.inside,
     }
 }

@@ -34,7 +34,8 @@ impl PlaneGrid {
         let across = width * cos * cos + height * sin * sin;
         let along = width * sin * sin + height * cos * cos;
         let spacing = view.pixel_size.max(period / 2.6);
-        let samples = |length: f64| next_fast_even_length(((length / spacing).ceil() as usize).max(16));
+        let samples =
+            |length: f64| next_fast_even_length(((length / spacing).ceil() as usize).max(16));
         Self {
             dims: [samples(along), samples(across)],
             spacing,
@@ -48,8 +49,13 @@ impl PlaneGrid {
     }
 }
 
-/// The view on the plane, window applied, mean removed.
-fn sample(view: &AlignView, plane: &PlaneView, grid: &PlaneGrid) -> Array2<f32> {
+/// The view on the plane; with a window its edges are faded and the mean is removed.
+pub(crate) fn sample(
+    view: &AlignView,
+    plane: &PlaneView,
+    grid: &PlaneGrid,
+    window: bool,
+) -> Array2<f32> {
     let [ny, nx] = grid.dims;
     let matrix = plane.to_image * (grid.spacing / view.pixel_size);
     let corner = DVec2::new((nx / 2) as f64, (ny / 2) as f64);
@@ -70,6 +76,9 @@ fn sample(view: &AlignView, plane: &PlaneView, grid: &PlaneGrid) -> Array2<f32> 
             sum += f64::from(value * weight * rows[y]);
             total += f64::from(weight * rows[y]);
         }
+    }
+    if !window {
+        return result;
     }
     let mean = (sum / total.max(1e-9)) as f32;
     for (mut row, wy) in result.outer_iter_mut().zip(&rows) {
@@ -131,8 +140,11 @@ impl Band {
     pub(crate) fn new(grid: PlaneGrid, low: f64, high: f64) -> Self {
         let [along, across] = grid.lengths();
         let [ny, nx] = grid.dims;
-        let shells = ((high - low) * along.min(across) / 4.0).ceil().clamp(3.0, 24.0) as usize;
-        let shell_of = |k: f64| ((((k - low) / (high - low)) * shells as f64) as usize).min(shells - 1);
+        let shells = ((high - low) * along.min(across) / 4.0)
+            .ceil()
+            .clamp(3.0, 24.0) as usize;
+        let shell_of =
+            |k: f64| ((((k - low) / (high - low)) * shells as f64) as usize).min(shells - 1);
         let mut found: Vec<([i32; 2], usize)> = Vec::new();
         let limit = |length: f64, n: usize| ((high * length) as i32).min(n as i32 / 2 - 1);
         let my = limit(along, ny);
@@ -176,7 +188,8 @@ fn classes(found: &[([i32; 2], usize)], frequencies: &[[f64; 2]]) -> Vec<Class> 
             || found[i + 1].1 != found[i].1;
         if last {
             let members = &frequencies[start..=i];
-            let square = members.iter().map(|[x, y]| x * x + y * y).sum::<f64>() / members.len() as f64;
+            let square =
+                members.iter().map(|[x, y]| x * x + y * y).sum::<f64>() / members.len() as f64;
             classes.push(Class {
                 kx: frequencies[i][0],
                 square,
@@ -213,7 +226,7 @@ pub(crate) fn coefficients(
         .par_iter()
         .zip(planes)
         .map(|(view, plane)| {
-            let spectrum = plan.forward(&sample(view, plane, &band.grid));
+            let spectrum = plan.forward(&sample(view, plane, &band.grid, true));
             let spectrum = spectrum.as_slice().unwrap_or(&[]);
             let mut values: Vec<Complex32> = band.places.iter().map(|&p| spectrum[p]).collect();
             let informed = informed(view, plane, band, reach);

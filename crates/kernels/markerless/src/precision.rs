@@ -10,8 +10,9 @@ use rayon::prelude::*;
 use crate::Specimen;
 use crate::plane::{Band, Coefficients};
 
-/// Largest part of the power that is taken for specimen.
-const MOST: f64 = 0.98;
+/// Largest part of the power that is taken for specimen: the model of the specimen, a slab without ends, is no better
+/// than that at long periods, and what it cannot explain must not count as signal.
+const MOST: f64 = 0.5;
 
 /// Amplitudes of the specimen in each view.
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ impl Amplitudes {
                     up += v * pair.product;
                     down += v * v * pair.weight;
                 }
-                result.shells[s] = (up / down.max(1e-9)).clamp(0.0, MOST);
+                result.shells[s] = (up / down.max(1e-9)).clamp(0.0, 0.98);
             }
             if round == 11 {
                 break;
@@ -68,7 +69,11 @@ impl Amplitudes {
                 }
             }
             for (view, [up, down]) in result.views.iter_mut().zip(sums) {
-                let target = if down > 0.0 { (up / down).clamp(0.0, 2.0) } else { 0.0 };
+                let target = if down > 0.0 {
+                    (up / down).clamp(0.0, 2.0)
+                } else {
+                    0.0
+                };
                 *view = 0.5 * (*view + target);
             }
             let mean = result.views.iter().sum::<f64>() / count.max(1) as f64;
@@ -169,7 +174,15 @@ impl Precision {
                     let number = group * GROUP + offset;
                     let class = &band.classes[number];
                     let informed = &coefficients.informed[number * count..(number + 1) * count];
-                    fill_covariance(&mut covariance, class.kx, class.shell, informed, specimen, depths, amplitudes);
+                    fill_covariance(
+                        &mut covariance,
+                        class.kx,
+                        class.shell,
+                        informed,
+                        specimen,
+                        depths,
+                        amplitudes,
+                    );
                     log_determinant +=
                         invert(&covariance, &mut inverse, count) * class.range.len() as f64;
                     for (value, k) in out.iter_mut().zip(&inverse) {
@@ -206,12 +219,19 @@ fn fill_covariance(
 ) {
     let count = depths.len();
     let amplitude: Vec<f64> = (0..count)
-        .map(|i| if informed[i] { amplitudes.at(i, shell) } else { 0.0 })
+        .map(|i| {
+            if informed[i] {
+                amplitudes.at(i, shell)
+            } else {
+                0.0
+            }
+        })
         .collect();
     for i in 0..count {
         out[i * count + i] = 1.0;
         for j in 0..i {
-            let value = amplitude[i] * amplitude[j] * specimen.correlation(kx, depths[i], depths[j]);
+            let value =
+                amplitude[i] * amplitude[j] * specimen.correlation(kx, depths[i], depths[j]);
             out[i * count + j] = value;
             out[j * count + i] = value;
         }

@@ -10,6 +10,9 @@ use crate::plane::Band;
 use crate::precision::Amplitudes;
 use crate::round::{Periods, Series};
 
+/// Tilts that count as low, rad.
+const LOW: f64 = 0.8;
+
 /// A value found by comparing likelihoods.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -61,7 +64,9 @@ impl Scan {
             curve
                 .iter()
                 .copied()
-                .fold((self.centre, f64::NEG_INFINITY), |a, b| if b.1 > a.1 { b } else { a })
+                .fold((self.centre, f64::NEG_INFINITY), |a, b| {
+                    if b.1 > a.1 { b } else { a }
+                })
         };
         // A maximum at an end is followed for as far again as the range was wide.
         for beyond in 1..=2 * count {
@@ -114,6 +119,29 @@ fn summit(curve: Vec<(f64, f64)>) -> Profile {
     }
 }
 
+/// The views at low tilt, which see all of the specimen's width, when there are enough of them.
+fn low_tilts<'a>(
+    series: &Series<'a>,
+    known: Option<&Amplitudes>,
+) -> (Series<'a>, Option<Amplitudes>) {
+    let low: Vec<usize> = (0..series.views.len())
+        .filter(|&i| series.geometry[i].tilt_angle.0.abs() < LOW)
+        .collect();
+    if low.len() < 9 {
+        return (series.clone(), known.cloned());
+    }
+    let views = Series {
+        views: low.iter().map(|&i| series.views[i]).collect(),
+        geometry: low.iter().map(|&i| series.geometry[i]).collect(),
+        specimen: series.specimen,
+    };
+    let amplitudes = known.map(|k| Amplitudes {
+        shells: k.shells.clone(),
+        views: low.iter().map(|&i| k.views[i]).collect(),
+    });
+    (views, amplitudes)
+}
+
 /// What may be asked of the likelihood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quantity {
@@ -140,7 +168,9 @@ impl Quantity {
             }
         }
         if self == Self::Extent {
-            changed.specimen = series.specimen.of_extent(series.specimen.extent() * value.exp());
+            changed.specimen = series
+                .specimen
+                .of_extent(series.specimen.extent() * value.exp());
         }
         changed
     }
@@ -156,6 +186,14 @@ impl Quantity {
     ) -> Result<Profile, MarkerlessError> {
         // The same window for all trials: likelihoods of other data cannot be compared.
         let band: Band = series.band(periods);
+        if matches!(self, Self::TiltOffset | Self::Pitch) {
+            let (low, known) = low_tilts(series, known);
+            return scan.run(|value| {
+                check(progress)?;
+                let trial = self.applied(&low, value);
+                Ok(trial.round(&band, known.as_ref(), 4)?.evidence)
+            });
+        }
         scan.run(|value| {
             check(progress)?;
             let trial = self.applied(series, value);

@@ -80,13 +80,17 @@ impl Series<'_> {
         steps: usize,
     ) -> Result<Round, MarkerlessError> {
         let (coefficients, depths) = self.coefficients(band)?;
-        let amplitudes = known.cloned().unwrap_or_else(|| {
-            Amplitudes::estimate(band, &coefficients, &self.specimen, &depths)
-        });
+        let amplitudes = known
+            .cloned()
+            .unwrap_or_else(|| Amplitudes::estimate(band, &coefficients, &self.specimen, &depths));
         let precision = Precision::new(band, &coefficients, &self.specimen, &depths, &amplitudes);
         let start = vec![[0.0; 2]; coefficients.views];
         let joint = solve(band, &coefficients, &precision, start, steps);
-        let power: f64 = coefficients.values.iter().map(|v| f64::from(v.norm_sqr())).sum();
+        let power: f64 = coefficients
+            .values
+            .iter()
+            .map(|v| f64::from(v.norm_sqr()))
+            .sum();
         let evidence = power + joint.gain - precision.log_determinant;
         Ok(Round {
             joint,

@@ -13,6 +13,8 @@ pub(crate) struct Found {
     pub(crate) ratio: f64,
     /// Height in standard deviations of the map.
     pub(crate) height: f64,
+    /// Height itself.
+    pub(crate) top: f64,
 }
 
 /// Correlations over the window of a band.
@@ -40,7 +42,10 @@ impl Search {
         let [ny, nx] = self.dims;
         let mut map = vec![Complex32::default(); ny * nx];
         for ([ix, iy], product) in band.indices.iter().zip(products) {
-            let (x, y) = (wrapped_index(*ix as isize, nx), wrapped_index(*iy as isize, ny));
+            let (x, y) = (
+                wrapped_index(*ix as isize, nx),
+                wrapped_index(*iy as isize, ny),
+            );
             map[y * nx + x] += *product;
         }
         self.plan.inverse_in_place(&mut map);
@@ -72,9 +77,10 @@ impl Search {
             return Found::default();
         };
         let apart = 0.8 / band.high;
-        let second = peaks.iter().skip(1).find(|p| {
-            ((p.1 - x) as f64 * steps[0]).hypot((p.2 - y) as f64 * steps[1]) > apart
-        });
+        let second = peaks
+            .iter()
+            .skip(1)
+            .find(|p| ((p.1 - x) as f64 * steps[0]).hypot((p.2 - y) as f64 * steps[1]) > apart);
         let vertex = |before: f64, after: f64| {
             let bend = before - 2.0 * top + after;
             if bend < 0.0 {
@@ -87,9 +93,14 @@ impl Search {
         let fy = y as f64 + vertex(value(x, y - 1), value(x, y + 1));
         let deviation = (squares / cells.max(1.0)).sqrt();
         Found {
+            top,
             displacement: [fx * steps[0], fy * steps[1]],
             ratio: top / second.map_or(1e-9, |p| p.0).max(1e-9 + 0.02 * top.abs()),
-            height: if deviation > 0.0 { top / deviation } else { 0.0 },
+            height: if deviation > 0.0 {
+                top / deviation
+            } else {
+                0.0
+            },
         }
     }
 }

@@ -161,6 +161,11 @@ mod tests {
         assert!((view.to_image.x_axis.x - 0.5).abs() < 1e-12);
         assert!((view.depth - 3f64.sqrt()).abs() < 1e-12);
         let edge_on = TiltGeometry::tilted(Degrees(88.0).radians());
-        assert!(slab.view(7, &edge_on).unwrap_err().to_string().contains("edge-on"));
+        assert!(
+            slab.view(7, &edge_on)
+                .unwrap_err()
+                .to_string()
+                .contains("edge-on")
+        );
     }
 }

@@ -13,7 +13,7 @@ pub struct Truth {
     pub size: usize,
     pub thickness: f64,
     pub nominal: Vec<f64>,
-    views: Vec<(f64, f64, f64, DVec2)>,
+    views: Vec<TiltGeometry>,
 }
 
 /// Errors of an alignment, Å and degrees.
@@ -26,12 +26,28 @@ pub struct Score {
     pub axis: f64,
 }
 
+#[allow(dead_code)]
 impl Truth {
+    pub fn of(pixel_size: f64, size: usize, thickness: f64, views: &[TiltGeometry]) -> Self {
+        Self {
+            pixel_size,
+            size,
+            thickness,
+            nominal: Vec::new(),
+            views: views.to_vec(),
+        }
+    }
+
     pub fn read(folder: &Path) -> Self {
         let text = std::fs::read_to_string(folder.join("truth.json")).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let list = |key: &str| -> Vec<f64> {
-            json[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+            json[key]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_f64().unwrap())
+                .collect()
         };
         let (tilt, rot, mag) = (list("tilt_true"), list("rot"), list("mag"));
         let pixel_size = json["apix"].as_f64().unwrap();
@@ -41,7 +57,12 @@ impl Truth {
                 let s = |k: usize| shifts[i][k].as_f64().unwrap() * pixel_size;
                 // The generator's centre is (n − 1)/2: half a pixel below ours.
                 let shift = DVec2::new(s(0), s(1)) - DVec2::splat(0.5 * pixel_size);
-                (tilt[i].to_radians(), rot[i].to_radians(), mag[i], shift)
+                TiltGeometry {
+                    tilt_axis_angle: thon_units::Radians(rot[i].to_radians()),
+                    affine: thon_geometry::glam::DMat2::IDENTITY * mag[i],
+                    shift,
+                    ..TiltGeometry::tilted(thon_units::Radians(tilt[i].to_radians()))
+                }
             })
             .collect();
         Self {
@@ -58,19 +79,10 @@ impl Truth {
         (0..self.nominal.len())
             .map(|z| {
                 let pixels = file.read_section(z).unwrap();
-                Array2::from_shape_vec((self.size, self.size), pixels.into_iter().collect()).unwrap()
+                Array2::from_shape_vec((self.size, self.size), pixels.into_iter().collect())
+                    .unwrap()
             })
             .collect()
-    }
-
-    fn true_geometry(&self, i: usize) -> TiltGeometry {
-        let (tilt, rot, mag, shift) = self.views[i];
-        TiltGeometry {
-            tilt_axis_angle: thon_units::Radians(rot),
-            affine: thon_geometry::glam::DMat2::IDENTITY * mag,
-            shift,
-            ..TiltGeometry::tilted(thon_units::Radians(tilt))
-        }
     }
 
     /// Errors over points of the specimen after the best rigid motion.
@@ -86,12 +98,16 @@ impl Truth {
         }
         let project = |g: &TiltGeometry, p: DVec3| (g.matrix() * p).truncate() + g.shift;
         let error = |motion: &[f64; 6]| -> Vec<DVec2> {
-            let r = DMat3::from_quat(DQuat::from_scaled_axis(DVec3::new(motion[0], motion[1], motion[2]) * 1e-4));
+            let r = DMat3::from_quat(DQuat::from_scaled_axis(
+                DVec3::new(motion[0], motion[1], motion[2]) * 1e-4,
+            ));
             let t = DVec3::new(motion[3], motion[4], motion[5]);
             (0..found.len())
                 .flat_map(|i| {
-                    let truth = self.true_geometry(i);
-                    points.iter().map(move |&p| project(&found[i], r * p + t) - project(&truth, p))
+                    let truth = self.views[i];
+                    points
+                        .iter()
+                        .map(move |&p| project(&found[i], r * p + t) - project(&truth, p))
                 })
                 .collect()
         };
@@ -108,9 +124,17 @@ impl Truth {
             let mut a = [[0.0; 7]; 6];
             for i in 0..6 {
                 for j in 0..6 {
-                    a[i][j] = columns[i].iter().zip(&columns[j]).map(|(u, v)| u.dot(*v)).sum();
+                    a[i][j] = columns[i]
+                        .iter()
+                        .zip(&columns[j])
+                        .map(|(u, v)| u.dot(*v))
+                        .sum();
                 }
-                a[i][6] = -columns[i].iter().zip(&now).map(|(u, v)| u.dot(*v)).sum::<f64>();
+                a[i][6] = -columns[i]
+                    .iter()
+                    .zip(&now)
+                    .map(|(u, v)| u.dot(*v))
+                    .sum::<f64>();
             }
             for (value, step) in motion.iter_mut().zip(eliminate(a)) {
                 *value += step;
@@ -124,10 +148,15 @@ impl Truth {
             .collect();
         let rms = (views.iter().map(|v| v * v).sum::<f64>() / views.len() as f64).sqrt();
         let axis = (0..found.len())
-            .map(|i| (found[i].tilt_axis_angle.0 - self.views[i].1).to_degrees())
+            .map(|i| (found[i].tilt_axis_angle.0 - self.views[i].tilt_axis_angle.0).to_degrees())
             .sum::<f64>()
             / found.len() as f64;
-        Score { rms, worst: views.iter().copied().fold(0.0, f64::max), views, axis }
+        Score {
+            rms,
+            worst: views.iter().copied().fold(0.0, f64::max),
+            views,
+            axis,
+        }
     }
 }
 
