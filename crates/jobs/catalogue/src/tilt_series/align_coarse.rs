@@ -87,8 +87,11 @@ impl Job for AlignCoarse {
         let mut findings = markerless::findings(&series, context);
         if markerless::known_axis(&series, params.tilt_axis).is_none() {
             findings.push(
-                Finding::error("tilt_axis", "neither the series nor a parameter says where the tilt axis lies")
-                    .with_hint("give its angle, or let tilt_series.align-projections find it"),
+                Finding::error(
+                    "tilt_axis",
+                    "neither the series nor a parameter says where the tilt axis lies",
+                )
+                .with_hint("give its angle, or let tilt_series.align-projections find it"),
             );
         }
         if !(params.thickness > Angstrom(0.0) && params.thickness.0.is_finite()) {
@@ -110,10 +113,12 @@ impl Job for AlignCoarse {
         let mut series = context.load(item)?;
         let axis = markerless::known_axis(&series, params.tilt_axis).unwrap_or(Radians(0.0));
         let period = period(params, &series);
-        let mut loaded =
-            markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
+        let mut loaded = markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
         if params.tilt_axis.is_some() {
-            loaded.start.iter_mut().for_each(|g| g.tilt_axis_angle = axis);
+            loaded
+                .start
+                .iter_mut()
+                .for_each(|g| g.tilt_axis_angle = axis);
         }
         let options = CoarseOptions {
             specimen: params.specimen.of_extent(params.thickness),

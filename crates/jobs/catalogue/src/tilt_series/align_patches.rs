@@ -80,11 +80,17 @@ impl Job for AlignPatches {
         let mut findings = markerless::findings(&series, context);
         if markerless::known_axis(&series, params.tilt_axis).is_none() {
             findings.push(
-                Finding::error("tilt_axis", "neither the series nor a parameter says where the tilt axis lies")
-                    .with_hint("give its angle, or let tilt_series.align-projections find it"),
+                Finding::error(
+                    "tilt_axis",
+                    "neither the series nor a parameter says where the tilt axis lies",
+                )
+                .with_hint("give its angle, or let tilt_series.align-projections find it"),
             );
         }
-        for (name, length) in [("thickness", params.thickness), ("shortest_period", params.shortest_period)] {
+        for (name, length) in [
+            ("thickness", params.thickness),
+            ("shortest_period", params.shortest_period),
+        ] {
             if !(length > Angstrom(0.0) && length.0.is_finite()) {
                 let message = format!("expected a positive length, found {length}");
                 findings.push(Finding::error(name, message));
@@ -92,7 +98,10 @@ impl Job for AlignPatches {
         }
         let PatchOptions { edge, distance, .. } = params.patches;
         if !((0.1..=1.0).contains(&edge) && (0.1..=1.0).contains(&distance)) {
-            findings.push(Finding::error("patches", "expected edge and distance from 0.1 to 1"));
+            findings.push(Finding::error(
+                "patches",
+                "expected edge and distance from 0.1 to 1",
+            ));
         }
         findings
     }
@@ -116,7 +125,10 @@ impl Job for AlignPatches {
             context,
         )?;
         if params.tilt_axis.is_some() {
-            loaded.start.iter_mut().for_each(|g| g.tilt_axis_angle = axis);
+            loaded
+                .start
+                .iter_mut()
+                .for_each(|g| g.tilt_axis_angle = axis);
         }
         let (geometries, tracks, solution) = align(params, &loaded, context)?;
         for (report, &index) in solution.views.iter().zip(&loaded.indices) {
@@ -148,8 +160,12 @@ impl Job for AlignPatches {
 
     fn methods(_: &Params) -> Methods {
         Methods {
-            text: "Tilt series were aligned by patch tracking and bundle adjustment in thon.".into(),
-            citations: vec![Citation::new("Mastronarde & Held 2017", "10.1016/j.jsb.2016.07.011")],
+            text: "Tilt series were aligned by patch tracking and bundle adjustment in thon."
+                .into(),
+            citations: vec![Citation::new(
+                "Mastronarde & Held 2017",
+                "10.1016/j.jsb.2016.07.011",
+            )],
         }
     }
 }

@@ -106,7 +106,10 @@ impl Job for AlignProjections {
             findings.push(Finding::error("axis_range", message));
         }
         if !(params.shortest_period > Angstrom(0.0)) {
-            let message = format!("expected a positive length, found {}", params.shortest_period);
+            let message = format!(
+                "expected a positive length, found {}",
+                params.shortest_period
+            );
             findings.push(Finding::error("shortest_period", message));
         }
         findings
@@ -125,10 +128,12 @@ impl Job for AlignProjections {
         let known = markerless::known_axis(&series, params.tilt_axis);
         let axis = known.unwrap_or(Radians(0.0));
         let period = period(params, &series);
-        let mut loaded =
-            markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
+        let mut loaded = markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
         if params.tilt_axis.is_some() {
-            loaded.start.iter_mut().for_each(|g| g.tilt_axis_angle = axis);
+            loaded
+                .start
+                .iter_mut()
+                .for_each(|g| g.tilt_axis_angle = axis);
         }
         let aligned = align(params, &loaded, known.is_some(), period, context)?;
         report(&series, &loaded, &aligned, known, context)?;
@@ -152,7 +157,10 @@ impl Job for AlignProjections {
     fn methods(_: &Params) -> Methods {
         Methods {
             text: "Tilt series were aligned without markers by projection matching in thon.".into(),
-            citations: vec![Citation::new("Zheng et al. 2022", "10.1016/j.yjsbx.2022.100068")],
+            citations: vec![Citation::new(
+                "Zheng et al. 2022",
+                "10.1016/j.yjsbx.2022.100068",
+            )],
         }
     }
 }
@@ -225,7 +233,10 @@ fn report(
     if let Some(axis) = aligned.geometries.first() {
         context.metric("tilt axis (°)", axis.tilt_axis_angle.degrees().0);
     }
-    for (profile, name) in [(&aligned.tilt_offset, "tilt offset (°)"), (&aligned.pitch, "pitch (°)")] {
+    for (profile, name) in [
+        (&aligned.tilt_offset, "tilt offset (°)"),
+        (&aligned.pitch, "pitch (°)"),
+    ] {
         if let Some(profile) = profile {
             context.metric(name, profile.best);
         }

@@ -23,7 +23,7 @@ const PANEL: usize = 200;
 /// What bounds the specimen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// A layer that fills the field of view: ice, cells, lamellae.
     #[default]
     Slab,
@@ -104,8 +104,9 @@ fn exclude_unusable(series: &mut TiltSeries, loaded: &mut Loaded, context: &Cont
     let faults = unusable_views(&loaded.views, &loaded.start);
     let mut keep = vec![true; loaded.views.len()];
     for fault in &faults {
-        let (Diagnosis::Empty { view } | Diagnosis::Blocked { view, .. } | Diagnosis::Duplicate { view, .. }) =
-            fault
+        let (Diagnosis::Empty { view }
+        | Diagnosis::Blocked { view, .. }
+        | Diagnosis::Duplicate { view, .. }) = fault
         else {
             continue;
         };
@@ -148,7 +149,10 @@ pub(super) fn findings(series: &TiltSeries, context: &Context) -> Vec<Finding> {
     }
     let mut findings = image_findings(series, context);
     if !(series.pixel_size.0.is_finite() && series.pixel_size.0 > 0.0) {
-        let message = format!("expected a positive pixel size, found {}", series.pixel_size);
+        let message = format!(
+            "expected a positive pixel size, found {}",
+            series.pixel_size
+        );
         findings.push(Finding::error(&series.name, message));
     }
     let tilts: Vec<f64> = series
@@ -199,7 +203,11 @@ pub(super) struct Measured<'a> {
 }
 
 /// Tilt, axis, shift and whatever was measured, per view in the order of tilt.
-pub(super) fn curves(title: String, geometries: &[TiltGeometry], measured: Vec<Measured<'_>>) -> Curves {
+pub(super) fn curves(
+    title: String,
+    geometries: &[TiltGeometry],
+    measured: Vec<Measured<'_>>,
+) -> Curves {
     let mut order: Vec<usize> = (0..geometries.len()).collect();
     let tilt = |i: usize| geometries[i].tilt_angle.degrees().0;
     order.sort_by(|&a, &b| tilt(a).total_cmp(&tilt(b)).then(a.cmp(&b)));
@@ -229,7 +237,10 @@ pub(super) fn plot(curves: &Curves, labels: &[&str], y_label: &str) -> Vec<u8> {
         .iter()
         .map(|v| v.unwrap_or(f64::NAN))
         .collect();
-    let wanted = curves.columns.iter().filter(|c| labels.contains(&c.label.as_str()));
+    let wanted = curves
+        .columns
+        .iter()
+        .filter(|c| labels.contains(&c.label.as_str()));
     let drawn = wanted.map(|column| Curve {
         label: column.label.clone(),
         points: abscissa
@@ -255,7 +266,11 @@ pub(super) fn plot(curves: &Curves, labels: &[&str], y_label: &str) -> Vec<u8> {
 pub(super) fn montage(loaded: &Loaded, geometries: &[TiltGeometry]) -> Vec<u8> {
     let mut order: Vec<usize> = (0..geometries.len()).collect();
     order.sort_by(|&a, &b| {
-        geometries[a].tilt_angle.0.total_cmp(&geometries[b].tilt_angle.0).then(a.cmp(&b))
+        geometries[a]
+            .tilt_angle
+            .0
+            .total_cmp(&geometries[b].tilt_angle.0)
+            .then(a.cmp(&b))
     });
     let shown = PANELS.min(order.len()).max(1);
     let per_row = shown.div_ceil(2);

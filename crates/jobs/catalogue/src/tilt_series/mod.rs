@@ -2,7 +2,10 @@
 
 mod adopt;
 mod adopted;
+mod align_coarse;
 mod align_fiducials;
+mod align_patches;
+mod align_projections;
 mod align_tracks;
 mod bin;
 mod check_views;
@@ -12,11 +15,15 @@ mod exclude;
 mod fiducials;
 mod filter_dose;
 mod level;
+mod markerless;
 mod mirror;
 pub(crate) mod treated;
 
 pub(crate) use adopt::Adopt;
+pub(crate) use align_coarse::AlignCoarse;
 pub(crate) use align_fiducials::AlignFiducials;
+pub(crate) use align_patches::AlignPatches;
+pub(crate) use align_projections::AlignProjections;
 pub(crate) use align_tracks::AlignTracks;
 pub(crate) use bin::Bin;
 pub(crate) use check_views::CheckViews;
