@@ -69,7 +69,7 @@ fn recorded_cases_1() -> Vec<Case> {
     let data = format!("jobs/{SIMULATE}");
     let options = json!({
         "image_width": 256, "image_height": 256, "pixel_size": 10.0, "tilt_step": 10.0, "particles": 3,
-        "frames": 2, "dose_per_tilt": 10.0, "ice_noise": 0.0, "dose_damage": false
+        "frames": 2, "dose_per_tilt": 10.0, "ice_noise": 0.0, "dose_damage": false, "beads": 9
     });
     vec![
         case(
@@ -102,7 +102,19 @@ fn recorded_cases_1() -> Vec<Case> {
             json!({ "evidence": "a test" }),
             &[SERIES, PARTICLES],
         ),
+        case("movies.correct-motion", json!({}), &[SERIES]),
         case("tilt_series.check-views", json!({}), &[SERIES]),
+        case("tilt_series.align-coarse", json!({}), &[SERIES]),
+        case(
+            "tilt_series.align-patches",
+            json!({ "shortest_period": 60.0 }),
+            &[SERIES],
+        ),
+        case(
+            "tilt_series.align-projections",
+            json!({ "shortest_period": 60.0 }),
+            &[SERIES],
+        ),
         case("tilt_series.exclude", json!({ "images": "2" }), &[SERIES]),
         case(
             "tilt_series.clean",
@@ -111,6 +123,47 @@ fn recorded_cases_1() -> Vec<Case> {
         ),
         case("tilt_series.filter-dose", json!({}), &[SERIES]),
         case("tilt_series.bin", json!({}), &[SERIES]),
+        case(
+            "tilt_series.align-fiducials",
+            json!({ "bead_diameter": 100.0 }),
+            &[SERIES],
+        ),
+        case(
+            "tilt_series.align-tracks",
+            json!({ "model": "jobs/tilt_series.align-fiducials/{name}.fid" }),
+            &[SERIES],
+        ),
+        case(
+            "tilt_series.compare-alignments",
+            json!({}),
+            &[
+                SERIES,
+                ("second", "tilt_series.align-fiducials", "tilt_series"),
+            ],
+        ),
+        case(
+            "tilt_series.level",
+            json!({}),
+            &[
+                ("tilt_series", "tilt_series.align-fiducials", "tilt_series"),
+                ("points", "tilt_series.align-fiducials", "points"),
+            ],
+        ),
+        case(
+            "import.ctf",
+            json!({ "files": format!("{data}/tilt_series/*.star") }),
+            &[SERIES],
+        ),
+        case(
+            "ctf.estimate",
+            json!({ "resolution_low": 80.0, "defocus_min": 15000.0, "defocus_max": 45000.0 }),
+            &[SERIES],
+        ),
+        case(
+            "ctf.consensus",
+            json!({}),
+            &[SERIES, ("second", "ctf.estimate", "tilt_series")],
+        ),
         case(
             "tomogram.reconstruct-wbp",
             json!({ "voxel_size": 20.0, "thickness": 1200.0, "halves": "tilts" }),
