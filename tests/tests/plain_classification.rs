@@ -112,6 +112,38 @@ fn numbers(table: &Table, label: &str) -> Vec<f64> {
     table.column(label).unwrap().to_f64().unwrap()
 }
 
+/// Particles in the same class in both tables, and the medians of their turns, degrees, and moves, Å.
+fn compared(ours: &Table, theirs: &Table) -> (usize, f64, f64) {
+    // RELION orders particles by micrograph.
+    let row_of = |row: usize| {
+        let name = theirs.get(row, "rlnImageName");
+        (0..ours.rows())
+            .find(|i| ours.get(*i, "rlnImageName") == name)
+            .unwrap()
+    };
+    let columns = [
+        "rlnClassNumber",
+        "rlnAnglePsi",
+        "rlnOriginXAngst",
+        "rlnOriginYAngst",
+    ];
+    let [a, b] = [ours, theirs].map(|table| columns.map(|label| numbers(table, label)));
+    let (mut same, mut turns, mut moves) = (0, Vec::new(), Vec::new());
+    let pose = |of: &[Vec<f64>; 4], row: usize| [0, 1, 2, 3].map(|column| of[column][row]);
+    for row in 0..theirs.rows() {
+        let (own, other) = (pose(&a, row_of(row)), pose(&b, row));
+        if own[0] == other[0] {
+            same += 1;
+            let turn = (own[1] - other[1]).rem_euclid(360.0);
+            turns.push(turn.min(360.0 - turn));
+            moves.push((own[2] - other[2]).hypot(own[3] - other[3]));
+        }
+    }
+    turns.sort_by(f64::total_cmp);
+    moves.sort_by(f64::total_cmp);
+    (same, turns[turns.len() / 2], moves[moves.len() / 2])
+}
+
 #[test]
 fn relion_goes_on_from_classes_of_images() {
     let place = tempfile::tempdir().unwrap();
@@ -170,34 +202,7 @@ fn relion_goes_on_from_classes_of_images() {
         ours.table("particles").unwrap(),
         theirs.table("particles").unwrap(),
     );
-    // RELION orders particles by micrograph.
-    let row_of = |row: usize| {
-        let name = theirs.get(row, "rlnImageName");
-        (0..ours.rows())
-            .find(|i| ours.get(*i, "rlnImageName") == name)
-            .unwrap()
-    };
-    let columns = [
-        "rlnClassNumber",
-        "rlnAnglePsi",
-        "rlnOriginXAngst",
-        "rlnOriginYAngst",
-    ];
-    let [a, b] = [ours, theirs].map(|table| columns.map(|label| numbers(table, label)));
-    let (mut same, mut turns, mut moves) = (0, Vec::new(), Vec::new());
-    let pose = |of: &[Vec<f64>; 4], row: usize| [0, 1, 2, 3].map(|column| of[column][row]);
-    for row in 0..theirs.rows() {
-        let (own, other) = (pose(&a, row_of(row)), pose(&b, row));
-        if own[0] == other[0] {
-            same += 1;
-            let turn = (own[1] - other[1]).rem_euclid(360.0);
-            turns.push(turn.min(360.0 - turn));
-            moves.push((own[2] - other[2]).hypot(own[3] - other[3]));
-        }
-    }
-    turns.sort_by(f64::total_cmp);
-    moves.sort_by(f64::total_cmp);
-    let (turn, moved) = (turns[turns.len() / 2], moves[moves.len() / 2]);
+    let (same, turn, moved) = compared(ours, theirs);
     println!(
         "relion_refine --continue of classes of images: {same} of 100 stay in their class, median turn {turn:.1}°, move {moved:.1} Å"
     );
@@ -208,10 +213,8 @@ fn relion_goes_on_from_classes_of_images() {
     );
 }
 
-#[test]
-fn relion_goes_on_from_classes_of_volumes() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path();
+/// Volumes of both kinds in turn, with noise of deviation 1, and the names of their files.
+fn volumes(folder: &Path) -> (PathBuf, Vec<String>) {
     let mut random = seed_stream(5, "volumes", 0);
     let whole = vec![1.0; BOX * BOX * BOX];
     write_volume(folder.join("ctf.mrc"), &whole, [BOX; 3], Some(PIXEL)).unwrap();
@@ -231,6 +234,14 @@ fn relion_goes_on_from_classes_of_volumes() {
     }
     let particles = folder.join("particles.star");
     table(&particles, 3, &names, &vec!["ctf.mrc".to_owned(); 24]);
+    (particles, names)
+}
+
+#[test]
+fn relion_goes_on_from_classes_of_volumes() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let (particles, names) = volumes(folder);
     let parameters = json!({ "options": {
         "classes": 2, "alignment": "fixed", "empty_class": false, "target": { "diameter": 130.0 } } });
     let out = folder.join("out");
