@@ -64,11 +64,11 @@ fn run(n: usize, band: usize, count: usize, floor: &Floor) {
     let quanta = Quanta::from_noise([1.0]).expect("a positive power");
     let mut sums = ExpectedSums::new(n, 2, band, quanta).expect("a box and its band");
     let seconds = least_cpu_seconds(5, || sums.insert(&contributions).is_ok()) / count as f64;
-    // 8 neighbours × 3 × (multiply, convert, add) and about 80 for position and phase; 8 neighbours × 32 bytes read and written.
+    // 8 neighbours × 3 × (multiply, convert, add) and about 80 for position and phase; 8 neighbours × 24 bytes read and written.
     let all = positions.len() as f64;
     let by_arithmetic = all * (8.0 * 9.0 + 80.0) / (floor.gflops * 1e9);
-    let by_memory = all * (8.0 * 64.0 + 24.0) / (floor.memory * 1e9);
-    let by_cache = all * (8.0 * 64.0 + 24.0) / (floor.second_cache * 1e9);
+    let by_memory = all * (8.0 * 48.0 + 24.0) / (floor.memory * 1e9);
+    let by_cache = all * (8.0 * 48.0 + 24.0) / (floor.second_cache * 1e9);
     println!(
         "box {n:4} band {band:3}: {all:7.0} samples, {:6.3} CPU ms per placement ({:.1} ns per sample); floor {:.3} ms by arithmetic, {:.3} by second-level cache, {:.3} by memory",
         seconds * 1e3,

@@ -90,13 +90,14 @@ fn enlarged(picture: &Picture, factor: usize) -> Picture {
 
 /// Density that encloses about `volume` Å³ of a map.
 pub(crate) fn threshold_for_volume(data: &Array3<f32>, voxel_size: f64, volume: f64) -> f32 {
-    let mut sorted: Vec<f32> = data.iter().copied().collect();
-    sorted.sort_by(|a, b| b.total_cmp(a));
+    let mut values: Vec<f32> = data.iter().copied().collect();
     let count = (volume / voxel_size.powi(3)) as usize;
-    sorted
-        .get(count.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0.0)
+    let Some(last) = values.len().checked_sub(1) else {
+        return 0.0;
+    };
+    *values
+        .select_nth_unstable_by(count.min(last), |a, b| b.total_cmp(a))
+        .1
 }
 
 /// Curves against spatial frequency, with the period in Å along the axis.

@@ -54,7 +54,7 @@ impl Profile {
 pub(crate) struct Masked {
     /// Σ mask² over the number of voxels.
     pub(crate) fraction: f32,
-    /// Σ value² after masking, for a test of emptiness.
+    /// Σ value² after masking, for a test of emptiness; without a mask only as many terms as tell that it is not 0.
     pub(crate) power: f64,
 }
 
@@ -157,11 +157,12 @@ fn core(distance: f32, squared_radius: f32, cx: f32, [from, to]: [usize; 2]) -> 
     [a.max(from), b]
 }
 
-/// Σ (value − first value)²: zero for what is constant.
+/// Σ (value − first value)² of the first values where it is not zero: zero for what is constant.
 fn spread(values: &[f32]) -> f64 {
     let first = values.first().copied().unwrap_or(0.0);
     let of = |line: &[f32]| line.iter().map(|v| (v - first) * (v - first)).sum::<f32>();
-    values.chunks(256).map(|line| f64::from(of(line))).sum()
+    let mut sums = values.chunks(256).map(|line| f64::from(of(line)));
+    sums.find(|sum| *sum != 0.0).unwrap_or(0.0)
 }
 
 #[cfg(test)]

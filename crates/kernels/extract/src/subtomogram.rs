@@ -10,7 +10,7 @@ use thon_likelihood::{Observation, Observe};
 
 use crate::ExtractError;
 use crate::soft_mask::mask_volume;
-use crate::support::Supports;
+use crate::support::{BandTables, Supports};
 use crate::transfer_volume::TransferVolume;
 
 /// Makes observations of subtomograms of one box; shares geometries between particles of equal support.
@@ -62,66 +62,132 @@ impl Subtomograms {
         wanted: &Observe,
         group: u32,
     ) -> Result<Observation, ExtractError> {
+        let mut seen = None;
+        self.observe_into(volume, transfer, wanted, group, &mut seen)?;
+        Ok(seen.expect("an observation that did not fail"))
+    }
+
+    /// As [`Subtomograms::observe`], into the memory of an observation that is not needed any more. Nothing is left in it on
+    /// an error.
+    ///
+    /// # Errors
+    /// As [`Subtomograms::observe`].
+    pub fn observe_into(
+        &self,
+        volume: &mut [f32],
+        transfer: TransferVolume<'_>,
+        wanted: &Observe,
+        group: u32,
+        into: &mut Option<Observation>,
+    ) -> Result<(), ExtractError> {
         let n = self.n;
         ExtractError::check_length("subtomogram", volume.len(), n * n * n)?;
         let tables = self.supports.tables(wanted.band)?;
         let masked = mask_volume(volume, n, wanted.mask.as_ref());
+        let not_finite = |what| ExtractError::NotFinite { what };
         if !masked.power.is_finite() {
-            return Err(ExtractError::NotFinite {
-                what: "the subtomogram",
-            });
+            return Err(not_finite("the subtomogram"));
         }
         if masked.power <= 0.0 {
             return Err(ExtractError::Constant {
                 what: "the subtomogram",
             });
         }
-        let count = tables.ball.points.len();
-        let mut lattice = Vec::with_capacity(count);
-        let mut products = Vec::with_capacity(count);
-        let mut weights = Vec::with_capacity(count);
-        with_buffer(
-            tables.transform.volume_len(),
-            |spectrum: &mut [Complex32]| {
-                tables.transform.volume(volume, spectrum);
-                let value = |i: usize| spectrum[tables.places[i] as usize] * tables.phases[i];
-                let (values, places) = (transfer.values(), tables.transfer(n, &transfer));
-                let places = places.as_slice();
-                let mut take = |i: usize, product: Complex32, weight: f32| {
-                    lattice.push(i as u32);
-                    products.push(product);
-                    weights.push(weight);
-                };
-                match transfer {
-                    TransferVolume::Absent => {
-                        (0..count).for_each(|i| take(i, value(i), 1.0));
-                    }
-                    TransferVolume::Full(_) | TransferVolume::Half(_) => {
-                        let at = |i: usize| values[places[i] as usize];
-                        let measured = (0..count).filter(|&i| at(i) != 0.0);
-                        measured.for_each(|i| take(i, value(i) * at(i), at(i) * at(i)));
-                    }
-                    TransferVolume::Weights(_) => {
-                        let at = |i: usize| values[places[i] as usize];
-                        let measured = (0..count).filter(|&i| at(i) > 0.0 || at(i).is_nan());
-                        measured.for_each(|i| take(i, value(i), at(i)));
-                    }
+        let before = into.take().map(|before| (before.products, before.weights));
+        let (mut products, mut weights) = before.unwrap_or_default();
+        let length = tables.transform.volume_len();
+        let geometry = with_buffer(length, |spectrum: &mut [Complex32]| {
+            tables.transform.volume(volume, spectrum);
+            // The sum of all voxels.
+            if !spectrum[tables.transform.volume_index([0; 3])].is_finite() {
+                return Err(not_finite("the subtomogram"));
+            }
+            let samples = Samples {
+                tables: &tables,
+                spectrum,
+                transfer: transfer.values(),
+                places: &tables.transfer(n, &transfer),
+            };
+            with_buffer(tables.ball.points.len(), |lattice: &mut [u32]| {
+                let count = samples.take(&transfer, lattice, &mut products, &mut weights);
+                if count == 0 {
+                    return Err(ExtractError::NoTransfer { band: wanted.band });
                 }
-            },
-        );
-        if lattice.is_empty() {
-            return Err(ExtractError::NoTransfer { band: wanted.band });
-        }
+                self.supports.geometry(&tables.ball, &lattice[..count])
+            })
+        })?;
         if !weights.iter().sum::<f32>().is_finite() {
-            return Err(ExtractError::NotFinite { what: "the 3D CTF" });
+            return Err(not_finite("the 3D CTF"));
         }
-        Ok(Observation {
-            geometry: self.supports.geometry(&tables.ball, &lattice)?,
+        *into = Some(Observation {
+            geometry,
             products,
             weights,
             group,
             mask_fraction: masked.fraction,
-        })
+        });
+        Ok(())
+    }
+}
+
+/// The transform of a volume, and what it was multiplied by.
+struct Samples<'a> {
+    tables: &'a BandTables,
+    spectrum: &'a [Complex32],
+    transfer: &'a [f32],
+    /// Where each point of the ball lies in the transfer.
+    places: &'a [u32],
+}
+
+impl Samples<'_> {
+    /// Takes the measured points of the ball; their number.
+    fn take(
+        &self,
+        transfer: &TransferVolume<'_>,
+        lattice: &mut [u32],
+        products: &mut Vec<Complex32>,
+        weights: &mut Vec<f32>,
+    ) -> usize {
+        match transfer {
+            TransferVolume::Absent => self.each(lattice, products, weights, |_| (1.0, 1.0, true)),
+            TransferVolume::Full(_) | TransferVolume::Half(_) => {
+                self.each(lattice, products, weights, |i| {
+                    let c = self.transfer[self.places[i] as usize];
+                    (c, c * c, c != 0.0)
+                })
+            }
+            TransferVolume::Weights(_) => self.each(lattice, products, weights, |i| {
+                let weight = self.transfer[self.places[i] as usize];
+                (1.0, weight, weight > 0.0 || weight.is_nan())
+            }),
+        }
+    }
+
+    /// Fills the lists, `of` being the factor and the weight of a point, and whether it was measured.
+    #[inline]
+    fn each(
+        &self,
+        lattice: &mut [u32],
+        products: &mut Vec<Complex32>,
+        weights: &mut Vec<f32>,
+        of: impl Fn(usize) -> (f32, f32, bool),
+    ) -> usize {
+        let all = self.tables.ball.points.len();
+        products.resize(all, Complex32::default());
+        weights.resize(all, 0.0);
+        let mut count = 0;
+        let placed = self.tables.places.iter().zip(&self.tables.phases);
+        for (i, (place, phase)) in placed.enumerate() {
+            // Written always, kept when measured: no branch that cannot be foretold.
+            let (factor, weight, measured) = of(i);
+            lattice[count] = i as u32;
+            products[count] = self.spectrum[*place as usize] * phase * factor;
+            weights[count] = weight;
+            count += usize::from(measured);
+        }
+        products.truncate(count);
+        weights.truncate(count);
+        count
     }
 }
 

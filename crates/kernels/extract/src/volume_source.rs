@@ -1,5 +1,7 @@
 //! Subtomograms as a source of particles, over whatever reads them.
 
+use std::sync::{Mutex, PoisonError};
+
 use thon_likelihood::{Observation, Observe, ParticleSource, SourceError};
 
 use crate::{ExtractError, Subtomograms, TransferVolume};
@@ -26,17 +28,29 @@ pub trait VolumeReader: Sync {
     /// What reading meets, naming the file.
     fn read(&self, index: usize) -> Result<StoredParticle, SourceError>;
 
+    /// As [`VolumeReader::read`], into memory that is there already.
+    ///
+    /// # Errors
+    /// What reading meets, naming the file.
+    fn read_into(&self, index: usize, into: &mut StoredParticle) -> Result<(), SourceError> {
+        *into = self.read(index)?;
+        Ok(())
+    }
+
     /// What to call a particle's files in an error.
     fn place(&self, index: usize) -> String;
 }
 
-/// Particles that are subtomograms. Nothing is kept between calls but geometries: each observation reads its two files.
+/// Particles that are subtomograms. Nothing is kept between calls but geometries, and the memory that files are read into: each
+/// observation reads its two files.
 pub struct VolumeSource<R> {
     reader: R,
     boxes: Subtomograms,
     voxel_size: f64,
     groups: Vec<u32>,
     group_count: usize,
+    /// Memory of particles not in use.
+    free: Mutex<Vec<StoredParticle>>,
 }
 
 impl<R: VolumeReader> VolumeSource<R> {
@@ -65,6 +79,7 @@ impl<R: VolumeReader> VolumeSource<R> {
             voxel_size,
             groups,
             group_count,
+            free: Mutex::default(),
         })
     }
 }
@@ -87,7 +102,34 @@ impl<R: VolumeReader> ParticleSource for VolumeSource<R> {
     }
 
     fn observe(&self, index: usize, wanted: &Observe) -> Result<Observation, SourceError> {
-        let mut stored = self.reader.read(index)?;
+        let mut seen = None;
+        self.observe_into(index, wanted, &mut seen)?;
+        Ok(seen.expect("an observation that did not fail"))
+    }
+
+    fn observe_into(
+        &self,
+        index: usize,
+        wanted: &Observe,
+        into: &mut Option<Observation>,
+    ) -> Result<(), SourceError> {
+        let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = free().pop().unwrap_or_default();
+        let observed = (self.reader.read_into(index, &mut stored))
+            .and_then(|()| self.observe_stored(index, &mut stored, wanted, into));
+        free().push(stored);
+        observed
+    }
+}
+
+impl<R: VolumeReader> VolumeSource<R> {
+    fn observe_stored(
+        &self,
+        index: usize,
+        stored: &mut StoredParticle,
+        wanted: &Observe,
+        into: &mut Option<Observation>,
+    ) -> Result<(), SourceError> {
         let n = self.boxes.box_size();
         let squares;
         let transfer = match &stored.transfer {
@@ -104,9 +146,10 @@ impl<R: VolumeReader> ParticleSource for VolumeSource<R> {
             }
             other => other,
         };
+        let group = self.groups[index];
         let seen = transfer.and_then(|transfer| {
             self.boxes
-                .observe(&mut stored.volume, transfer, wanted, self.groups[index])
+                .observe_into(&mut stored.volume, transfer, wanted, group, into)
         });
         seen.map_err(|e| format!("{}: {e}", self.reader.place(index)).into())
     }

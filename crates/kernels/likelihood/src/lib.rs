@@ -21,6 +21,7 @@ mod matrix6;
 mod noise;
 mod observation;
 mod placement;
+mod padded_transform;
 mod polish;
 mod posterior;
 mod prior;

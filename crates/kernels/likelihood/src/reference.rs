@@ -4,21 +4,23 @@
 //! trilinear interpolation, whose envelope sinc² is divided out of the map beforehand. Value and gradient come from
 //! the same eight neighbours, so the gradient is exactly that of the interpolant. Positions are cycles per box.
 
+use std::sync::Arc;
+
 use glam::{DQuat, DVec3};
-use ndarray::Array3;
 use num_complex::Complex32;
-use thon_signal::fft::Fft3;
 
 use crate::LikelihoodError;
+use crate::padded_transform::padded_transform;
 
 /// Times that the box is padded.
 pub(crate) const PADDING: usize = 2;
 
-/// The transform V of a map, padded twice, trilinear, with the envelope of the interpolation divided out beforehand.
+/// The transform V of a map, padded twice, trilinear, with the envelope of the interpolation divided out beforehand. Copies
+/// share its values.
 #[derive(Clone, Debug)]
 pub struct Reference {
     box_size: usize,
-    values: Vec<Complex32>,
+    values: Arc<Vec<Complex32>>,
 }
 
 /// The four neighbours of a position on one side along x, as rows of two complex values, and where it lies among them.
@@ -55,24 +57,23 @@ impl Reference {
     pub fn new(map: &[f32], box_size: usize) -> Result<Self, LikelihoodError> {
         check(map, box_size)?;
         let n = box_size;
-        let padded = PADDING * n;
         let response: Vec<f32> = (0..n)
-            .map(|i| (i as f64 - (n / 2) as f64) / padded as f64)
+            .map(|i| (i as f64 - (n / 2) as f64) / (PADDING * n) as f64)
             .map(|r| sinc(r).powi(2) as f32)
             .collect();
-        let wrap = |i: usize| (i + padded - n / 2) % padded;
-        let mut field = Array3::<f32>::zeros((padded, padded, padded));
-        for (index, value) in map.iter().enumerate() {
-            let [x, y, z] = [index % n, index / n % n, index / n / n];
-            let envelope = response[x] * response[y] * response[z];
-            field[[wrap(z), wrap(y), wrap(x)]] = value / envelope;
-        }
-        let spectrum = Fft3::plan([padded; 3]).forward(&field);
-        drop(field);
         Ok(Self {
             box_size,
-            values: unwrap_half(&spectrum, n),
+            values: Arc::new(padded_transform(map, n, &response, n + MARGIN)),
         })
+    }
+
+    /// The reference of the map times a factor.
+    pub fn scaled(&self, factor: f32) -> Self {
+        let values = self.values.iter().map(|value| value * factor);
+        Self {
+            box_size: self.box_size,
+            values: Arc::new(values.collect()),
+        }
     }
 
     /// Edge of the box, voxels.
@@ -82,7 +83,7 @@ impl Reference {
 
     pub(crate) fn lattice(&self) -> Lattice<'_> {
         Lattice {
-            values: bytemuck::cast_slice(&self.values),
+            values: bytemuck::cast_slice(self.values.as_slice()),
             extent: self.box_size + MARGIN,
         }
     }
@@ -155,24 +156,6 @@ fn check(map: &[f32], box_size: usize) -> Result<(), LikelihoodError> {
             what: "the map".into(),
         })
     }
-}
-
-/// The half space x ≥ 0 around its origin, coordinates up to n + margin in steps of the padded box, from a half spectrum.
-fn unwrap_half(spectrum: &Array3<Complex32>, n: usize) -> Vec<Complex32> {
-    let (padded, extent) = ((PADDING * n) as isize, (n + MARGIN) as isize);
-    let (width, height) = (extent as usize + 1, 2 * extent as usize + 1);
-    let mut values = vec![Complex32::default(); width * height * height];
-    let reach = n as isize;
-    for z in -reach..=reach {
-        for y in -reach..=reach {
-            let first = ((z + extent) as usize * height + (y + extent) as usize) * width;
-            let [wz, wy] = [z, y].map(|c| c.rem_euclid(padded) as usize);
-            for (x, value) in values[first..=first + n].iter_mut().enumerate() {
-                *value = spectrum[[wz, wy, x]];
-            }
-        }
-    }
-    values
 }
 
 /// sin(πx)/(πx).

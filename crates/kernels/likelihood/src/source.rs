@@ -51,4 +51,18 @@ pub trait ParticleSource: Sync {
     /// # Errors
     /// What reading meets.
     fn observe(&self, index: usize, wanted: &Observe) -> Result<Observation, SourceError>;
+
+    /// As [`ParticleSource::observe`], into the memory of an observation that is not needed any more.
+    ///
+    /// # Errors
+    /// What reading meets.
+    fn observe_into(
+        &self,
+        index: usize,
+        wanted: &Observe,
+        into: &mut Option<Observation>,
+    ) -> Result<(), SourceError> {
+        *into = Some(self.observe(index, wanted)?);
+        Ok(())
+    }
 }

@@ -3,6 +3,7 @@
 //! Arrays in, pixels out; [`Picture::to_png`] gives the bytes of a PNG file. Image rows are drawn
 //! with the first row at the bottom, as the field's viewers do.
 
+mod bricks;
 mod canvas;
 mod cones;
 mod gray;

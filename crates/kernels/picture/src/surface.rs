@@ -2,12 +2,13 @@
 //!
 //! Orthographic view along −z of the turned map; the surface is the first crossing of the threshold,
 //! refined by linear interpolation, its normal the central-difference gradient, lit from the upper left. Cells whose
-//! eight corners lie below the threshold hold no crossing and are passed over.
+//! eight corners lie below the threshold hold no crossing and are passed over, whole empty bricks of them at once.
 
 use glam::{DQuat, DVec3};
-use ndarray::{Array3, s};
+use ndarray::Array3;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use crate::bricks::Bricks;
 use crate::{Colour, Picture};
 
 /// How a surface is seen.
@@ -25,17 +26,19 @@ pub struct Surface {
 
 const BACKGROUND: Colour = [255, 255, 255];
 const STEP: f64 = 0.5;
+/// Steps between looks at how far the next full brick is.
+const TOGETHER: usize = 8;
 
 /// Draws the isosurface of a map `[z, y, x]`.
 pub fn surface(map: &Array3<f32>, view: &Surface) -> Picture {
     let longest = map.shape().iter().copied().max().unwrap_or(1) as f64;
     let scale = longest / view.size.max(1) as f64;
-    let cells = Cells::new(map, view.threshold);
+    let bricks = Bricks::new(map, view.threshold);
     let row = |row: usize| -> Vec<Colour> {
         let y = (view.size as f64 / 2.0 - row as f64) * scale;
         let cast_column = |column: usize| {
             let x = (column as f64 - view.size as f64 / 2.0) * scale;
-            cast(map, &cells, view, [x, y], 0.87 * longest)
+            cast(map, &bricks, view, [x, y], 0.87 * longest)
         };
         (0..view.size).map(cast_column).collect()
     };
@@ -49,56 +52,38 @@ pub fn surface(map: &Array3<f32>, view: &Surface) -> Picture {
 }
 
 /// Colour that the ray at (x, y), in voxels from the centre, meets.
-/// Which cells between eight voxels reach the threshold at a corner.
-struct Cells {
-    /// By the voxel of their lowest corner, `[z, y, x]`.
-    reach: Array3<bool>,
-    /// Whether the nothing outside of the map does.
-    outside: bool,
-}
-
-impl Cells {
-    fn new(map: &Array3<f32>, threshold: f32) -> Self {
-        let (nz, ny, nx) = map.dim();
-        let cells = (nz.max(1) - 1, ny.max(1) - 1, nx.max(1) - 1);
-        let reach = Array3::from_shape_fn(cells, |(z, y, x)| {
-            let corners = map.slice(s![z..z + 2, y..y + 2, x..x + 2]);
-            corners.iter().any(|value| *value >= threshold)
-        });
-        Self {
-            reach,
-            outside: 0.0 >= threshold,
-        }
-    }
-
-    /// Whether the density may reach the threshold at a position in voxels from the centre voxel.
-    fn may_reach(&self, map: &Array3<f32>, position: DVec3) -> bool {
-        match cell(map, position) {
-            Some(([z, y, x], _)) => self.reach[[z, y, x]],
-            None => self.outside,
-        }
-    }
-}
-
-fn cast(map: &Array3<f32>, cells: &Cells, view: &Surface, at: [f64; 2], reach: f64) -> Colour {
+fn cast(map: &Array3<f32>, bricks: &Bricks, view: &Surface, at: [f64; 2], reach: f64) -> Colour {
     let back = view.rotation.conjugate();
     let steps = (2.0 * reach / STEP) as usize;
-    let position = |step: usize| back * DVec3::new(at[0], at[1], reach - step as f64 * STEP);
-    for step in 0..steps {
-        if !cells.may_reach(map, position(step)) {
+    let first = back * DVec3::new(at[0], at[1], reach);
+    let along = back * DVec3::NEG_Z * STEP;
+    let position = |step: usize| first + along * step as f64;
+    let range = bricks.steps_inside(first, along, steps);
+    let mut begin = range.start;
+    while begin < range.end {
+        let empty = (bricks.empty_around(position(begin)) / STEP) as usize;
+        if empty > 0 {
+            begin += empty;
             continue;
         }
-        let value = density(map, position(step));
-        if value >= view.threshold {
-            let before = step
-                .checked_sub(1)
-                .map_or(0.0, |step| density(map, position(step)));
-            let fraction =
-                f64::from((value - view.threshold) / (value - before).max(f32::MIN_POSITIVE));
-            let depth = reach - step as f64 * STEP + STEP * fraction.clamp(0.0, 1.0);
-            let hit = DVec3::new(at[0], at[1], depth);
-            return shade(map, view, back, hit, (hit.z + reach) / (2.0 * reach));
+        let end = range.end.min(begin + TOGETHER);
+        for step in begin..end {
+            if !bricks.reaches(position(step)) {
+                continue;
+            }
+            let value = density(map, position(step));
+            if value >= view.threshold {
+                let before = step
+                    .checked_sub(1)
+                    .map_or(0.0, |step| density(map, position(step)));
+                let fraction =
+                    f64::from((value - view.threshold) / (value - before).max(f32::MIN_POSITIVE));
+                let depth = reach - step as f64 * STEP + STEP * fraction.clamp(0.0, 1.0);
+                let hit = DVec3::new(at[0], at[1], depth);
+                return shade(map, view, back, hit, (hit.z + reach) / (2.0 * reach));
+            }
         }
+        begin = end;
     }
     BACKGROUND
 }

@@ -191,8 +191,15 @@ impl<'a> Mrc<'a> {
                 out.len(),
             ));
         }
-        let bytes = self.section_raw(z)?;
         let (mode, order) = (self.header.mode, self.header.byte_order);
+        if mode == MrcMode::Float32 && order == ByteOrder::NATIVE {
+            // As stored: no bytes in between.
+            return self
+                .source
+                .read_at(self.section_offset(z)?, bytemuck::cast_slice_mut(out))
+                .map_err(ImageError::stream(FORMAT, "read image data"));
+        }
+        let bytes = self.section_raw(z)?;
         decode::rows_to_f32(mode, order, self.header.nx, &bytes, out);
         Ok(())
     }
@@ -221,6 +228,26 @@ impl<'a> Mrc<'a> {
     /// Every section that the header promises.
     pub fn read_all(&self) -> Result<Vec<f32>, ImageError> {
         self.read_sections(0..self.header.nz)
+    }
+
+    /// As [`Mrc::read_all`] into memory that is there already; `out` gets the length of the data.
+    pub fn read_all_into(&self, out: &mut Vec<f32>) -> Result<(), ImageError> {
+        self.check_real()?;
+        let area = self.header.ny * self.header.nx;
+        if self.available < self.header.nz {
+            let available = format!("{} complete sections", self.available);
+            let asked = format!("0..{}", self.header.nz);
+            return Err(ImageError::out_of_range(
+                FORMAT,
+                "section range",
+                asked,
+                available,
+            ));
+        }
+        out.resize(area * self.header.nz, 0.0);
+        out.par_chunks_mut(area.max(1))
+            .enumerate()
+            .try_for_each(|(z, section)| self.read_section_into(z, section))
     }
 
     /// Everything with columns along X, rows along Y and sections along Z, whatever order the file is in:

@@ -40,7 +40,7 @@ pub(super) fn set_findings(
 
 /// Findings on stored subtomograms and their CTF volumes.
 pub(super) fn volume_findings(images: &ParticleImages, context: &Context) -> Vec<Finding> {
-    let mut left = LOOKED_THROUGH;
+    let (mut left, mut values) = (LOOKED_THROUGH, Vec::new());
     let mut faults = Vec::new();
     let size = images.pixel_size.0;
     if !(size.is_finite() && size > 0.0) {
@@ -55,7 +55,7 @@ pub(super) fn volume_findings(images: &ParticleImages, context: &Context) -> Vec
         let files = std::iter::once((path, false)).chain(ctf.map(|path| (path, true)));
         for (path, is_ctf) in files {
             let path = context.resolve(path);
-            if let Err(e) = volume_fault(&path, is_ctf, images, &mut left) {
+            if let Err(e) = volume_fault(&path, is_ctf, images, &mut left, &mut values) {
                 faults.push(Finding::error("particles", e.to_string()));
             }
         }
@@ -68,6 +68,7 @@ fn volume_fault(
     is_ctf: bool,
     images: &ParticleImages,
     left: &mut u64,
+    values: &mut Vec<f32>,
 ) -> Result<(), JobError> {
     let file = Mrc::open(path).map_err(|e| JobError::file(path, e))?;
     let n = images.box_size;
@@ -105,7 +106,8 @@ fn volume_fault(
         return Ok(());
     }
     *left -= bytes;
-    let values = file.read_all().map_err(|e| JobError::file(path, e))?;
+    file.read_all_into(values)
+        .map_err(|e| JobError::file(path, e))?;
     let bad = values.iter().filter(|v| !v.is_finite()).count();
     if bad > 0 {
         let message = format!("{bad} voxels are infinite or not a number");

@@ -1,11 +1,11 @@
 //! Averages of subtomograms at their given poses: the sums of the maximisation step, one sharp pose per particle.
 //!
-//! Frames: reference → box of the particle. Data are divided by the power of their noise, one spectrum for all, so that
-//! the sums are counted in fitting units (`thon_reconstruct::Quanta`); the average itself does not depend on it.
+//! Frames: reference → box of the particle. Every particle counts as it is, in the units of its file; one half after the
+//! other, in blocks.
 
 use rayon::prelude::*;
 use thon_contract::{Context, Finding, JobError};
-use thon_likelihood::{NoiseModel, Observation, Observe, ParticleSource, Whitened};
+use thon_likelihood::{NoiseModel, Observation, Observe, ParticleSource};
 use thon_model::{Half, ParticleImages, ParticleSet};
 use thon_reconstruct::{Contribution, ExpectedSums, Quanta, WeightedPlacement};
 
@@ -14,9 +14,11 @@ use super::placements::placements;
 use super::volume_files;
 use crate::kernel_errors::stopped;
 
-/// Particles whose samples are held at once.
-const BLOCK: usize = 16;
-/// Particles that tell the power of the noise.
+/// Bytes of samples that are held at once.
+const HELD: usize = 48 << 20;
+/// Particles whose samples are held at once, at least and at most.
+const BLOCK: [usize; 2] = [8, 64];
+/// Particles that tell how large samples are, at most.
 const TELLERS: usize = 16;
 
 /// What keeps subtomograms from being averaged.
@@ -47,10 +49,6 @@ pub(crate) fn sums_at_given_poses(
 ) -> Result<[ExpectedSums; 2], JobError> {
     let source = volume_files::source(set, images, context)?;
     let (n, voxel_size) = (source.box_size(), source.voxel_size());
-    let noise = noise(&source)?;
-    let quanta = Quanta::from_noise(noise.shells.iter().flatten().copied()).map_err(stopped)?;
-    let empty = || ExpectedSums::new(n, padding, n / 2, quanta).map_err(stopped);
-    let mut sums = [empty()?, empty()?];
     let placed: Vec<WeightedPlacement> = placements(set, voxel_size)
         .into_iter()
         .map(|placement| WeightedPlacement {
@@ -59,15 +57,25 @@ pub(crate) fn sums_at_given_poses(
             weight: 1.0,
         })
         .collect();
-    let rows: Vec<usize> = (0..set.len()).collect();
-    for block in rows.chunks(BLOCK) {
-        thon_compute::check(context.progress()).map_err(|_| JobError::Cancelled)?;
-        let seen = observed(&source, block)?;
-        let seen: Vec<Whitened> = seen.par_iter().map(|seen| noise.whiten(seen)).collect();
-        for (half, sums) in [Half::One, Half::Two].into_iter().zip(&mut sums) {
-            let members = block.iter().zip(&seen);
-            let contributions: Vec<Contribution<'_>> = members
-                .filter(|(row, _)| set.halves[**row] == half)
+    // A particle has n³ · π/12 samples of 12 bytes.
+    let [least, most] = BLOCK;
+    let size = (HELD / (4 * n.pow(3))).clamp(least, most);
+    let mut seen: Vec<Option<Observation>> = Vec::new();
+    let mut sums: [Option<ExpectedSums>; 2] = [None, None];
+    let mut quanta = None;
+    let mut done = 0;
+    for (half, sums) in [Half::One, Half::Two].into_iter().zip(&mut sums) {
+        let rows: Vec<usize> = (0..set.len())
+            .filter(|row| set.halves[*row] == half)
+            .collect();
+        for rows in rows.chunks(size) {
+            thon_compute::check(context.progress()).map_err(|_| JobError::Cancelled)?;
+            observe(&source, rows, &mut seen)?;
+            let particles = || rows.iter().zip(seen.iter().flatten());
+            if quanta.is_none() {
+                quanta = Some(quanta_of(particles().map(|(_, seen)| seen).take(TELLERS))?);
+            }
+            let contributions: Vec<Contribution<'_>> = particles()
                 .map(|(row, seen)| Contribution {
                     positions: &seen.geometry.positions,
                     products: &seen.products,
@@ -76,34 +84,51 @@ pub(crate) fn sums_at_given_poses(
                     placements: std::slice::from_ref(&placed[*row]),
                 })
                 .collect();
-            if !contributions.is_empty() {
+            if sums.is_none() {
+                *sums = Some(new_sums(n, padding, quanta)?);
+            }
+            if let Some(sums) = sums {
                 sums.insert(&contributions).map_err(stopped)?;
             }
+            done += rows.len();
+            context.progress().advance(done as u64, set.len() as u64);
         }
-        let done = block.last().map_or(0, |row| row + 1);
-        context.progress().advance(done as u64, set.len() as u64);
     }
-    Ok(sums)
+    let whole = |sums: Option<ExpectedSums>| match sums {
+        Some(sums) => Ok(sums),
+        None => new_sums(n, padding, quanta),
+    };
+    let [first, second] = sums;
+    Ok([whole(first)?, whole(second)?])
 }
 
-/// One spectrum for all, from a few particles as if they were all noise.
-fn noise(source: &dyn ParticleSource) -> Result<NoiseModel, JobError> {
-    let tellers = source.len().min(TELLERS);
-    let rows: Vec<usize> = (0..tellers).map(|i| i * source.len() / tellers).collect();
-    Ok(NoiseModel::initial(&observed(source, &rows)?))
+fn new_sums(n: usize, padding: usize, quanta: Option<Quanta>) -> Result<ExpectedSums, JobError> {
+    let quanta = quanta.ok_or_else(|| JobError::data("the set is empty"))?;
+    ExpectedSums::new(n, padding, n / 2, quanta).map_err(stopped)
 }
 
-/// Whole particles without a mask, all of one noise group.
-fn observed(source: &dyn ParticleSource, rows: &[usize]) -> Result<Vec<Observation>, JobError> {
+/// Quanta that hold the weakest shell of a few particles: what is summed are products c·X and weights c², as they are.
+fn quanta_of<'a>(particles: impl Iterator<Item = &'a Observation>) -> Result<Quanta, JobError> {
+    let power = NoiseModel::initial(particles);
+    let least = (power.shells.iter().flatten())
+        .filter(|power| power.is_finite() && **power > 0.0)
+        .fold(f64::INFINITY, |least, power| least.min(*power));
+    Quanta::of_sizes(least.sqrt(), 1.0).map_err(stopped)
+}
+
+/// Whole particles without a mask, into memory that is there already.
+fn observe(
+    source: &dyn ParticleSource,
+    rows: &[usize],
+    seen: &mut Vec<Option<Observation>>,
+) -> Result<(), JobError> {
     let wanted = Observe {
         band: source.box_size() / 2,
         mask: None,
     };
-    rows.par_iter()
-        .map(|&row| {
-            let seen = source.observe(row, &wanted);
-            seen.map(|seen| Observation { group: 0, ..seen })
-                .map_err(|e| JobError::data(e.to_string()))
-        })
-        .collect()
+    seen.resize(rows.len(), None);
+    seen.par_iter_mut()
+        .zip(rows)
+        .try_for_each(|(seen, &row)| source.observe_into(row, &wanted, seen))
+        .map_err(|e| JobError::data(e.to_string()))
 }

@@ -46,7 +46,13 @@ impl VolumeReader for VolumeFiles {
     }
 
     fn read(&self, index: usize) -> Result<StoredParticle, SourceError> {
-        let (volume, shape) = read_volume(&self.paths[index])?;
+        let mut stored = StoredParticle::default();
+        self.read_into(index, &mut stored)?;
+        Ok(stored)
+    }
+
+    fn read_into(&self, index: usize, into: &mut StoredParticle) -> Result<(), SourceError> {
+        let shape = read_volume_into(&self.paths[index], &mut into.volume)?;
         if shape != [self.box_size; 3] {
             let n = self.box_size;
             let [z, y, x] = shape;
@@ -55,16 +61,14 @@ impl VolumeReader for VolumeFiles {
                 format!("{path}: expected {n} × {n} × {n} voxels, found {x} × {y} × {z}").into(),
             );
         }
-        let transfer = self
-            .ctf_paths
-            .get(index)
-            .map(|path| read_volume(path))
-            .transpose()?;
-        Ok(StoredParticle {
-            volume,
-            transfer,
-            premultiplied: self.premultiplied,
-        })
+        into.premultiplied = self.premultiplied;
+        let before = into.transfer.take();
+        if let Some(path) = self.ctf_paths.get(index) {
+            let (mut values, _) = before.unwrap_or_default();
+            let shape = read_volume_into(path, &mut values)?;
+            into.transfer = Some((values, shape));
+        }
+        Ok(())
     }
 
     fn place(&self, index: usize) -> String {
@@ -77,9 +81,15 @@ impl VolumeReader for VolumeFiles {
 
 /// A volume and its shape `[z, y, x]`; errors name the file.
 pub(crate) fn read_volume(path: &Path) -> Result<(Vec<f32>, [usize; 3]), SourceError> {
+    let mut values = Vec::new();
+    let shape = read_volume_into(path, &mut values)?;
+    Ok((values, shape))
+}
+
+/// As [`read_volume`], into memory that is there already.
+fn read_volume_into(path: &Path, values: &mut Vec<f32>) -> Result<[usize; 3], SourceError> {
     let file = Mrc::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let values = file
-        .read_all()
+    file.read_all_into(values)
         .map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok((values, file.shape()))
+    Ok(file.shape())
 }

@@ -5,7 +5,7 @@
 
 use glam::DVec3;
 use thon_compute::Progress;
-use thon_likelihood::{ParticleSource, Placement, Reference};
+use thon_likelihood::{ParticleSource, Placement};
 
 use super::candidates::best_poses;
 use super::expect::overlap;
@@ -37,7 +37,7 @@ pub(crate) fn to_grey_scale(
     for class in 0..classes {
         thon_compute::check(progress)?;
         trial.references = vec![state.references[class].clone(); halves];
-        factors.push(factor(source, &mut trial)?);
+        factors.push(factor(source, &trial)?);
     }
     let maps = state.references.iter().enumerate();
     Ok(maps
@@ -45,15 +45,11 @@ pub(crate) fn to_grey_scale(
         .collect())
 }
 
-fn factor(source: &dyn ParticleSource, trial: &mut State) -> Result<f32, AverageError> {
+fn factor(source: &dyn ParticleSource, trial: &State) -> Result<f32, AverageError> {
     let unit = 0..source.len().min(PARTICLES);
-    let seen = {
-        let prepared = Prepared::new(trial)?;
-        read_unit(source, &prepared, unit.clone())?
-    };
-    let map = trial.references[0].clone();
-    let n = trial.head.box_size;
-    let reference = Reference::new(&map, n)?;
+    let mut prepared = Prepared::new(trial)?;
+    let seen = read_unit(source, &prepared, unit.clone())?;
+    let reference = prepared.references[0].clone();
     let fitted = |poses: &[Placement], band: usize| {
         let mut sums = [0.0; 2];
         for (one, pose) in seen.iter().zip(poses) {
@@ -90,10 +86,8 @@ fn factor(source: &dyn ParticleSource, trial: &mut State) -> Result<f32, Average
     }
     let mut factor = ((total[0] / total[1].max(f64::MIN_POSITIVE)).sqrt() * 1e-3) as f32;
     for _ in 0..2 {
-        for map_of_half in &mut trial.references {
-            *map_of_half = map.iter().map(|v| v * factor).collect();
-        }
-        let prepared = Prepared::new(trial)?;
+        let scaled = reference.scaled(factor);
+        prepared.references.fill(scaled);
         let poses = best_poses(&prepared, &seen)?;
         let [cross, power] = fitted(&poses, band);
         factor = (cross / power) as f32;

@@ -35,11 +35,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn new(state: &'a State) -> Result<Self, AverageError> {
         let head = &state.head;
         let n = head.box_size;
-        let references: Vec<Reference> = state
-            .references
-            .iter()
-            .map(|map| Ok(Reference::new(map, n)?))
-            .collect::<Result<_, AverageError>>()?;
+        let references = references(state)?;
         let limit = largest_band(head);
         let band = head.band.min(limit);
         let target = head.task.target();
@@ -192,6 +188,19 @@ impl<'a> Prepared<'a> {
             seed: poses.seed.wrapping_add(head.iteration as u64),
         }
     }
+}
+
+/// The transform of every map; equal maps share one.
+fn references(state: &State) -> Result<Vec<Reference>, AverageError> {
+    let mut references: Vec<Reference> = Vec::with_capacity(state.references.len());
+    for (i, map) in state.references.iter().enumerate() {
+        let same = state.references[..i].iter().position(|other| other == map);
+        references.push(match same {
+            Some(same) => references[same].clone(),
+            None => Reference::new(map, state.head.box_size)?,
+        });
+    }
+    Ok(references)
 }
 
 /// After the last iteration nearly every particle had one sharp mode.
