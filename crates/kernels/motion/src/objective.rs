@@ -42,7 +42,7 @@ pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2])
 fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
     let count = d.len();
     let mut turned = Turned::new(band, d);
-    let pairs = (count * (count - 1)).max(1) as f32;
+    let per_pair = 1.0 / (count * (count - 1)).max(1) as f32;
     let mut value = 0.0_f64;
     let mut curvature = [0.0_f64; 3];
     let mut gradient = vec![DVec2::ZERO; count];
@@ -56,11 +56,16 @@ fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> Ti
         let kx = &turned.kx[row.first..row.first + length];
         let ky = row.ky as f32;
         let mut sums = [[0.0_f32; LANES]; 4];
-        for at in (0..length).step_by(LANES) {
-            let [w, o, a, b, x] = [weight, own, t_re, t_im, kx].map(|list| lanes(list, at));
+        let lists = chunks(weight)
+            .iter()
+            .zip(chunks(own))
+            .zip(chunks(t_re))
+            .zip(chunks(t_im))
+            .zip(chunks(kx));
+        for ((((w, o), a), b), x) in lists {
             for lane in 0..LANES {
                 let power = a[lane] * a[lane] + b[lane] * b[lane];
-                let product = w[lane] * (power - o[lane]) / pairs;
+                let product = w[lane] * (power - o[lane]) * per_pair;
                 sums[0][lane] += w[lane] * power;
                 sums[1][lane] += product * x[lane] * x[lane];
                 sums[2][lane] += product * x[lane] * ky;
@@ -74,9 +79,12 @@ fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> Ti
         for (frame, gradient) in gradient.iter_mut().enumerate() {
             let (a_re, a_im) = turned.frame(frame, length);
             let mut sums = [[0.0_f32; LANES]; 2];
-            for at in (0..length).step_by(LANES) {
-                let [w, x, a, b, c, e] =
-                    [weight, kx, t_re, t_im, a_re, a_im].map(|list| lanes(list, at));
+            let lists = chunks(weight)
+                .iter()
+                .zip(chunks(kx))
+                .zip(chunks(t_re))
+                .zip(chunks(t_im));
+            for ((((w, x), a), b), (c, e)) in lists.zip(chunks(a_re).iter().zip(chunks(a_im))) {
                 for lane in 0..LANES {
                     let cross = w[lane] * (a[lane] * e[lane] - b[lane] * c[lane]);
                     sums[0][lane] += cross * x[lane];
@@ -114,11 +122,10 @@ pub(crate) fn add_products(tile: &Tile, band: &Band, d: &[DVec2], shells: &mut [
     });
 }
 
+/// A list whose length is a multiple of [`LANES`], in pieces.
 #[inline(always)]
-fn lanes(list: &[f32], at: usize) -> Lanes {
-    let mut out = [0.0; LANES];
-    out.copy_from_slice(&list[at..at + LANES]);
-    out
+fn chunks(list: &[f32]) -> &[Lanes] {
+    list.as_chunks().0
 }
 
 #[inline(always)]

@@ -14,6 +14,7 @@ mod import_mdoc;
 mod import_others;
 mod import_relion;
 mod microscope_files;
+mod movies;
 mod project;
 mod promises;
 mod shared_data;
