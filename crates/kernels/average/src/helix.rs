@@ -100,6 +100,11 @@ impl Helix {
         Ok(())
     }
 
+    /// Copies that a point of an imposed map is the mean of, about.
+    pub(crate) fn copies(&self, box_size: usize, voxel_size: f64) -> f64 {
+        (self.central_part * box_size as f64 * voxel_size / self.rise.0).max(1.0)
+    }
+
     /// The map `[n, n, n]` with this symmetry imposed.
     ///
     /// # Panics

@@ -174,6 +174,9 @@ pub(crate) fn new_head(
         smallest_change: None,
         status: Status::Running,
         helix,
+        information: Vec::new(),
+        data_share: Vec::new(),
+        summed_band: 0,
         reports: Vec::new(),
     }
 }

@@ -133,6 +133,16 @@ pub struct Head {
     pub status: Status,
     /// Helical symmetry as refined.
     pub helix: Option<crate::helix::Helix>,
+    /// Information of each map's data and of its prior by shell, per component of the box; none where maps do not come from
+    /// the particles.
+    #[serde(default)]
+    pub information: Vec<Vec<f64>>,
+    /// Share of the data in that information, by map and shell.
+    #[serde(default)]
+    pub data_share: Vec<Vec<f64>>,
+    /// Largest shell of the iteration that made the maps.
+    #[serde(default)]
+    pub summed_band: usize,
     /// One report per iteration.
     pub reports: Vec<IterationReport>,
 }

@@ -20,6 +20,7 @@ mod lattice;
 mod matrix6;
 mod noise;
 mod observation;
+mod own_share;
 mod placement;
 mod padded_transform;
 mod polish;
@@ -30,6 +31,7 @@ mod representatives;
 mod residual;
 mod search;
 pub mod simulated;
+mod shared_information;
 mod source;
 
 pub use band::{HalfBall, shell_of};
@@ -37,6 +39,7 @@ pub use derivatives::{Derivatives, derivatives, log_likelihood};
 pub use error::LikelihoodError;
 pub use noise::{NoiseModel, Whitened};
 pub use observation::{Observation, SampleGeometry};
+pub use own_share::{OwnMap, OwnShare};
 pub use placement::{Candidate, Mode, Placement, Posterior, Representative};
 pub use polish::{PolishOptions, Polished, UNDETERMINED, polish};
 pub use posterior::{PosteriorOptions, posterior};
@@ -48,4 +51,5 @@ pub use search::{
     Dictionary, GridEntry, GridPosterior, SearchGrid, SearchOptions, candidates, coarse_band,
     search,
 };
+pub use shared_information::TwoMaps;
 pub use source::{Observe, ParticleSource, SourceError, SphereMask};

@@ -143,6 +143,13 @@ impl Problem<'_> {
             .add_to(&placement, &mut slopes.gradient, &mut slopes.information);
         let prior =
             self.prior.of_shift(placement.shift) + self.prior.of_rotation(placement.rotation);
+        if let Some(own) = &self.prior.own {
+            let (value, slope) = own.value_and_gradient(&placement, self.band);
+            slopes.log_likelihood -= value;
+            for (gradient, slope) in slopes.gradient.iter_mut().zip(slope) {
+                *gradient -= slope;
+            }
+        }
         Point {
             placement,
             value: slopes.log_likelihood + prior,

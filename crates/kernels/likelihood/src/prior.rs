@@ -3,7 +3,7 @@
 use glam::{DQuat, DVec3};
 use serde::{Deserialize, Serialize};
 
-use crate::Placement;
+use crate::{OwnShare, Placement};
 
 /// A Gaussian about a rotation: exp(−angle² / 2σ²), angle being that between two rotations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct RotationPrior {
 }
 
 /// Prior of a placement and a class. Densities are not normalised: the log is 0 at the maximum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prior {
     /// Most likely shift, voxels.
     pub shift: DVec3,
@@ -25,6 +25,9 @@ pub struct Prior {
     pub rotation: Option<RotationPrior>,
     /// Log of the share of each class; classes beyond the list have 0 (equal shares).
     pub class_log_weights: Vec<f64>,
+    /// The particle's share in the map it is compared with, which polishing takes off the likelihood; none where it has
+    /// none.
+    pub own: Option<OwnShare>,
 }
 
 impl Default for Prior {
@@ -34,6 +37,7 @@ impl Default for Prior {
             shift_deviation: f64::INFINITY,
             rotation: None,
             class_log_weights: Vec::new(),
+            own: None,
         }
     }
 }
@@ -129,6 +133,7 @@ mod tests {
                 deviation: 0.3,
             }),
             class_log_weights: vec![-0.5, -1.0],
+            own: None,
         };
         let placement = Placement {
             rotation: DQuat::from_rotation_x(0.02) * DQuat::from_rotation_y(0.75),

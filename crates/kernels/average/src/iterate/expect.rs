@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use thon_compute::Progress;
 use thon_likelihood::{
     Candidate, Dictionary, Mode, Observation, ParticleSource, Placement, Posterior, Reference,
-    Representative, Residual, Whitened, posterior, representatives,
+    Representative, Residual, TwoMaps, Whitened, posterior, representatives,
 };
 use thon_reconstruct::{Contribution, WeightedPlacement};
 
@@ -98,8 +98,7 @@ impl Prepared<'_> {
         let posterior = if self.state.head.search == Search::Fixed || references.is_empty() {
             self.kept(index, starts)
         } else {
-            let prior = self.prior(index);
-            let shown = posterior(references, &seen.whitened, starts, &prior, &self.posterior);
+            let shown = self.shown(index, references, &seen.whitened, starts);
             match self.emptiness() {
                 Some(empty) => or_empty(shown, self.state.head.classes as u32, empty),
                 None => shown,
@@ -128,6 +127,51 @@ impl Prepared<'_> {
             representatives,
             row,
         }
+    }
+
+    /// The posterior over the references, without what the particle finds of itself in them.
+    fn shown(
+        &self,
+        index: usize,
+        references: &[Reference],
+        particle: &Whitened,
+        starts: &[Candidate],
+    ) -> Posterior {
+        let mut prior = self.prior(index);
+        let Some(own) = &self.own else {
+            return posterior(references, particle, starts, &prior, &self.posterior);
+        };
+        let discounted = own.discounted(index, particle);
+        prior.own = Some(own.of(index, &discounted));
+        let found = posterior(references, &discounted, starts, &prior, &self.posterior);
+        if self.state.head.last {
+            self.with_shared_information(index, found, &discounted)
+        } else {
+            found
+        }
+    }
+
+    /// The posterior with the uncertainty that both halves' maps together speak for.
+    fn with_shared_information(
+        &self,
+        index: usize,
+        mut found: Posterior,
+        particle: &Whitened,
+    ) -> Posterior {
+        let half = usize::from(self.state.halves[index]);
+        let maps = TwoMaps {
+            map: &self.references[half],
+            other: &self.references[1 - half],
+            share: &self.state.head.data_share[1 - half],
+        };
+        // Some thousand samples are enough.
+        let stride = particle.geometry.count_to(self.band).div_ceil(8000).max(1);
+        let widened = found.modes.into_iter().map(|mode| {
+            let excess = maps.excess(particle, &mode.placement, self.band, stride);
+            mode.with_excess(&excess)
+        });
+        found.modes = widened.collect();
+        found
     }
 
     /// The posterior of the iteration before, or the pose given at the start.
@@ -159,7 +203,11 @@ impl Prepared<'_> {
         representatives: &[Representative],
     ) -> ParticleRow {
         let residual = if self.tells_noise(index) {
-            residual(observation, references, representatives)
+            let found = residual(observation, references, representatives);
+            match &self.own {
+                Some(own) => own.unbiased(index, found, observation, whitened),
+                None => found,
+            }
         } else {
             Vec::new()
         };

@@ -35,6 +35,10 @@ pub(super) struct Maximised {
     pub(super) resolution_shell: usize,
     /// Last shell with something to align to.
     pub(super) useful_shell: usize,
+    /// Information of the data and of the prior of each map by shell; empty for classes.
+    pub(super) information: Vec<Vec<f64>>,
+    /// Share of the data in that information.
+    pub(super) data_share: Vec<Vec<f64>>,
     /// Refined helix.
     pub(super) helix: Option<crate::helix::Helix>,
 }
@@ -73,12 +77,25 @@ pub(super) fn maximise(
         .mask
         .clone()
         .unwrap_or_else(|| solvent_mask(target, head.box_size, head.voxel_size));
-    let (references, curve, resolution_shell) = match &head.task {
+    let Solved {
+        references,
+        curve,
+        resolution_shell,
+        mut information,
+        data_share,
+    } = match &head.task {
         Task::Refine(options) => of_halves(head, options, &mask, sums)?,
         Task::Classify(options) => of_classes(state, options.regularisation, &mask, &sums)?,
     };
     let (references, helix) = helical(head, references);
+    if let Some(helix) = &helix {
+        // Each copy holds the particle once among as many as lie in the central part.
+        let copies = helix.copies(head.box_size, head.voxel_size);
+        information.iter_mut().flatten().for_each(|h| *h *= copies);
+    }
     Ok(Maximised {
+        information,
+        data_share,
         references,
         useful_shell: reach(&curve).max(resolution_shell),
         fsc: curve,
@@ -87,7 +104,14 @@ pub(super) fn maximise(
     })
 }
 
-type Solved = (Vec<Vec<f32>>, Vec<f64>, usize);
+/// References, the correlation of halves (none for classes), the last shell determined, and the maps' information.
+struct Solved {
+    references: Vec<Vec<f32>>,
+    curve: Vec<f64>,
+    resolution_shell: usize,
+    information: Vec<Vec<f64>>,
+    data_share: Vec<Vec<f64>>,
+}
 
 fn of_halves(
     head: &Head,
@@ -121,15 +145,57 @@ fn of_halves(
     };
     let mut curve = measured(first, second)?;
     curve[..shared.len()].copy_from_slice(&shared);
-    let shell = last_above(&curve);
-    let references = sums
-        .iter()
-        .map(|sums| {
-            let tau2 = gold_standard_tau2(&curve, &sums.shell_weights(), options.regularisation);
-            Ok(masked(sums.solve(&Regulariser::tau2(tau2))?, mask))
-        })
-        .collect::<Result<_, AverageError>>()?;
-    Ok((references, curve, shell))
+    let mut references = Vec::with_capacity(sums.len());
+    let mut information = Vec::with_capacity(sums.len());
+    let mut data_share = Vec::with_capacity(sums.len());
+    for sums in &sums {
+        let weights = sums.shell_weights();
+        let tau2 = gold_standard_tau2(&curve, &weights, options.regularisation);
+        let regulariser = Regulariser::tau2(tau2);
+        references.push(masked(sums.solve(&regulariser)?, mask));
+        // Shells that halves share are left alone: without what it finds of itself there, a set whose whole resolution is
+        // shared wanders from where its start put it.
+        let of_shell = |(shell, weight): (usize, &f64)| {
+            if joined > 0 && shell <= joined {
+                UNSHARED
+            } else {
+                weight + prior_information(&regulariser, shell)
+            }
+        };
+        information.push(weights.iter().enumerate().map(of_shell).collect());
+        let share = |(shell, weight): (usize, &f64)| {
+            let prior = prior_information(&regulariser, shell);
+            // What halves share tells nothing of its noise: it is taken as it is.
+            if shell <= joined && joined > 0 {
+                1.0
+            } else if *weight > 0.0 {
+                weight / (weight + prior)
+            } else {
+                0.0
+            }
+        };
+        data_share.push(weights.iter().enumerate().map(share).collect());
+    }
+    Ok(Solved {
+        references,
+        resolution_shell: last_above(&curve),
+        curve,
+        information,
+        data_share,
+    })
+}
+
+/// Information beside which a particle's own is nothing.
+const UNSHARED: f64 = 1e30;
+
+/// 1/τ² of a shell; without signal as much as makes no difference any more (states are kept as text, which has no infinity).
+fn prior_information(regulariser: &Regulariser, shell: usize) -> f64 {
+    match &regulariser.tau2 {
+        Some(tau2) if shell >= regulariser.first_shell => {
+            (1.0 / tau2.get(shell).copied().unwrap_or(0.0)).min(UNSHARED)
+        }
+        _ => 0.0,
+    }
 }
 
 /// Fourier shell correlation of two half maps.
@@ -229,7 +295,13 @@ fn of_classes(
             });
         }
     }
-    Ok((references, Vec::new(), resolution))
+    Ok(Solved {
+        references,
+        curve: Vec::new(),
+        resolution_shell: resolution,
+        information: Vec::new(),
+        data_share: Vec::new(),
+    })
 }
 
 fn masked(mut map: Vec<f32>, mask: &[f32]) -> Vec<f32> {

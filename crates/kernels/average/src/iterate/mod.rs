@@ -12,6 +12,7 @@ mod empty;
 mod expect;
 mod grey_scale;
 mod maximise;
+mod own_share;
 mod prepare;
 mod read;
 mod reduce;

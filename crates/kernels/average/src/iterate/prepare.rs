@@ -9,10 +9,15 @@ use thon_likelihood::{
 };
 use thon_reconstruct::{ExpectedSums, Quanta};
 
+use super::own_share::OwnShares;
 use super::schedule::{SHARP, largest_band, sums_band};
 use crate::report::Search;
 use crate::state::Head;
 use crate::{AverageError, State};
+
+/// Spread of phases at the band's edge, radians, beyond which a map is averaged over a posterior instead of taken at its maximum:
+/// maxima lie where the noise agrees with the reference, and a map of them repeats that with too large an amplitude.
+const BLUR: f64 = 0.25;
 
 /// An iteration, ready to compare particles.
 pub(super) struct Prepared<'a> {
@@ -28,6 +33,8 @@ pub(super) struct Prepared<'a> {
     pub(super) posterior: PosteriorOptions,
     /// Both halves are compared with the same maps.
     pub(super) shared: bool,
+    /// What the particles find of themselves in the maps.
+    pub(super) own: Option<OwnShares<'a>>,
     quanta: Quanta,
 }
 
@@ -60,6 +67,7 @@ impl<'a> Prepared<'a> {
         Ok(Self {
             state,
             shared,
+            own: OwnShares::new(state, representation(head, band)),
             references,
             grid,
             band,
@@ -127,6 +135,7 @@ impl<'a> Prepared<'a> {
                 deviation: sigma.radians().0,
             }),
             class_log_weights: head.class_shares.iter().map(|share| share.ln()).collect(),
+            own: None,
         }
     }
 
@@ -177,16 +186,19 @@ impl<'a> Prepared<'a> {
 
     /// How posteriors are represented in the sums.
     pub(super) fn representation(&self) -> RepresentativeOptions {
-        let head = &self.state.head;
-        let poses = head.task.poses();
-        RepresentativeOptions {
-            box_size: head.box_size,
-            band: self.band,
-            radius: head.task.target().radius(head.box_size, head.voxel_size),
-            blur: 0.7,
-            maximum: poses.draws.max(poses.modes),
-            seed: poses.seed.wrapping_add(head.iteration as u64),
-        }
+        representation(&self.state.head, self.band)
+    }
+}
+
+fn representation(head: &Head, band: usize) -> RepresentativeOptions {
+    let poses = head.task.poses();
+    RepresentativeOptions {
+        box_size: head.box_size,
+        band,
+        radius: head.task.target().radius(head.box_size, head.voxel_size),
+        blur: BLUR,
+        maximum: poses.draws.max(poses.modes),
+        seed: poses.seed.wrapping_add(head.iteration as u64),
     }
 }
 

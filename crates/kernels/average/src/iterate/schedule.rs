@@ -96,6 +96,9 @@ pub(super) fn advance(
     next.iteration += 1;
     next.random_classes = false;
     next.helix = made.helix;
+    next.information.clone_from(&made.information);
+    next.data_share.clone_from(&made.data_share);
+    next.summed_band = head.band.min(largest_band(head));
     next.resolution_shell = made.resolution_shell;
     next.reports.push(report.clone());
     next.stalled_resolution = if made.resolution_shell > head.best_shell {

@@ -1,0 +1,191 @@
+//! How much of a stated information two maps of independent noise agree on.
+//!
+//! Polishing states Fisher's information F = Σ 2 W |J|² of the map V̂ it compares with, J its derivatives over (ω, t). A map
+//! of few particles holds noise, too. Where signal and noise fill the same space and the map is weighed down by its prior
+//! (Wiener), the noise's part makes up for what the weighing took and F is right; but noise fills the whole mask, and a turn
+//! moves what lies further out further: F is too large for turns. The curvature that the likelihood really has on
+//! average is C = Σ 2 W Re(J̄ J₀) with J₀ those of the particle itself. With a second map V̂₂ = w V₀ + other noise,
+//! C = Σ 2 W Re(J̄ J₂)/w on average, whatever the two noises. The error of a maximum then has the covariance A⁻¹ B A⁻¹, B the
+//! stated information with its prior and A = B − (F − C) (Godambe's, of a likelihood that is not quite the data's).
+
+use glam::{DMat3, DVec3};
+use num_complex::Complex32;
+
+use crate::matrix6::{Matrix6, cholesky, inverse};
+use crate::{Mode, Placement, Reference, Whitened};
+
+/// Gains beyond this are taken for this: there neither map holds anything.
+const LARGEST_GAIN: f64 = 20.0;
+/// The curvature is at least this share of what is stated.
+const LEAST: f64 = 0.1;
+
+/// A map and another of the same particle with independent noise.
+#[derive(Clone, Copy, Debug)]
+pub struct TwoMaps<'a> {
+    /// The map that poses were found with.
+    pub map: &'a Reference,
+    /// The other map.
+    pub other: &'a Reference,
+    /// Share w of the particle's amplitude that the other map holds, by shell.
+    pub share: &'a [f64],
+}
+
+impl TwoMaps<'_> {
+    /// F − C of a placement over shells 1 … band, from one in `stride` samples.
+    pub fn excess(
+        &self,
+        particle: &Whitened,
+        placement: &Placement,
+        band: usize,
+        stride: usize,
+    ) -> [[f64; 6]; 6] {
+        let geometry = &particle.geometry;
+        let rotation = DMat3::from_quat(placement.rotation);
+        let inverse = rotation.transpose();
+        let step = (std::f64::consts::TAU / geometry.box_size as f64) as f32;
+        let mut sums = [[0.0; 6]; 6];
+        for (shell, range) in geometry.shells().skip(1).take(band) {
+            let share = self.share.get(shell).copied().unwrap_or(0.0);
+            let gain = (1.0 / share.max(1e-9)).min(LARGEST_GAIN);
+            for i in range.filter(|i| i % stride == 0) {
+                let q = DVec3::from_array(geometry.positions[i].map(f64::from));
+                let weight = 2.0 * stride as f64 * f64::from(particle.weights[i]);
+                let [here, there] = [self.map, self.other].map(|map| {
+                    let (value, slopes) = map.value_and_gradient(inverse * q);
+                    jacobian(value, slopes, &rotation, q, step)
+                });
+                add_excess(&mut sums, weight, &here, &there, gain);
+            }
+        }
+        std::array::from_fn(|k| std::array::from_fn(|l| sums[k.max(l)][k.min(l)]))
+    }
+}
+
+/// Adds a sample's F − C to the lower half of the sums.
+fn add_excess(
+    sums: &mut Matrix6,
+    weight: f64,
+    here: &[Complex32; 6],
+    there: &[Complex32; 6],
+    gain: f64,
+) {
+    for (k, row) in sums.iter_mut().enumerate() {
+        for (l, sum) in row.iter_mut().enumerate().take(k + 1) {
+            let stated = product(here[k], here[l]);
+            let both = 0.5 * (product(here[k], there[l]) + product(there[k], here[l]));
+            *sum += weight * (stated - gain * both);
+        }
+    }
+}
+
+/// J of a sample, without the phase of the shift, which both maps share.
+fn jacobian(
+    value: Complex32,
+    slopes: [Complex32; 3],
+    rotation: &DMat3,
+    q: DVec3,
+    step: f32,
+) -> [Complex32; 6] {
+    let part = |of: fn(&Complex32) -> f32| {
+        let g = *rotation * DVec3::from_array([0, 1, 2].map(|k| f64::from(of(&slopes[k]))));
+        g.cross(q).as_vec3().to_array()
+    };
+    let (re, im) = (part(|g| g.re), part(|g| g.im));
+    let q = q.as_vec3().to_array();
+    std::array::from_fn(|k| {
+        if k < 3 {
+            Complex32::new(re[k], im[k])
+        } else {
+            // −i (2π/n) q V
+            Complex32::new(value.im, -value.re) * (step * q[k - 3])
+        }
+    })
+}
+
+/// Re(ā b).
+fn product(a: Complex32, b: Complex32) -> f64 {
+    f64::from(a.re * b.re + a.im * b.im)
+}
+
+impl Mode {
+    /// The mode with the covariance A⁻¹ B A⁻¹, where B is the inverse of its own and A = B − `excess`, but at least a tenth of B
+    /// in every direction.
+    #[must_use]
+    pub fn with_excess(mut self, excess: &[[f64; 6]; 6]) -> Self {
+        let Some(stated) = cholesky(&self.covariance).map(|factor| inverse(&factor)) else {
+            return self;
+        };
+        let less = |part: f64, least: f64| -> Matrix6 {
+            std::array::from_fn(|i| {
+                std::array::from_fn(|j| (1.0 - least) * stated[i][j] - part * excess[i][j])
+            })
+        };
+        // Too much is taken back until A − B/10 is positive.
+        let mut part = 1.0;
+        while cholesky(&less(part, LEAST)).is_none() && part > 1e-3 {
+            part *= 0.9;
+        }
+        if let Some(factor) = cholesky(&less(part, 0.0)) {
+            let spread = inverse(&factor);
+            self.covariance = times(&times(&spread, &stated), &spread);
+        }
+        self
+    }
+}
+
+fn times(a: &Matrix6, b: &Matrix6) -> Matrix6 {
+    let product = |i: usize, j: usize| (0..6).map(|k| a[i][k] * b[k][j]).sum();
+    std::array::from_fn(|i| std::array::from_fn(|j| product(i, j)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derivatives;
+    use crate::simulated::{phantom, slices};
+
+    #[test]
+    fn one_map_twice_has_no_excess_and_nothing_else_has_all() {
+        let n = 32;
+        let map = Reference::new(&phantom(n, 1), n).unwrap();
+        let nothing = Reference::new(&vec![0.0; n * n * n], n).unwrap();
+        let truth = Placement::default().moved(&[0.9, -0.4, 1.3, 1.0, -0.5, 0.7]);
+        let particle = slices(&map, &truth, 5, 21, 60.0, 0.5);
+        let share = vec![1.0; n];
+        let excess = |other: &Reference| {
+            let maps = TwoMaps {
+                map: &map,
+                other,
+                share: &share,
+            };
+            maps.excess(&particle, &truth, 9, 1)
+        };
+        let stated = derivatives(&map, &particle, &truth, 9).information;
+        let (same, all) = (excess(&map), excess(&nothing));
+        for k in 0..6 {
+            assert!(
+                same[k][k].abs() < 1e-6 * stated[k][k],
+                "{k}: {}",
+                same[k][k]
+            );
+            for l in 0..6 {
+                let scale = (stated[k][k] * stated[l][l]).sqrt();
+                assert!((all[k][l] - stated[k][l]).abs() < 1e-3 * scale, "{k} {l}");
+            }
+        }
+        let factor = cholesky(&stated).unwrap();
+        let mode = Mode {
+            placement: truth,
+            class: 0,
+            log_posterior: 0.0,
+            covariance: inverse(&factor),
+            weight: 1.0,
+        };
+        let half: [[f64; 6]; 6] = stated.map(|row| row.map(|v| 0.5 * v));
+        let wider = mode.clone().with_excess(&half);
+        assert!((wider.covariance[2][2] / mode.covariance[2][2] - 4.0).abs() < 1e-6);
+        // Nothing is left: the curvature stays a tenth.
+        let most = mode.clone().with_excess(&all);
+        assert!(most.covariance[2][2] < 101.0 * mode.covariance[2][2]);
+    }
+}
