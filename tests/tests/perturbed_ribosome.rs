@@ -244,14 +244,14 @@ fn maps_of(project: &Project, job: JobNumber) -> [Map; 3] {
 }
 
 /// Poses are searched around what is given.
-fn refinement() -> Value {
+fn refinement(start: &str) -> Value {
     json!({
         "views": { "box_size": BOX },
         "options": {
             "target": { "diameter": 320.0 },
             "initial_low_pass": 60.0,
             "poses": {
-                "start": "search", "local_sigma": TURN, "offset_range": 48.0, "offset_sigma": 15.0
+                "start": start, "local_sigma": TURN, "offset_range": 48.0, "offset_sigma": 15.0
             }
         }
     })
@@ -292,21 +292,25 @@ fn perturbed_poses_of_real_particles_return() {
     let [.., agreement_started] = judge.judge("perturbed poses", &start, &started_maps);
 
     // Maps are averages of the poses as those of the given poses are, so that they differ by poses alone.
-    let refine = |particles: &Source, reference: Source| {
+    let refine = |particles: &Source, reference: Option<Source>| {
         let series = inputs[0].clone();
-        let job = [
-            series.clone(),
-            ("particles", particles.clone()),
-            ("reference", reference),
-        ];
-        let job = run(&engine, "particles.refine", refinement(), &job);
+        let start = if reference.is_some() {
+            "search"
+        } else {
+            "given"
+        };
+        let mut job = vec![series.clone(), ("particles", particles.clone())];
+        job.extend(reference.map(|map| ("reference", map)));
+        let job = run(&engine, "particles.refine", refinement(start), &job);
         let averaged = average(&[series, ("particles", output(job, "particles"))]);
         (particles_of(&project, job), maps_of(&project, averaged))
     };
-    let (alone, alone_maps) = refine(&inputs[1].1, output(started, "map"));
+    let (alone, alone_maps) = refine(&inputs[1].1, Some(output(started, "map")));
     judge.judge("refined from the perturbed average", &alone, &alone_maps);
+    let (alone, alone_maps) = refine(&inputs[1].1, None);
+    judge.judge("refined from the perturbed poses", &alone, &alone_maps);
     let given_map = || output(given_average, "map");
-    let (settled, settled_maps) = refine(&output(mirrored, "particles"), given_map());
+    let (settled, settled_maps) = refine(&output(mirrored, "particles"), Some(given_map()));
     let [angle_settled, moved_settled, model_settled, _] =
         judge.judge("given poses, refined", &settled, &settled_maps);
     let model = judge.model_beside(&given_maps[0], &directory.path().join("model.mrc"));
@@ -316,7 +320,7 @@ fn perturbed_poses_of_real_particles_return() {
         ("refined from the given map at 60 Å", given_map()),
         ("refined from the atomic model at 60 Å", model),
     ] {
-        let (found, maps) = refine(&inputs[1].1, reference);
+        let (found, maps) = refine(&inputs[1].1, Some(reference));
         figures.push(judge.judge(name, &found, &maps));
         let [angles, moves] = distances(&settled, &found);
         println!(
