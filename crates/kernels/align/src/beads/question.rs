@@ -49,17 +49,12 @@ impl Tracker<'_> {
         blank: &[bool],
         diagnoses: &mut Vec<Diagnosis>,
     ) {
-        let good = |v: usize| {
-            solution.views[v]
-                .observations
-                .saturating_sub(solution.views[v].outliers) as f64
-        };
-        let counts: Vec<f64> = self.order.iter().map(|&v| good(v)).collect();
+        let counts: Vec<f64> = self.order.iter().map(|&v| self.good(v, solution)).collect();
         let typical = median(&counts);
         for &view in self
             .order
             .iter()
-            .filter(|&&v| !blank[v] && good(v) < 0.5 * typical)
+            .filter(|&&v| !blank[v] && self.good(v, solution) < 0.5 * typical)
         {
             let stated = self.start[view].tilt_angle.degrees().0;
             let (measured, count) = self.best_tilt(view, &candidates[view], solution);
@@ -70,10 +65,49 @@ impl Tracker<'_> {
                     stated,
                     measured,
                 });
-            } else if good(view) < 0.34 * typical {
+            } else if self.good(view, solution) < 0.34 * typical {
                 diagnoses.push(Diagnosis::UnrelatedView { view });
             }
         }
+    }
+
+    /// Gives views that the chain lost a place at their stated tilt, when most points then meet a candidate.
+    pub(super) fn recover(
+        &self,
+        geometry: &mut [Option<TiltGeometry>],
+        candidates: &[Vec<Candidate>],
+        points: &[DVec3],
+        solution: &Solution,
+    ) {
+        let counts: Vec<f64> = self.order.iter().map(|&v| self.good(v, solution)).collect();
+        let typical = median(&counts);
+        let Some(reference) = solution.geometry[solution.reference_view] else {
+            return;
+        };
+        for &view in self
+            .order
+            .iter()
+            .filter(|&&v| self.good(v, solution) < 0.5 * typical)
+        {
+            let stated = TiltGeometry {
+                tilt_axis_angle: reference.tilt_axis_angle,
+                shift: DVec2::ZERO,
+                ..self.start[view]
+            };
+            let place = |p: &DVec3| stated.project(Point::from_vector(*p)).position;
+            let places: Vec<DVec2> = points.iter().map(place).collect();
+            let (_, count, shift) = meeting(&places, &candidates[view], 0.4 * self.diameter);
+            if count as f64 >= f64::max(4.0, 0.5 * typical) {
+                geometry[view] = Some(TiltGeometry { shift, ..stated });
+            }
+        }
+    }
+
+    /// Observations of a view that are no outliers.
+    #[expect(clippy::unused_self, reason = "reads as a question to the tracker")]
+    fn good(&self, view: usize, solution: &Solution) -> f64 {
+        let report = &solution.views[view];
+        report.observations.saturating_sub(report.outliers) as f64
     }
 
     /// The tilt (degrees) at which most points meet a candidate of the view, whatever its shift, and how many.
@@ -87,6 +121,7 @@ impl Tracker<'_> {
         let reference = solution.geometry[solution.reference_view];
         let axis = reference.map_or(self.start[view].tilt_axis_angle, |g| g.tilt_axis_angle);
         let mut best = (self.start[view].tilt_angle.degrees().0, 0);
+        let mut highest = 0.0;
         for half in -2 * STEEPEST..=2 * STEEPEST {
             let tilt = 0.5 * f64::from(half);
             let geometry = TiltGeometry {
@@ -97,10 +132,9 @@ impl Tracker<'_> {
                 .iter()
                 .map(|p| geometry.project(Point::from_vector(*p)).position)
                 .collect();
-            let count = meeting(&places, candidates, 0.3 * self.diameter);
-            let nearer = (tilt - self.start[view].tilt_angle.degrees().0).abs()
-                < (best.0 - self.start[view].tilt_angle.degrees().0).abs();
-            if count > best.1 || (count == best.1 && nearer) {
+            let (score, count, _) = meeting(&places, candidates, 0.3 * self.diameter);
+            if score > highest + 1e-9 {
+                highest = score;
                 best = (tilt, count);
             }
         }
@@ -108,19 +142,28 @@ impl Tracker<'_> {
     }
 }
 
-/// Most places that meet a candidate within `tolerance` after one common shift.
-fn meeting(places: &[DVec2], candidates: &[Candidate], tolerance: f64) -> usize {
-    let mut most = 0;
+/// The common shift with which places meet candidates best (within `tolerance`): score, number that meet, shift.
+fn meeting(places: &[DVec2], candidates: &[Candidate], tolerance: f64) -> (f64, usize, DVec2) {
+    let mut best = (0.0, 0, DVec2::ZERO);
     for place in places {
         for candidate in candidates {
             let shift = candidate.position - *place;
-            let met = |p: &&DVec2| {
-                candidates
+            let (mut score, mut count) = (0.0, 0);
+            for other in places {
+                let nearest = candidates
                     .iter()
-                    .any(|c| c.position.distance(**p + shift) < tolerance)
-            };
-            most = most.max(places.iter().filter(met).count());
+                    .map(|c| c.position.distance_squared(*other + shift))
+                    .fold(f64::INFINITY, f64::min);
+                let far = nearest / (tolerance * tolerance);
+                if far < 1.0 {
+                    score += 1.0 - far;
+                    count += 1;
+                }
+            }
+            if score > best.0 {
+                best = (score, count, shift);
+            }
         }
     }
-    most
+    best
 }

@@ -96,14 +96,13 @@ impl Tracker<'_> {
         if let Some(found) = &best
             && self.is_good(found, candidates)
         {
+            diagnoses.extend(self.wrong_axis(&found.solution));
             return Ok(best);
         }
-        let mut turned = 0.0;
         for turn in (1..24).map(|k| (f64::from(k) * 7.5).to_radians()) {
             check(self.progress)?;
-            let better = self.better(candidates, self.turned(turn), best.as_ref())?;
-            if better.is_some() {
-                (best, turned) = (better, turn);
+            if let Some(better) = self.better(candidates, self.turned(turn), best.as_ref())? {
+                best = Some(better);
             }
         }
         let mut reversed = self.start.clone();
@@ -121,9 +120,8 @@ impl Tracker<'_> {
         if let Some(found) = &best {
             if is_reversed {
                 diagnoses.push(Diagnosis::ReversedOrder);
-            } else if turned != 0.0 {
-                diagnoses.extend(self.wrong_axis(&found.solution));
             }
+            diagnoses.extend(self.wrong_axis(&found.solution));
         }
         Ok(best)
     }
@@ -248,7 +246,9 @@ impl Tracker<'_> {
     ) -> Result<(Vec<Track>, Solution), AlignError> {
         let mut tracks = Vec::new();
         for tolerance in [0.6, 0.4] {
-            let places = predict(&solution.geometry, &points);
+            let mut geometry = solution.geometry.clone();
+            self.recover(&mut geometry, candidates, &points, &solution);
+            let places = predict(&geometry, &points);
             tracks = associate(candidates, &places, points.len(), tolerance * self.diameter);
             solution = adjust(&tracks, &self.start, &Adjustment::fixed_tilts())?;
             points = distinct(&solution, &tracks, LEAST, 0.6 * self.diameter);
