@@ -35,7 +35,7 @@ pub(crate) fn first_trajectory(frames: &BinnedFrames) -> Vec<DVec2> {
     let mut shifts = search.straight();
     for round in 0..6 {
         let moved = search.refine(&mut shifts, if round == 0 { 6 } else { 3 });
-        if moved < 0.1 {
+        if moved < 0.25 {
             break;
         }
     }

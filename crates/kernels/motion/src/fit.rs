@@ -16,7 +16,7 @@ use crate::tiles::Tiles;
 /// Steps at most.
 const STEPS: usize = 12;
 /// A step that moves nothing farther than this ends the fit, pixels.
-const STILL: f64 = 0.03;
+const STILL: f64 = 0.05;
 /// Longest step of any displacement, pixels.
 const LONGEST: f64 = 3.0;
 
