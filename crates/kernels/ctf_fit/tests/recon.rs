@@ -97,9 +97,7 @@ fn geometries(series: &Series, aligned: bool) -> Vec<TiltGeometry> {
 fn estimate(series: &Series, aligned: bool, options: &FitOptions) -> (SeriesFit, f64, f64) {
     let start = cpu_seconds();
     let band = options.resolution.map(|r| 1.0 / r);
-    // About 700 Å.
-    let tile = if series.pixel_size > 4.0 { 128 } else { 256 };
-    let tiler = Tiler::new(tile, series.pixel_size, band, 12);
+    let tiler = Tiler::new(256, series.pixel_size, band, 12);
     let dose = numbers(&series.truth["dose_before"]);
     let geometries = geometries(series, aligned);
     let views: Vec<SeriesView> = series
@@ -265,7 +263,7 @@ fn series_of_1024_pixels() {
 #[ignore = "needs THON_RECON_DATA"]
 fn series_of_512_pixels() {
     let options = FitOptions {
-        resolution: [40.0, 11.2],
+        resolution: [60.0, 11.2],
         ..FitOptions::default()
     };
     let names = [

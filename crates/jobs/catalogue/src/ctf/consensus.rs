@@ -19,9 +19,9 @@ use thon_units::Angstrom;
 /// Consensus of estimates.
 pub(crate) struct Consensus;
 
-/// Compare estimates of the contrast transfer of the same tilt series, choose values and name the views that are bad.
+/// Compare estimates of the contrast transfer of the same tilt series and choose values.
 ///
-/// A view is good when its estimates agree, and when they lie on the course of their series. Chosen is the mean defocus of the
+/// Views whose estimates speak against them are named. A view is good when its estimates agree, and when they lie on the course of their series. Chosen is the mean defocus of the
 /// estimates that are believed, with the astigmatism of the first of them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -34,7 +34,7 @@ pub(crate) struct Estimate;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
-    /// Lowest resolution used.
+    /// Lowest resolution used; no less than 5.4 times the highest one, since coarse pixels show the first rings only.
     pub resolution_low: Angstrom,
     /// Highest resolution used; 5 Å, or two and a quarter pixels if that is less fine, when empty.
     pub resolution_high: Option<Angstrom>,
@@ -60,7 +60,7 @@ pub(crate) struct Params {
     /// How the tiles of tilted views are used.
     #[schemars(extend("x-level" = "expert"))]
     pub tiles: TileMode,
-    /// Edge of a tile in pixels; about 600 Å, as a power of two from 128 to 512, when empty.
+    /// Edge of a tile in pixels; about 600 Å, as a power of two from 256 (128 in small images) to 512, when empty.
     #[schemars(range(min = 64, max = 2048), extend("x-level" = "expert"))]
     pub tile_size: Option<usize>,
     /// Whether views inform each other.
@@ -186,7 +186,7 @@ impl Job for Estimate {
         let working = threads.min(views) * (28 * pixels + 4 * 1000 * tiles * SECTORS as u64);
         Cost {
             memory: (48 << 20) + kept + working,
-            disk: (2 << 20) + 8192 * views,
+            disk: (600 << 10) + 8192 * views,
             cpu_seconds: 0.2 + views as f64 * pixels as f64 * 1.2e-7,
         }
     }
@@ -265,7 +265,7 @@ fn options(params: &Params, series: &TiltSeries) -> FitOptions {
         .resolution_high
         .map_or((2.25 * series.pixel_size.0).max(5.0), |r| r.0);
     FitOptions {
-        resolution: [params.resolution_low.0.max(3.0 * high), high],
+        resolution: [params.resolution_low.0.max(5.4 * high), high],
         defocus: [params.defocus_min.0, params.defocus_max.0],
         phase_shift: params
             .phase_shift
@@ -286,7 +286,13 @@ fn options(params: &Params, series: &TiltSeries) -> FitOptions {
 
 fn tile_size(params: &Params, series: &TiltSeries) -> usize {
     let wanted = (TILE_LENGTH / series.pixel_size.0).ceil() as usize;
-    let automatic = wanted.next_power_of_two().clamp(128, 512);
+    // Fewer pixels sample the spectrum too coarsely for its background; small images still give several tiles.
+    let least = if series.image_size.iter().all(|n| *n >= 512) {
+        256
+    } else {
+        128
+    };
+    let automatic = wanted.next_power_of_two().clamp(least, 512);
     params.tile_size.unwrap_or(automatic) & !1
 }
 
