@@ -66,7 +66,7 @@ pub fn fit_profiles(
 /// # Errors
 /// A spectrum that is not square, a band with too few rings, options out of range.
 pub fn fit_spectrum(
-    spectrum: ArrayView2<'_, f32>,
+    spectrum: &ArrayView2<'_, f32>,
     pixel_size: f64,
     optics: &Optics,
     options: &FitOptions,
@@ -279,7 +279,7 @@ mod tests {
             resolution: [30.0, 5.0],
             ..FitOptions::default()
         };
-        let fit = fit_spectrum(spectrum.view(), 2.0, &optics, &options).unwrap();
+        let fit = fit_spectrum(&spectrum.view(), 2.0, &optics, &options).unwrap();
         assert!((fit.defocus - 20_000.0).abs() < 60.0, "{}", fit.defocus);
         let angle = 0.5 * fit.astigmatism[1].atan2(fit.astigmatism[0]);
         let half = fit.astigmatism[0].hypot(fit.astigmatism[1]);

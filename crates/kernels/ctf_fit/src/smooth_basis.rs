@@ -32,9 +32,7 @@ impl SmoothBasis {
             for _ in 0..2 {
                 for other in &functions {
                     let dot = product(weights, other, &values);
-                    for (value, other) in values.iter_mut().zip(other) {
-                        *value -= dot * other;
-                    }
+                    subtract(&mut values, dot, other);
                 }
             }
             let norm = product(weights, &values, &values).sqrt();
@@ -66,6 +64,12 @@ impl SmoothBasis {
         for (value, smooth) in values.iter_mut().zip(background) {
             *value -= smooth;
         }
+    }
+}
+
+fn subtract(values: &mut [f64], factor: f64, other: &[f64]) {
+    for (value, other) in values.iter_mut().zip(other) {
+        *value -= factor * other;
     }
 }
 

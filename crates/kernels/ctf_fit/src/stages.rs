@@ -103,17 +103,15 @@ pub(crate) fn first_course(
         setting,
     };
     let level = Plane::default();
-    match setting.options.hand {
-        Some(sign) => (search.course(&level, sign.value()).0, sign.value()),
-        None => {
-            let [minus, plus] =
-                [HandSign::Minus, HandSign::Plus].map(|sign| search.course(&level, sign.value()));
-            if plus.1 > minus.1 {
-                (plus.0, 1.0)
-            } else {
-                (minus.0, -1.0)
-            }
-        }
+    if let Some(sign) = setting.options.hand {
+        return (search.course(&level, sign.value()).0, sign.value());
+    }
+    let [minus, plus] =
+        [HandSign::Minus, HandSign::Plus].map(|sign| search.course(&level, sign.value()));
+    if plus.1 > minus.1 {
+        (plus.0, 1.0)
+    } else {
+        (minus.0, -1.0)
     }
 }
 

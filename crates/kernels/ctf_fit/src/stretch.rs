@@ -19,13 +19,12 @@ pub(crate) fn stretch_sum(
     let rings = grid.rings();
     let mut excess = vec![0.0f64; grid.len()];
     let mut modes = vec![0.0f64; grid.len()];
-    for tile in 0..view.weights.len() {
-        let weight = view.weights[tile];
+    for (tile, (&weight, height)) in view.weights.iter().zip(heights).enumerate() {
         if weight <= 0.0 {
             continue;
         }
         for (ring, k) in grid.frequencies.iter().enumerate() {
-            let Some(target) = optics.stretched(*k, reference + heights[tile], reference) else {
+            let Some(target) = optics.stretched(*k, reference + height, reference) else {
                 continue;
             };
             let position = (target - grid.frequencies[0]) / grid.width;

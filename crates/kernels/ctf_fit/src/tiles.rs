@@ -175,7 +175,7 @@ impl Tiler {
 /// First pixels `[y, x]` of the tiles, overlapping by half, spread over the whole image.
 fn places([ny, nx]: [usize; 2], tile: usize) -> Vec<[usize; 2]> {
     let starts = |n: usize| {
-        let count = (n - tile).div_ceil(tile / 2).max(0) + 1;
+        let count = (n - tile).div_ceil(tile / 2) + 1;
         (0..count)
             .map(|i| {
                 if count == 1 {

@@ -144,10 +144,7 @@ pub(crate) fn compass<const N: usize>(
                 if bend < 0.0 && bend.is_finite() {
                     let mut p = place;
                     p[axis] += (0.5 * (below - above) / bend).clamp(-0.5, 0.5) * step[axis];
-                    let at = value(p);
-                    if at > best {
-                        (best, place) = (at, p);
-                    }
+                    (best, place) = higher((best, place), (value(p), p));
                 }
                 step[axis] *= 0.5;
             }
@@ -162,6 +159,11 @@ pub(crate) fn compass<const N: usize>(
         }
     }
     (place, best)
+}
+
+/// The higher of two places; the first when they are alike.
+fn higher<const N: usize>(first: (f64, [f64; N]), second: (f64, [f64; N])) -> (f64, [f64; N]) {
+    if second.0 > first.0 { second } else { first }
 }
 
 #[cfg(test)]

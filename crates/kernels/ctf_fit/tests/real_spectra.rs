@@ -148,7 +148,7 @@ fn the_diagnostic_of_ctffind_gives_its_astigmatism() {
     // How far defocus (Å) and angle (°) may be from what CTFFIND states. Of the measured half the rings correlate with CTFFIND's
     // own fit by 0.04 only, so that neighbouring solutions are as likely.
     for (picture, [defocus, degrees]) in halves.iter().zip([[450.0, 10.0], [100.0, 3.0]]) {
-        let fit = fit_spectrum(picture.view(), 1.4, &optics, &options).unwrap();
+        let fit = fit_spectrum(&picture.view(), 1.4, &optics, &options).unwrap();
         let half = fit.astigmatism[0].hypot(fit.astigmatism[1]);
         let angle = 0.5 * fit.astigmatism[1].atan2(fit.astigmatism[0]).to_degrees();
         println!(
