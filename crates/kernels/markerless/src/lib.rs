@@ -16,6 +16,7 @@ mod grow;
 mod halves;
 mod joint;
 mod matching;
+mod needle;
 mod order;
 mod patches;
 mod plane;

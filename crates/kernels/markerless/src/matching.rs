@@ -13,6 +13,7 @@ use thon_geometry::TiltGeometry;
 
 use crate::grow::{Grown, grow};
 use crate::halves::halves;
+use crate::needle::{axis_of_needle, centre_needle};
 use crate::precision::Amplitudes;
 use crate::profile::{Profile, Quantity, Scan};
 use crate::round::{Periods, Round, Series};
@@ -144,6 +145,13 @@ pub fn match_projections(
         profiles: Profiles::default(),
         levelled: [false; 2],
     };
+    let needle = matches!(specimen, Specimen::Needle { .. });
+    if needle
+        && options.axis != AxisSearch::Fixed
+        && let Some(turn) = axis_of_needle(&work.series)
+    {
+        work.series = Quantity::Axis.applied(&work.series, turn);
+    }
     let grown = work.coarse()?;
     let (last, periods) = work.refine()?;
     work.finish(&order, grown.as_deref(), &last, periods)
@@ -262,7 +270,8 @@ impl Work<'_> {
         for geometry in &mut self.series.geometry {
             geometry.shift = glam::DVec2::ZERO;
         }
-        let candidates: Vec<f64> = if self.options.axis == AxisSearch::Everywhere {
+        let slab = matches!(self.series.specimen, Specimen::Slab { .. });
+        let candidates: Vec<f64> = if slab && self.options.axis == AxisSearch::Everywhere {
             (0..6).map(|i| f64::from(i) * 30.0 * DEGREE).collect()
         } else {
             vec![0.0]
@@ -318,6 +327,7 @@ impl Work<'_> {
         self.stage()?;
         self.advance(schedule[last])?;
         let round = self.advance(schedule[last])?;
+        centre_needle(&mut self.series, schedule[last])?;
         Ok((round, schedule[last]))
     }
 
@@ -328,6 +338,10 @@ impl Work<'_> {
     }
 
     fn find_axis(&mut self, periods: Periods, reach: Reach) -> Result<(), MarkerlessError> {
+        if matches!(self.series.specimen, Specimen::Needle { .. }) {
+            // Known from its direction; round things look the same from all sides.
+            return Ok(());
+        }
         let range = match self.options.axis {
             AxisSearch::Fixed => return Ok(()),
             AxisSearch::Range(degrees) => degrees.abs(),
