@@ -93,7 +93,7 @@ pub(crate) fn flow(options: &BeltramiOptions, band: &mut Band, deviation: f64) {
                             out,
                         });
                     }
-                    pulp::Arch::new().dispatch(Step {
+                    pulp::Arch::new().dispatch(Advance {
                         size: [ny, nx],
                         u: [plane(at - 1), plane(at), plane(at + 1)],
                         g: [roots.at(at - 1), roots.at(at), roots.at(at + 1)],
@@ -151,7 +151,7 @@ impl WithSimd for Roots<'_> {
 }
 
 /// One step on one plane.
-struct Step<'a> {
+struct Advance<'a> {
     size: [usize; 2],
     u: [&'a [f32]; 3],
     g: [&'a [f32]; 3],
@@ -159,7 +159,7 @@ struct Step<'a> {
     out: &'a mut [f32],
 }
 
-impl WithSimd for Step<'_> {
+impl WithSimd for Advance<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -71,14 +71,7 @@ pub(crate) fn filter(options: &BilateralOptions, band: &mut Band, deviation: f64
                     for dx in -reach..=reach {
                         let weight = space(dz * dz + dy * dy + dx * dx);
                         let near = &padded[(dx + reach) as usize..][..nx];
-                        for (((out, sum), &here), &value) in
-                            out.iter_mut().zip(&mut *sums).zip(centre).zip(near)
-                        {
-                            let apart = value - here;
-                            let weight = weight * exp_negative(-apart * apart * sharp);
-                            *out += weight * value;
-                            *sum += weight;
-                        }
+                        pulp::Arch::new().dispatch(|| add(out, sums, centre, near, weight, sharp));
                     }
                 }
             }
@@ -88,4 +81,16 @@ pub(crate) fn filter(options: &BilateralOptions, band: &mut Band, deviation: f64
         },
     );
     band.voxels = new;
+}
+
+/// Adds one neighbour of every voxel of a row.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "part of vector loops")]
+fn add(out: &mut [f32], sums: &mut [f32], centre: &[f32], near: &[f32], weight: f32, sharp: f32) {
+    for (((out, sum), &here), &value) in out.iter_mut().zip(sums).zip(centre).zip(near) {
+        let apart = value - here;
+        let weight = weight * exp_negative(-apart * apart * sharp);
+        *out += weight * value;
+        *sum += weight;
+    }
 }

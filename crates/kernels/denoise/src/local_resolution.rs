@@ -126,7 +126,6 @@ impl LocalResolutionReport {
 ///
 /// # Errors
 /// [`DenoiseError`]: halves of different size, a range that voxels cannot hold, and as for [`crate::denoise`].
-#[expect(clippy::too_many_arguments, reason = "two sources and a sink")]
 pub fn local_resolution(
     first: &dyn RowSource,
     second: &dyn RowSource,
@@ -168,14 +167,13 @@ pub fn local_resolution(
         ];
         let reached = reached(&spectra, signal.dims, &frequencies, options, &counter)?;
         let mut out = vec![0.0_f32; nz * kept.len() * nx];
-        for z in 0..nz {
-            for (row, y) in kept.clone().enumerate() {
-                let from = (z * around.len() + y - around.start) * nx;
-                for x in 0..nx {
-                    let index = usize::from(reached[from + x]).saturating_sub(1);
-                    report.voxels[index] += 1;
-                    out[(z * kept.len() + row) * nx + x] = report.resolutions[index] as f32;
-                }
+        for (line, out) in out.chunks_mut(nx).enumerate() {
+            let (z, y) = (line / kept.len(), line % kept.len() + kept.start);
+            let from = &reached[(z * around.len() + y - around.start) * nx..][..nx];
+            for (value, reached) in out.iter_mut().zip(from) {
+                let index = usize::from(*reached).saturating_sub(1);
+                report.voxels[index] += 1;
+                *value = report.resolutions[index] as f32;
             }
         }
         sink.write_rows(start, &out)
@@ -269,20 +267,8 @@ impl Spectrum {
                     let ky = signed_index(line % py, py) as f32 / py as f32;
                     let source = &self.values[line * half..][..half];
                     for (ix, (to, from)) in row.iter_mut().zip(source).enumerate() {
-                        let kx = ix as f32 / px as f32;
-                        let r = (kz * kz + ky * ky + kx * kx).sqrt();
-                        let apart = (r - k as f32) / width as f32;
-                        if apart.abs() >= 1.0 || r == 0.0 {
-                            *to = Complex32::default();
-                            continue;
-                        }
-                        let gain = 0.5 + 0.5 * (std::f32::consts::PI * apart).cos();
-                        *to = match component {
-                            0 => from * gain,
-                            1 => from * Complex32::new(0.0, -gain * kx / r),
-                            2 => from * Complex32::new(0.0, -gain * ky / r),
-                            _ => from * Complex32::new(0.0, -gain * kz / r),
-                        };
+                        let place = [ix as f32 / px as f32, ky, kz];
+                        *to = from * response(place, k as f32, width as f32, component);
                     }
                 });
             self.fft.inverse_into(&mut part, &mut volume);
@@ -300,6 +286,20 @@ impl Spectrum {
     }
 }
 
+/// The band around `k` at a frequency (x, y, z): for component 0 itself, for 1 to 3 its Riesz transform along x, y, z.
+fn response(place: [f32; 3], k: f32, width: f32, component: usize) -> Complex32 {
+    let r = place.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let apart = (r - k) / width;
+    if apart.abs() >= 1.0 || r == 0.0 {
+        return Complex32::default();
+    }
+    let gain = 0.5 + 0.5 * (std::f32::consts::PI * apart).cos();
+    match component {
+        0 => Complex32::new(gain, 0.0),
+        axis => Complex32::new(0.0, -gain * place[axis - 1] / r),
+    }
+}
+
 /// Gaussian smoothing of a volume, edges mirrored.
 fn smooth(voxels: &mut Vec<f32>, [nz, ny, nx]: [usize; 3], sigma: f64) {
     let weights = weights(sigma);
@@ -307,7 +307,7 @@ fn smooth(voxels: &mut Vec<f32>, [nz, ny, nx]: [usize; 3], sigma: f64) {
     voxels
         .par_chunks_mut(area)
         .for_each_init(Vec::new, |spare, plane| {
-            smooth_plane(plane, [ny, nx], &weights, spare)
+            smooth_plane(plane, [ny, nx], &weights, spare);
         });
     let mut out = vec![0.0_f32; voxels.len()];
     out.par_chunks_mut(area).enumerate().for_each(|(z, plane)| {

@@ -14,7 +14,7 @@ use crate::median::{MedianOptions, median};
 use crate::non_local_means::{NonLocalMeansOptions, average};
 
 /// Rows from the middle on which gradients and deviations are measured.
-const SAMPLE: usize = 64;
+const SAMPLE: usize = 32;
 
 /// A way to denoise, with its options.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

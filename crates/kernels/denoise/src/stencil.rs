@@ -28,6 +28,11 @@ impl Ring {
         self.next <= mirrored(z, self.nz) && self.next < self.nz
     }
 
+    /// The z of the plane to be made next.
+    pub(crate) fn next(&self) -> isize {
+        self.next as isize
+    }
+
     /// The z of the plane to be made next, and the plane.
     pub(crate) fn make(&mut self) -> (usize, &mut Vec<f32>) {
         let z = self.next;

@@ -99,40 +99,50 @@ impl<'a> Stages<'a> {
 
     /// Makes D up to `z`.
     fn prepare(&mut self, z: isize) {
-        let [_, ny, nx] = self.plan.dims;
-        let area = ny * nx;
         while self.d.wants(z) {
-            let (z, d) = self.d.make();
-            let at = z as isize;
+            let at = self.d.next();
             let reach = self.plan.rho.len() as isize - 1;
-            while self.j.wants(at + reach) {
-                let (z, j) = self.j.make();
-                let at = z as isize;
-                while self.smooth.wants(at + 1) {
-                    let (z, smooth) = self.smooth.make();
-                    let at = z as isize;
-                    let reach = self.plan.sigma.len() as isize - 1;
-                    while self.flat.wants(at + reach) {
-                        let (z, flat) = self.flat.make();
-                        flat.copy_from_slice(&self.u[z * area..][..area]);
-                        smooth_plane(flat, [ny, nx], &self.plan.sigma, &mut self.spare);
-                    }
-                    combine(smooth, &self.plan.sigma, |d| self.flat.at(at + d));
-                }
-                let planes = [-1, 0, 1].map(|d| self.smooth.at(at + d));
-                pulp::Arch::new().dispatch(Outer {
-                    size: [ny, nx],
-                    u: planes,
-                    out: j,
-                });
-                for component in j.chunks_mut(area) {
-                    smooth_plane(component, [ny, nx], &self.plan.rho, &mut self.spare);
-                }
-            }
+            self.prepare_j(at + reach);
             combine(&mut self.tensor, &self.plan.rho, |step| {
                 self.j.at(at + step)
             });
-            diffusion_row(&self.tensor, self.plan.law, d);
+            diffusion_row(&self.tensor, self.plan.law, self.d.make().1);
+        }
+    }
+
+    /// Makes J, smoothed in its plane, up to `z`.
+    fn prepare_j(&mut self, z: isize) {
+        let [_, ny, nx] = self.plan.dims;
+        while self.j.wants(z) {
+            let at = self.j.next();
+            self.prepare_smooth(at + 1);
+            let (_, j) = self.j.make();
+            let planes = [-1, 0, 1].map(|d| self.smooth.at(at + d));
+            pulp::Arch::new().dispatch(Outer {
+                size: [ny, nx],
+                u: planes,
+                out: j,
+            });
+            for component in j.chunks_mut(ny * nx) {
+                smooth_plane(component, [ny, nx], &self.plan.rho, &mut self.spare);
+            }
+        }
+    }
+
+    /// Makes smoothed densities up to `z`.
+    fn prepare_smooth(&mut self, z: isize) {
+        let [_, ny, nx] = self.plan.dims;
+        let area = ny * nx;
+        let reach = self.plan.sigma.len() as isize - 1;
+        while self.smooth.wants(z) {
+            let at = self.smooth.next();
+            while self.flat.wants(at + reach) {
+                let (z, flat) = self.flat.make();
+                flat.copy_from_slice(&self.u[z * area..][..area]);
+                smooth_plane(flat, [ny, nx], &self.plan.sigma, &mut self.spare);
+            }
+            let (_, smooth) = self.smooth.make();
+            combine(smooth, &self.plan.sigma, |d| self.flat.at(at + d));
         }
     }
 }
@@ -254,6 +264,10 @@ impl WithSimd for Flux<'_> {
 
 /// One row of the flux from the rows that `Flux` lays out.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "one index into 27 rows, three columns each"
+)]
 fn flux_row<'a>(row: &impl Fn(usize) -> &'a [f32], time_step: f32, out: &mut [f32]) {
     let n = out.len();
     let u: [&[f32]; 9] = std::array::from_fn(|i| &row(i)[..n + 2]);

@@ -14,7 +14,7 @@ use crate::ReconstructError;
 pub(super) struct Bands<'a> {
     task: &'a Task<'a>,
     pub(super) plan: MemoryPlan,
-    bands: Vec<Range<usize>>,
+    ranges: Vec<Range<usize>>,
 }
 
 impl<'a> Bands<'a> {
@@ -22,11 +22,11 @@ impl<'a> Bands<'a> {
     pub(super) fn new(task: &'a Task<'a>, memory: usize) -> Self {
         let plan = MemoryPlan::new(task, memory);
         let ny = task.grid.dims[1];
-        let bands = (0..ny)
+        let ranges = (0..ny)
             .step_by(plan.band_rows.max(1))
             .map(|first| first..(first + plan.band_rows).min(ny))
             .collect();
-        Self { task, plan, bands }
+        Self { task, plan, ranges }
     }
 
     /// How often each image is read.
@@ -34,7 +34,7 @@ impl<'a> Bands<'a> {
         if self.plan.keep_images {
             1
         } else {
-            self.bands.len()
+            self.ranges.len()
         }
     }
 
@@ -62,9 +62,9 @@ impl<'a> Bands<'a> {
         } else {
             None
         };
-        let longest = self.bands.iter().map(|band| task.layout(band).len()).max();
+        let longest = self.ranges.iter().map(|band| task.layout(band).len()).max();
         let mut planes = vec![0.0_f32; longest.unwrap_or(0)];
-        for band in &self.bands {
+        for band in &self.ranges {
             let layout = task.layout(band);
             let planes = &mut planes[..layout.len()];
             for view in 0..views {
@@ -85,7 +85,7 @@ impl<'a> Bands<'a> {
 
     pub(super) fn report(&self) -> WbpReport {
         WbpReport {
-            bands: self.bands.len(),
+            bands: self.ranges.len(),
             reads_per_image: self.passes(),
             buffer_bytes: self.plan.bytes,
         }

@@ -12,7 +12,8 @@
 //! ```text
 //!   λ(k) = Σ_v F(n, k sin(θ_u − θ_v)/cos θ_v)/cos θ_v / Σ_v 1/cos θ_v        F(n, q) = (sin(π n q)/(n sin(π q)))²
 //! ```
-//! and the filter is (1 − (1 − λ)^N)/λ over the slab's thickness and Σ 1/cos θ_v, which is what one step does.
+//! and the filter is s (1 − (1 − λ s²)^N)/(λ s²) over the slab's thickness and Σ 1/cos θ_v: what N steps do, with the response
+//! s = sinc²(k cos θ_u) of the projector's interpolation along x.
 
 use std::f64::consts::PI;
 
@@ -164,7 +165,7 @@ impl RadialFilter {
                 .collect(),
         };
         // Rays of very steep views are as long as those at 80°.
-        let lengths = angles
+        let lengths: Vec<f64> = angles
             .iter()
             .map(|angle| 1.0 / angle.0.cos().abs().max(0.17))
             .collect();
@@ -173,6 +174,7 @@ impl RadialFilter {
             voxel_size,
             angle: view_angles(self.tilt_spacing, angles)[view],
             sines,
+            length: lengths[view],
             lengths,
             sections,
             flat: false,
@@ -187,6 +189,7 @@ impl RadialFilter {
             angle: 1.0,
             sines: Vec::new(),
             lengths: Vec::new(),
+            length: 1.0,
             sections: 1,
             flat: true,
         }
@@ -201,8 +204,9 @@ pub(crate) struct ViewWeights {
     angle: f64,
     /// Sines of the angles to all views; not for the ramp.
     sines: Vec<f64>,
-    /// 1/cos of all tilts.
+    /// 1/cos of all tilts, and of its own.
     lengths: Vec<f64>,
+    length: f64,
     /// Sections of the tomogram.
     sections: usize,
     /// True for the fall-off alone.
@@ -244,9 +248,10 @@ impl ViewWeights {
             .zip(&self.lengths)
             .map(|(sine, length)| length * fejer(rows, k * sine * length))
             .sum();
-        let step = (seen / total).clamp(1e-9, 1.0);
+        let response = sinc(k / self.length).powi(2);
+        let step = (seen / total * response * response).clamp(1e-9, 1.0);
         let restored = 1.0 - (1.0 - step).powf(f64::from(iterations));
-        restored / step / (rows * self.voxel_size * total)
+        response * restored / step / (rows * self.voxel_size * total)
     }
 }
 
@@ -301,9 +306,13 @@ mod tests {
         };
         let values: Vec<f64> = [1, 5, 20, 100].map(|n| weights(n).at(0.1, 0.0)).to_vec();
         assert!(values.windows(2).all(|w| w[0] < w[1]), "{values:?}");
-        // One step is plain back-projection, whatever the frequency.
+        // One step is plain back-projection, but for its interpolation.
         let one = weights(1);
-        assert!((one.at(0.1, 0.0) / one.at(0.3, 0.0) - 1.0).abs() < 1e-9);
+        let ratio = one.at(0.1, 0.0) / one.at(0.3, 0.0);
+        assert!(
+            (ratio - (sinc(0.1) / sinc(0.3)).powi(2)).abs() < 1e-9,
+            "{ratio}"
+        );
         // In the end views that do not overlap are divided by what they share: the ramp's slope, within the slab's ringing.
         let ramp = RadialFilter::default().for_view(20, &angles, 1.0, 200);
         let end = weights(1_000_000);

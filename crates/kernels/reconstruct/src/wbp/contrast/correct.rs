@@ -44,7 +44,7 @@ pub fn correct_image(
         });
     }
     let ladder = Ladder::new(contrast.step_for(pixel_size).0);
-    let depth = Depths::new(&axes, size, pixel_size, &ladder);
+    let depth = Depths::new(&axes, size, pixel_size, ladder);
     let corners = [[0, 0], [0, nx - 1], [ny - 1, 0], [ny - 1, nx - 1]];
     let [low, high] = extent(corners.map(|[y, x]| depth.at(y) + depth.per_x * x as f64));
     let padded = [ny, nx].map(|length| next_fast_even_length(length + length / 8 + 32));
@@ -101,7 +101,7 @@ struct Depths {
 }
 
 impl Depths {
-    fn new(axes: &Axes, [ny, nx]: [usize; 2], pixel_size: PixelSize, ladder: &Ladder) -> Self {
+    fn new(axes: &Axes, [ny, nx]: [usize; 2], pixel_size: PixelSize, ladder: Ladder) -> Self {
         let back = axes.in_plane.inverse();
         let depth = |x: f64, y: f64| {
             let place = glam::DVec2::new(x - (nx / 2) as f64, y - (ny / 2) as f64) * pixel_size.0;

@@ -33,12 +33,12 @@ impl Ladder {
         Self { step }
     }
 
-    pub(super) fn depth(&self, rung: isize) -> f64 {
+    pub(super) fn depth(self, rung: isize) -> f64 {
         rung as f64 * self.step
     }
 
     /// Rungs that samples of the row at depths q − u tan θ lie between, q in a range.
-    pub(super) fn rungs(&self, axes: &Axes, row: &SampledRow, q: [f64; 2]) -> Range<isize> {
+    pub(super) fn rungs(self, axes: &Axes, row: &SampledRow, q: [f64; 2]) -> Range<isize> {
         let slope = axes.sin / axes.cos;
         let ends =
             [0.0, row.count.max(1) as f64 - 1.0].map(|i| -slope * (row.start + row.step * i));
@@ -49,7 +49,7 @@ impl Ladder {
 
     /// Samples of the row that a rung is blended into, q in a range; one more at each end, against rounding.
     pub(super) fn samples(
-        &self,
+        self,
         axes: &Axes,
         row: &SampledRow,
         q: [f64; 2],

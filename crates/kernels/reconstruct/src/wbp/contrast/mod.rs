@@ -135,24 +135,21 @@ impl Correction {
             let factors = &mut factors[..values.len()];
             self.model
                 .fill_row_from(factors, (part * 256) as u32, ky, step);
-            match self.kind {
-                CtfCorrection::PhaseFlip => {
-                    for (value, c) in values.iter_mut().zip(&*factors) {
-                        *value *= if *c > 0.0 { -1.0 } else { 1.0 };
-                    }
-                }
-                CtfCorrection::Multiply => {
-                    for (value, c) in values.iter_mut().zip(&*factors) {
-                        *value *= -c;
-                    }
-                }
-                CtfCorrection::Wiener { snr } => {
-                    let noise = (1.0 / snr) as f32;
-                    for (value, c) in values.iter_mut().zip(&*factors) {
-                        *value *= -c / (c * c + noise);
-                    }
-                }
+            for (value, c) in values.iter_mut().zip(&*factors) {
+                *value *= self.kind.factor(*c);
             }
+        }
+    }
+}
+
+impl CtfCorrection {
+    /// What a coefficient is multiplied with where the transfer is `c`.
+    fn factor(self, c: f32) -> f32 {
+        match self {
+            Self::PhaseFlip if c > 0.0 => -1.0,
+            Self::PhaseFlip => 1.0,
+            Self::Multiply => -c,
+            Self::Wiener { snr } => -c / (c * c + (1.0 / snr) as f32),
         }
     }
 }
@@ -196,7 +193,7 @@ pub fn reconstruct_ctf_corrected(
     }
     let step = contrast.step_for(grid.voxel_size).0;
     let ladder = Ladder::new(step);
-    let plan = Plan::new(&task, &ladder, options.memory);
+    let plan = Plan::new(&task, ladder, options.memory);
     let ny = grid.dims[1];
     let bands: Vec<Range<usize>> = (0..ny)
         .step_by(plan.band_rows)
@@ -206,7 +203,7 @@ pub fn reconstruct_ctf_corrected(
     let mut transforms = 0;
     for band in &bands {
         let layout = task.layout(band);
-        let mut sources = Sources::new(&layout, task.axes(), &ladder, grid);
+        let mut sources = Sources::new(&layout, task.axes(), ladder, grid);
         for view in 0..views.len() {
             counter.check()?;
             transforms += sources.fill(view, &task, contrast, pixel_size)?;
@@ -235,7 +232,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(task: &Task<'_>, ladder: &Ladder, memory: usize) -> Self {
+    fn new(task: &Task<'_>, ladder: Ladder, memory: usize) -> Self {
         let budget = memory.saturating_mul(1 << 20);
         let [nz, ny, nx] = task.grid.dims;
         let working = task.preparer.working_bytes();

@@ -49,7 +49,7 @@ impl<'a> Sources<'a> {
     pub(super) fn new(
         layout: &'a RowLayout,
         axes: &[Axes],
-        ladder: &Ladder,
+        ladder: Ladder,
         grid: &'a Grid,
     ) -> Self {
         let rows = layout.plane_rows();
@@ -90,7 +90,7 @@ impl<'a> Sources<'a> {
             .collect();
         Self {
             layout,
-            ladder: *ladder,
+            ladder,
             grid,
             views,
         }
@@ -220,7 +220,7 @@ impl<'a> Sources<'a> {
                 let index = (row - first) as usize;
                 for phase in 0..view.phases {
                     let out = &mut plane[range.start + phase * range.len()..][..range.len()];
-                    view.blend(&self.ladder, (index, phase), q, out, &mut buffer);
+                    view.blend(self.ladder, (index, phase), q, out, &mut buffer);
                 }
             }
         }
@@ -242,7 +242,7 @@ impl ViewLevels {
     /// The samples of one row and phase at depths q − u tan θ, each between its two rungs.
     fn blend(
         &self,
-        ladder: &Ladder,
+        ladder: Ladder,
         (row, phase): (usize, usize),
         q: f64,
         out: &mut [f32],
