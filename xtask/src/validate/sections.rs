@@ -169,6 +169,16 @@ pub const SECTIONS: &[Section] = &[
         &["per core", "floor", "GFLOP", "per second", "CPU s"],
     ),
     section(
+        "tomograms",
+        &[
+            cargo("cargo bench -p thon-benches --bench tomogram"),
+            cargo(
+                "cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture --test-threads 1",
+            ),
+        ],
+        &["CPU s", "per voxel", "WBP", "strips", "3D-CTF", "SIRT", "residuals"],
+    ),
+    section(
         "fuzz",
         &[with(
             &[("THON_FUZZ_EXECUTIONS", "10000000")],

@@ -10,6 +10,7 @@ mod bad_images;
 mod bad_input;
 mod bad_maps;
 mod bad_particles;
+mod bad_tomograms;
 mod cancelling;
 mod fixture;
 mod needs;
