@@ -2,7 +2,7 @@
 
 use thon_geometry::TiltGeometry;
 
-use crate::matching::{Alignment, ViewReport};
+use crate::options::{Alignment, ViewReport};
 use crate::order::OrderReport;
 use crate::views::AlignView;
 

@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn beads_go_and_protein_stays() {
         let mut image = Array2::from_shape_fn((96, 96), |(y, x)| {
-            0.05 * ((0.7 * x as f32).sin() + (0.9 * y as f32 + 1.0).cos())
+            0.03 * ((0.7 * x as f32).sin() + (0.9 * y as f32 + 1.0).cos())
         });
         let disc = |image: &mut Array2<f32>, cy: i32, cx: i32, depth: f32| {
             for ((y, x), v) in image.indexed_iter_mut() {
@@ -105,10 +105,11 @@ mod tests {
             }
         };
         disc(&mut image, 30, 40, 1.0);
-        disc(&mut image, 70, 20, 0.1);
+        disc(&mut image, 70, 20, 0.08);
+        let before = image[[70, 20]];
         let part = in_paint(&mut image, 10.0, &GoldOptions::default());
         assert!(part > 0.008 && part < 0.04, "{part}");
-        assert!(image[[30, 40]].abs() < 0.1, "{}", image[[30, 40]]);
-        assert!(image[[70, 20]] < -0.05);
+        assert!(image[[30, 40]].abs() < 0.05, "{}", image[[30, 40]]);
+        assert!(image[[70, 20]] < before + 1e-6);
     }
 }

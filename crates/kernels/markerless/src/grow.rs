@@ -166,14 +166,16 @@ impl Reference {
         let (mut matrix, mut inverse) = (vec![0.0; n * n], vec![0.0; n * n]);
         for class in &band.classes {
             let related = |a: usize, b: usize| {
-                series
-                    .specimen
-                    .correlation(class.kx, planes[a].depth, planes[b].depth)
+                let depths = (planes[a].depth, planes[b].depth);
+                series.specimen.correlation(class.kx, depths.0, depths.1)
             };
-            for (i, &a) in neighbours.iter().enumerate() {
-                for (j, &b) in neighbours.iter().enumerate() {
-                    matrix[i * n + j] = if i == j { 1.0 } else { PART * related(a, b) };
-                }
+            for (at, value) in matrix.iter_mut().enumerate() {
+                let (i, j) = (at / n, at % n);
+                *value = if i == j {
+                    1.0
+                } else {
+                    PART * related(neighbours[i], neighbours[j])
+                };
             }
             invert(&matrix, &mut inverse, n);
             for (i, &a) in neighbours.iter().enumerate() {

@@ -61,7 +61,9 @@ pub(crate) fn solve(
             .collect();
         let length = step.iter().fold(0.0f64, |m, s| m.max(s.abs()));
         if length > longest {
-            step.iter_mut().for_each(|s| *s *= longest / length);
+            for s in &mut step {
+                *s *= longest / length;
+            }
         }
         let mut factor = 1.0;
         let next = loop {
@@ -211,6 +213,10 @@ impl Sums {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the signature that reduce_tree asks for"
+    )]
     fn join(mut self, other: Self) -> Self {
         self.gain += other.gain;
         for (a, b) in self.gradient.iter_mut().zip(&other.gradient) {

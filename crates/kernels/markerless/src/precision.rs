@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use crate::Specimen;
 use crate::plane::{Band, Coefficients};
 
+/// Classes whose sums are made together.
+const GROUP: usize = 16;
 /// Largest part of the power that is taken for specimen: the model of the specimen, a slab without ends, is no better
 /// than that at long periods, and what it cannot explain must not count as signal.
 const MOST: f64 = 0.5;
@@ -161,7 +163,6 @@ impl Precision {
     ) -> Self {
         let count = coefficients.views;
         let mut matrices = vec![0.0f32; band.classes.len() * count * count];
-        const GROUP: usize = 16;
         let parts: Vec<(Vec<f64>, f64)> = matrices
             .par_chunks_mut(GROUP * count * count)
             .enumerate()
@@ -271,12 +272,11 @@ pub(crate) fn invert(matrix: &[f64], inverse: &mut [f64], n: usize) -> f64 {
     let mut factor = matrix.to_vec();
     let mut log_determinant = 0.0;
     for j in 0..n {
-        let (done, rest) = factor.split_at_mut(j * n);
-        let _ = done;
+        let rest = &mut factor[j * n..];
         let (row, below) = rest.split_at_mut(n);
         let mut diagonal = row[j];
-        for k in 0..j {
-            diagonal -= row[k] * row[k];
+        for value in &row[..j] {
+            diagonal -= value * value;
         }
         let pivot = diagonal.max(1e-12).sqrt();
         log_determinant += 2.0 * pivot.ln();
@@ -310,7 +310,7 @@ pub(crate) fn invert(matrix: &[f64], inverse: &mut [f64], n: usize) -> f64 {
     for row in lower.chunks(n) {
         for (i, &a) in row.iter().enumerate() {
             if a != 0.0 {
-                for (value, b) in inverse[i * n..i * n + i + 1].iter_mut().zip(&row[..=i]) {
+                for (value, b) in inverse[i * n..=i * n + i].iter_mut().zip(&row[..=i]) {
                     *value += a * b;
                 }
             }

@@ -134,7 +134,7 @@ fn sections(volume: &Array3<f32>) -> Vec<Section> {
             };
             let (xx, zz, xz) = (moment(0, 0), moment(1, 1), moment(0, 1));
             let spread = ((xx - zz).powi(2) / 4.0 + xz * xz).sqrt();
-            let half = (xx + zz) / 2.0;
+            let half = f64::midpoint(xx, zz);
             // Small sections are ragged at this sampling.
             (n > 25.0).then(|| Section {
                 y: y as f64,

@@ -1,5 +1,9 @@
 //! Marker-free alignment of simulated series with known truth: the folder named by `THON_RECON_DATA` (see the generators
 //! of the benches). Run: `THON_RECON_DATA=… cargo test -p thon-markerless --test recon -- --ignored --nocapture`.
+#![expect(
+    clippy::print_stdout,
+    reason = "the figures are what the test is run for"
+)]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod truth;

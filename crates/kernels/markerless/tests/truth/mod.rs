@@ -1,5 +1,7 @@
 //! Truth of a simulated series and the gauge-free reprojection error: one rigid motion of the specimen is free.
 
+#![expect(dead_code, reason = "each test uses a part of it")]
+
 use std::path::Path;
 
 use ndarray::Array2;
@@ -18,7 +20,6 @@ pub struct Truth {
 
 /// Errors of an alignment, Å and degrees.
 #[derive(Debug)]
-#[allow(dead_code)]
 pub struct Score {
     pub rms: f64,
     pub worst: f64,
@@ -26,7 +27,6 @@ pub struct Score {
     pub axis: f64,
 }
 
-#[allow(dead_code)]
 impl Truth {
     pub fn of(pixel_size: f64, size: usize, thickness: f64, views: &[TiltGeometry]) -> Self {
         Self {
