@@ -25,8 +25,8 @@ mod placement;
 mod views;
 
 pub use directory::{EtomoImport, read_directory};
-pub use fiducials::{DrawnOn, TrackedPoint, model_of, tracks_of};
 pub use export::{EtomoExport, write_directory};
+pub use fiducials::{DrawnOn, TrackedPoint, model_of, tracks_of};
 pub use geometry::{geometry_of, transform_of};
 pub use placement::Placement;
 
