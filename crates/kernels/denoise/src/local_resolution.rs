@@ -200,8 +200,8 @@ fn reached(
         counter.check()?;
         // A few periods, within what a band's neighbours reach.
         let sigma = (0.6 / k).clamp(1.0, 8.0);
-        // Bands of a sixth of an octave at least: narrower ones ring over many periods.
-        let band = width.max(0.12 * k);
+        // Half width a quarter of the frequency at least: narrower bands ring over many periods, and see what lies far away.
+        let band = width.max(0.25 * k);
         let [mut signal, mut noise] = [0, 1].map(|i| spectra[i].energy(k, band, dims));
         smooth(&mut signal, dims, sigma);
         smooth(&mut noise, dims, sigma);

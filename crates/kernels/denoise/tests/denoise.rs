@@ -282,8 +282,9 @@ fn local_resolution_tells_fine_from_coarse() {
     };
     let (left, right) = (median(8..32), median(68..92));
     println!("{left} and {right} Å, all {}", report.median());
-    assert!((left - 40.0).abs() < 10.5, "{left}");
-    assert!((right - 100.0).abs() < 30.0, "{right}");
+    // Bands a quarter of the frequency wide tell the end of strong signal to within that quarter.
+    assert!((28.0..50.0).contains(&left), "{left}");
+    assert!((60.0..130.0).contains(&right), "{right}");
     assert_eq!(report.voxels.iter().sum::<u64>(), 48 * 64 * 96);
     let mut banded = VoxelsInMemory::zeros(dims);
     local_resolution(&half(5), &half(6), voxel, &options, 0, &Quiet, &mut banded).unwrap();
