@@ -8,7 +8,7 @@ use thon_project::{Durable, JobNumber, Manifest, Project};
 
 /// From simulated tilt series to a map.
 pub static FIRST_LIGHT: Demo = Demo {
-    title: "First light: from simulated tilt series of 70S ribosomes to a map",
+    title: "First light: from simulated movies of 70S ribosomes to a map",
     simulate: include_str!("../demo/simulate.toml"),
     pipeline: include_str!("../demo/pipeline.toml"),
     report,
@@ -39,12 +39,16 @@ fn report(directory: &Path) -> Result<DemoReport, String> {
     )?;
     let with_truth = results.file(&compare, "fsc", 0)?;
     let halves = results.file(&post, "fsc", 0)?;
-    let rows = map_rows(&results, &with_truth, &halves, bound)?
+    let rows = series_rows(&results)?
         .into_iter()
+        .chain(map_rows(&results, &with_truth, &halves, bound)?)
         .chain(pose_rows(&results)?)
         .collect();
     let pictures = vec![
         results.data.join("TS_01.png"),
+        results.file(&results.manifest("movies")?, "pictures", 1)?,
+        results.file(&results.manifest("alignment")?, "pictures", 0)?,
+        results.file(&results.manifest("ctf")?, "pictures", 0)?,
         results.file(&results.manifest("tomograms")?, "pictures", 0)?,
         results.file(&post, "pictures", 1)?,
         results.file(&post, "pictures", 0)?,
@@ -92,6 +96,59 @@ fn row(name: &str, unit: &str, found: f64, expected: Expected) -> DemoRow {
         found,
         expected,
     }
+}
+
+/// What is said of the tilt series.
+fn series_rows(results: &Results) -> Result<Vec<DemoRow>, String> {
+    let carried = results.manifest("particles")?;
+    let distance = carried.units.iter().find_map(|unit| {
+        let metrics = &unit.metrics;
+        metrics["distance of projections, rms (Å)"].as_f64()
+    });
+    let distance = distance.ok_or("the step particles measured no distance of projections")?;
+    Ok(vec![
+        row(
+            "Alignment: distance of projections from the truth, rms",
+            "Å",
+            distance,
+            Expected::AtMost(1.5),
+        ),
+        row(
+            "Defocus: median distance from the truth",
+            "Å",
+            defocus_error(results)?,
+            Expected::AtMost(150.0),
+        ),
+    ])
+}
+
+/// Median difference of mean defocus between the estimated and the true contrast transfer of all images.
+fn defocus_error(results: &Results) -> Result<f64, String> {
+    let (found, truth) = (results.manifest("ctf")?, results.manifest("truth")?);
+    let mut errors = Vec::new();
+    for item in 0..found.items_out as usize {
+        let found = defocus(&results.file(&found, "tilt_series", item)?)?;
+        let truth = defocus(&results.file(&truth, "tilt_series", item)?)?;
+        let pairs = found.into_iter().zip(truth);
+        errors.extend(pairs.filter_map(|(found, truth)| Some((found? - truth?).abs())));
+    }
+    errors.sort_by(f64::total_cmp);
+    let middle = errors.get(errors.len() / 2).copied();
+    middle.ok_or_else(|| "no image has a defocus".to_owned())
+}
+
+/// Mean defocus of each image of a stored tilt series, Å.
+fn defocus(series: &Path) -> Result<Vec<Option<f64>>, String> {
+    let text = std::fs::read(series).map_err(|e| format!("{}: {e}", series.display()))?;
+    let value: Value =
+        serde_json::from_slice(&text).map_err(|e| format!("{}: {e}", series.display()))?;
+    let images = value["images"].as_array();
+    let images = images.ok_or_else(|| format!("{}: there are no images", series.display()))?;
+    let mean = |image: &Value| {
+        let ctf = &image["ctf"];
+        Some(0.5 * (ctf["defocus_u"].as_f64()? + ctf["defocus_v"].as_f64()?))
+    };
+    Ok(images.iter().map(mean).collect())
 }
 
 /// What is said of the map.

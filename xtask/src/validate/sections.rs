@@ -176,7 +176,15 @@ pub const SECTIONS: &[Section] = &[
                 "cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture --test-threads 1",
             ),
         ],
-        &["CPU s", "per voxel", "WBP", "strips", "3D-CTF", "SIRT", "residuals"],
+        &[
+            "CPU s",
+            "per voxel",
+            "WBP",
+            "strips",
+            "3D-CTF",
+            "SIRT",
+            "residuals",
+        ],
     ),
     section(
         "fuzz",

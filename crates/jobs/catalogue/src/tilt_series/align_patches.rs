@@ -17,7 +17,7 @@ use super::markerless::{self, Loaded, Measured};
 /// Alignment by patch tracking.
 pub(crate) struct AlignPatches;
 
-/// Align tilt series by tracking patches of the specimen and solving for the geometry that explains all tracks.
+/// Align tilt series by tracking patches and solving for the geometry that explains their tracks.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {

@@ -20,7 +20,7 @@ use crate::tilt_images::{alignment_findings, image_findings};
 /// 3D-CTF-corrected back-projection.
 pub(crate) struct ReconstructCtf;
 
-/// Reconstruct tomograms by weighted back-projection with the contrast transfer corrected at every depth.
+/// Reconstruct tomograms with the contrast transfer corrected at every depth.
 ///
 /// It pays where thickness t and resolution d make t > d²/(2λ): 1600 Å at 8 Å, 640 Å at 5 Å (300 kV). For coarser
 /// tomograms `tomogram.correct-ctf` before `tomogram.reconstruct-wbp` gives the same. Matter stays dark.
