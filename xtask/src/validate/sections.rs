@@ -173,7 +173,7 @@ pub const SECTIONS: &[Section] = &[
         &[
             cargo("cargo bench -p thon-benches --bench tomogram"),
             cargo(
-                "cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture --test-threads 1",
+                "cargo test -p thon-tests --test recon_tomograms -- --ignored --nocapture --test-threads 1",
             ),
         ],
         &[

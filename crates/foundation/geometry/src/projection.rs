@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn a_moved_specimen_gives_the_same_image() {
         let turn: Rotation<Specimen, Specimen> =
-            Rotation::about_y(Degrees(7.0).radians()) * Rotation::about_x(Degrees(-4.0).radians());
+            Rotation::<Specimen, Specimen>::about_y(Degrees(7.0).radians())
+                * Rotation::about_x(Degrees(-4.0).radians());
         let by = DVec3::new(50.0, -80.0, 33.0);
         let point = Point::new(120.0, -310.0, 75.0);
         for tilt in [-41.0, 0.0, 130.0] {
@@ -202,7 +203,7 @@ mod tests {
                 tilt_angle: Degrees(tilt).radians(),
                 ..view()
             };
-            let there = Point::from_vector(turn.apply(point.xyz) + by);
+            let there = Point::<Specimen>::from_vector(turn.apply(point.xyz) + by);
             let (before, after) = (view.project(point), view.moved(turn, by).project(there));
             assert!((before.position - after.position).length() < 1e-9, "{tilt}");
         }

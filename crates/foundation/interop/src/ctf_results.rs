@@ -79,7 +79,7 @@ pub fn adopt_ctf(path: &Path, series: &TiltSeries) -> Result<Imported<TiltSeries
 fn parse(text: &str, name: &str) -> Result<Results, InteropError> {
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('<') {
-        return Ok(of_warp(&warp::parse(text, name)?)?);
+        return of_warp(&warp::parse(text, name)?);
     }
     let is_star = text
         .lines()

@@ -113,6 +113,10 @@ pub struct Score {
     axis: f64,
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one definition, in the order of its formula"
+)]
 fn score(truth: &Truth, geometry: &[Option<TiltGeometry>]) -> Score {
     let points = points(truth);
     // The generator's centre is (n − 1)/2, ours n/2: half a pixel.
@@ -211,8 +215,9 @@ fn gauss(mut a: [[f64; 7]; 6]) -> [f64; 6] {
         for k in 0..6 {
             if k != i {
                 let factor = a[k][i] / a[i][i];
-                for j in i..7 {
-                    a[k][j] -= factor * a[i][j];
+                let pivot = a[i];
+                for (value, above) in a[k].iter_mut().zip(pivot).skip(i) {
+                    *value -= factor * above;
                 }
             }
         }

@@ -239,7 +239,7 @@ mod tests {
         };
         let fits = fit_profiles(
             &frequencies,
-            &[power.clone()],
+            std::slice::from_ref(&power),
             &vec![300.0; 199],
             &optics,
             &options,

@@ -2,6 +2,7 @@
 //!
 //! Data: `shared/data/07_warp_m` and `08_ctf` beside the checkout; absent files are skipped.
 #![expect(clippy::unwrap_used, reason = "test helpers may panic")]
+#![expect(clippy::print_stdout, reason = "the figures are the point")]
 
 use std::path::PathBuf;
 

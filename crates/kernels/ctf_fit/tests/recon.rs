@@ -2,6 +2,7 @@
 //!
 //! `THON_RECON_DATA=FOLDER cargo test -p thon-ctf-fit --test recon -- --ignored --nocapture`; front-half.md, section D.
 #![expect(clippy::unwrap_used, reason = "test helpers may panic")]
+#![expect(clippy::print_stdout, reason = "the figures are the point")]
 
 use std::path::{Path, PathBuf};
 

@@ -53,6 +53,10 @@ impl Shape {
     }
 
     /// `[z, y, kx]` of all voxels' rows, kx from 0 to n.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn rows(&self, map: &[f32], response: &[f32]) -> Vec<Complex32> {
         let (n, width) = (self.n, self.n + 1);
         let fft = Fft1::plan(self.padded());
@@ -77,6 +81,10 @@ impl Shape {
     }
 
     /// `[y, kz, kx]` from `[z, y, kx]`, kz from −n to n.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn columns(&self, rows: &[Complex32]) -> Vec<Complex32> {
         let (n, width, padded) = (self.n, self.n + 1, self.padded());
         let fft = ComplexFft1::plan(padded);

@@ -8,6 +8,10 @@ pub(crate) struct Cholesky {
 
 impl Cholesky {
     /// Factorises; `None` when the matrix is not positive definite.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     pub fn new(mut matrix: Vec<f64>, size: usize) -> Option<Self> {
         for row in 0..size {
             for column in 0..=row {

@@ -213,7 +213,7 @@ impl Search {
         if self.local == LocalChoice::WhenHeldOutGains && self.tiles.list.len() >= 8 {
             held_out = self.held_out(&round, stiffness, &best, progress)?;
             if let Some(model) = chosen(&held_out) {
-                best = self.with_local(&mut round, stiffness, best, model);
+                best = self.with_local(&mut round, stiffness, &best, model);
             }
         }
         Ok(Found {
@@ -332,13 +332,13 @@ impl Search {
         &self,
         round: &mut Round,
         stiffness: f64,
-        start: Trajectory,
+        start: &Trajectory,
         model: LocalModel,
     ) -> Trajectory {
         let everyone = |_: usize| true;
         let fitted = self
             .problem(round, stiffness)
-            .fit(with_model(&start, model), &everyone);
+            .fit(with_model(start, model), &everyone);
         // Aligned better, the frames share finer detail.
         *round = self.round(&fitted, std::mem::take(&mut round.trust));
         self.problem(round, stiffness).fit(fitted, &everyone)
@@ -406,7 +406,9 @@ impl Found {
             .map(|frame| between(&centres, &self.trajectory.shifts, frame as f64) * bin)
             .collect();
         let mean = shifts.iter().sum::<DVec2>() / shifts.len().max(1) as f64;
-        shifts.iter_mut().for_each(|s| *s -= mean);
+        for shift in &mut shifts {
+            *shift -= mean;
+        }
         let grouped = time_functions(&self.times);
         let local = self
             .trajectory

@@ -170,6 +170,10 @@ impl Problem<'_> {
     }
 
     /// The step of all parameters, both axes.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn step(
         &self,
         terms: &[(usize, TileTerms)],
@@ -221,6 +225,10 @@ impl Problem<'_> {
         Some(step)
     }
 
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn add_priors(&self, matrix: &mut [f64], gradient: &mut [DVec2], at: &Trajectory, size: usize) {
         let n = self.tiles.frames;
         if self.stiffness > 0.0 {

@@ -66,6 +66,10 @@ pub(crate) struct FrameStore<'a> {
 
 impl<'a> FrameStore<'a> {
     /// Reads every frame once. `keep` limits the bytes of the copy.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     pub fn read(
         source: &'a dyn FrameSource,
         keep: usize,
@@ -205,6 +209,10 @@ impl Look {
         })
     }
 
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn of_chunk(values: &[f32]) -> Self {
         pulp::Arch::new().dispatch(|| {
             const LANES: usize = 16;

@@ -66,7 +66,7 @@ impl GainOrientation {
 
     /// Size of what comes out of an array of `[ny, nx]`.
     pub fn size_of(self, [ny, nx]: [usize; 2]) -> [usize; 2] {
-        if self.quarter_turns % 2 == 0 {
+        if self.quarter_turns.is_multiple_of(2) {
             [ny, nx]
         } else {
             [nx, ny]
@@ -207,7 +207,7 @@ impl GainReference {
         found.ok_or_else(|| {
             let hint = if self.size[0] * size[0] == self.size[1] * size[1] {
                 "rotate it by 90°"
-            } else if turned[0] % size[0] == 0 && turned[1] % size[1] == 0 {
+            } else if turned[0].is_multiple_of(size[0]) && turned[1].is_multiple_of(size[1]) {
                 "the movie is binned, the reference is not; give a reference that was binned as well"
             } else {
                 "it belongs to another camera or another mode of it"

@@ -38,6 +38,10 @@ pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2])
     pulp::Arch::new().dispatch(|| evaluate_rows(tile, band, weights, d))
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "inlined into the function that enables the instruction set"
+)]
 #[inline(always)]
 fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
     let count = d.len();
@@ -123,11 +127,19 @@ pub(crate) fn add_products(tile: &Tile, band: &Band, d: &[DVec2], shells: &mut [
 }
 
 /// A list whose length is a multiple of [`LANES`], in pieces.
+#[expect(
+    clippy::inline_always,
+    reason = "inlined into the function that enables the instruction set"
+)]
 #[inline(always)]
 fn chunks(list: &[f32]) -> &[Lanes] {
     list.as_chunks().0
 }
 
+#[expect(
+    clippy::inline_always,
+    reason = "inlined into the function that enables the instruction set"
+)]
 #[inline(always)]
 fn total(lanes: &Lanes) -> f64 {
     let [a, b, c, d, e, f, g, h] = *lanes;
@@ -148,6 +160,10 @@ struct Turned {
 }
 
 impl Turned {
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
     #[inline(always)]
     fn new(band: &Band, d: &[DVec2]) -> Self {
         let stride = (band.edge / 2 + 1).next_multiple_of(LANES) + LANES;
@@ -178,6 +194,10 @@ impl Turned {
     }
 
     /// Moves one row back up to the frequency index `limit`; its length in lanes, or `None` when nothing of it is inside.
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
     #[inline(always)]
     fn row(
         &mut self,
@@ -225,6 +245,10 @@ impl Turned {
         Some(length)
     }
 
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
     #[inline(always)]
     fn frame(&self, frame: usize, length: usize) -> (&[f32], &[f32]) {
         let at = frame * self.stride;

@@ -16,6 +16,10 @@ const BETA: f64 = 5.0;
 const BEND: f64 = 0.05;
 
 /// Adds frame number `position` (of [`Motion::frames`]) with its motion undone.
+#[expect(
+    clippy::excessive_nesting,
+    reason = "loops over the axes of an array, one in another"
+)]
 pub(crate) fn add_warped(frame: &[f32], motion: &Motion, position: usize, sum: &mut [f32]) {
     let [ny, nx] = motion.size;
     let edge = square(motion, position);
@@ -86,6 +90,10 @@ impl Work {
     }
 
     /// The square at `[top, left]`, sampled at its pixels plus `at`.
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
     #[inline(always)]
     fn interpolate(
         &mut self,

@@ -18,7 +18,7 @@ pub(crate) struct Bricks {
     cells: [usize; 3],
     /// By the voxel of their lowest corner, `[z, y, x]`.
     reach: Vec<bool>,
-    bricks: [usize; 3],
+    counts: [usize; 3],
     /// Steps (of neighbours by face, edge or corner) to the nearest brick with a cell that reaches, `[z, y, x]`.
     away: Vec<u8>,
     /// Whether the nothing outside of the map reaches.
@@ -52,7 +52,7 @@ impl Bricks {
             centre: DVec3::new(middle(nx), middle(ny), middle(nz)),
             cells,
             reach,
-            bricks,
+            counts: bricks,
             away,
             outside: 0.0 >= threshold,
         }
@@ -77,7 +77,7 @@ impl Bricks {
     /// How far around a position inside no cell reaches, voxels.
     #[inline]
     pub(crate) fn empty_around(&self, position: DVec3) -> f64 {
-        let ([z, y, x], [_, by, bx]) = (self.cell(position), self.bricks);
+        let ([z, y, x], [_, by, bx]) = (self.cell(position), self.counts);
         let away = self.away.get((z / EDGE * by + y / EDGE) * bx + x / EDGE);
         match away {
             Some(away) if !self.outside => EDGE as f64 * f64::from(away.saturating_sub(1)),
@@ -127,6 +127,10 @@ fn full_bricks([_, cy, cx]: [usize; 3], [bz, by, bx]: [usize; 3], reach: &[bool]
 
 /// Steps from each brick to the nearest full one, 255 at most: along each axis in turn, each brick may be as far as a
 /// neighbour and one more.
+#[expect(
+    clippy::excessive_nesting,
+    reason = "loops over the axes of an array, one in another"
+)]
 fn distances(bricks: [usize; 3], full: &[bool]) -> Vec<u8> {
     let [bz, by, bx] = bricks;
     let mut away: Vec<u8> = full

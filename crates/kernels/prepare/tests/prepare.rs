@@ -1,5 +1,4 @@
 //! Peaks, gold, exposure filter, binning, survey and order, each against what was put in.
-#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use ndarray::Array2;
 use rand::RngExt;

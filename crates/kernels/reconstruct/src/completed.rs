@@ -66,6 +66,10 @@ pub(crate) fn real_space(
 }
 
 /// One plane of a map from its rows `row_of(y)` along x that are not transformed yet.
+#[expect(
+    clippy::excessive_nesting,
+    reason = "loops over the axes of an array, one in another"
+)]
 fn plane_of_map<'a>(
     [n, padded]: [usize; 2],
     width: usize,

@@ -126,10 +126,11 @@ impl Job for Consensus {
         let all = estimates(inputs, context)?;
         let mut series = all[0].clone();
         let order = in_time(&series);
-        let lists: Vec<Vec<Option<Ctf>>> = all
-            .iter()
-            .map(|one| order.iter().map(|i| one.images[*i].ctf).collect())
-            .collect();
+        let mut lists: Vec<Vec<Option<Ctf>>> = Vec::new();
+        for one in &all {
+            thon_compute::check(context.progress())?;
+            lists.push(order.iter().map(|i| one.images[*i].ctf).collect());
+        }
         let options = ConsensusOptions {
             tolerance: params.tolerance,
             resolution: params.resolution.0,

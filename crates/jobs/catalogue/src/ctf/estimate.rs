@@ -385,9 +385,8 @@ fn average_low_tilts(
         )));
     }
     let count = low.len() as f64;
-    let mean = |value: &dyn Fn(&(f64, [f64; 2])) -> f64| low.iter().map(value).sum::<f64>() / count;
-    let defocus = mean(&|v| v.0);
-    let astigmatism = [mean(&|v| v.1[0]), mean(&|v| v.1[1])];
+    let defocus = low.iter().map(|v| v.0).sum::<f64>() / count;
+    let astigmatism = [0, 1].map(|axis| low.iter().map(|v| v.1[axis]).sum::<f64>() / count);
     for view in fit.views.iter_mut().flatten() {
         (view.defocus, view.astigmatism) = (defocus, astigmatism);
     }

@@ -92,16 +92,16 @@ fn hand_of(fit: &SeriesFit) -> Option<DefocusHand> {
         return None;
     }
     let views = test.per_view.iter().filter(|d| **d != 0.0).count();
-    let mut evidence = format!(
-        "gradient of Thon rings over the tiles of {views} views: log-likelihood {:.1} over the other hand, p = {:.1e}",
+    let [tilt, x_tilt] = [fit.plane.tilt_offset, fit.plane.x_tilt_offset].map(f64::to_degrees);
+    let inclined = if tilt == 0.0 && x_tilt == 0.0 {
+        String::new()
+    } else {
+        format!("; specimen inclined by {tilt:.1}° about the tilt axis and {x_tilt:.1}° about x")
+    };
+    let evidence = format!(
+        "gradient of Thon rings over the tiles of {views} views: log-likelihood {:.1} over the other hand, p = {:.1e}{inclined}",
         test.margin, test.p_value
     );
-    if fit.plane.tilt_offset != 0.0 || fit.plane.x_tilt_offset != 0.0 {
-        let [tilt, x_tilt] = [fit.plane.tilt_offset, fit.plane.x_tilt_offset].map(f64::to_degrees);
-        evidence.push_str(&format!(
-            "; specimen inclined by {tilt:.1}° about the tilt axis and {x_tilt:.1}° about x"
-        ));
-    }
     Some(DefocusHand {
         sign: test.sign,
         evidence,

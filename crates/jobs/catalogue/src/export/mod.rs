@@ -3,6 +3,7 @@
 mod aretomo;
 mod class_files;
 pub(crate) mod companions;
+pub(crate) mod fiducial_model;
 mod imod;
 mod post_process;
 mod projections;

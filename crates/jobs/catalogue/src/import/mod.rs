@@ -3,6 +3,7 @@
 mod aretomo;
 mod ctf;
 mod etomo;
+pub(crate) mod fiducial_model;
 pub(crate) mod foreign_alignment;
 pub(crate) mod foreign_readers;
 pub(crate) mod given_files;

@@ -12,7 +12,7 @@ use thon_maps::local_resolution::{LocalError, LocalOptions, LocalResolution, loc
 use thon_model::Mask;
 use thon_units::PixelSize;
 
-use super::boxes::{box_findings, load_mask, load_usable, records, voxels};
+use super::boxes::{box_findings, box_of, load_mask, load_usable, records};
 use super::detector::{Detector, transfer_curve};
 use crate::pictures;
 
@@ -85,13 +85,17 @@ impl Job for LocalResolutionJob {
         findings
     }
 
-    fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
-        let voxels = voxels(&inputs.half_map_1, context);
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let records = records(&inputs.half_map_1);
+        let found = records.first().map(|record| box_of(record, context));
+        let Some(Ok((dims, voxel_size))) = found else {
+            return Cost::default();
+        };
+        let voxels: u64 = dims.iter().map(|&n| n as u64).product();
         Cost {
             memory: (64 << 20) + 80 * voxels,
             disk: (1 << 17) + 8 * voxels,
-            // One transform a shell, and windows in proportion to the volume.
-            cpu_seconds: 1.0 + (voxels as f64).powf(4.0 / 3.0) * 1e-7,
+            cpu_seconds: 0.05 + params.options.operations(dims, voxel_size) * 2e-9,
         }
     }
 

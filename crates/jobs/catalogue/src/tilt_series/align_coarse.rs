@@ -154,7 +154,7 @@ impl Job for AlignCoarse {
         let curves = markerless::curves(
             format!("{}: coarse alignment", series.name),
             &geometries,
-            vec![
+            &[
                 Measured {
                     label: "peak ratio",
                     unit: "",

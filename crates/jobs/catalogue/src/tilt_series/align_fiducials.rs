@@ -82,6 +82,9 @@ pub(crate) struct Outputs {
     pictures: Output<PictureKind>,
 }
 
+/// Beads expected before any is found.
+const POINTS: usize = 30;
+
 impl Job for AlignFiducials {
     const ID: &'static str = "tilt_series.align-fiducials";
     type Params = Params;
@@ -145,8 +148,11 @@ impl Job for AlignFiducials {
             memory: (48 << 20)
                 + (pixels * (40.0 + images * 4.0 * shrunk)) as u64
                 + 200 * pixels as u64,
-            disk: 4 << 20,
-            cpu_seconds: 2.0 + images * pixels * 8e-7,
+            disk: fiducials::disk(&series, POINTS) + fiducials::picture_bytes(&series),
+            // Read once, correlated at the working size.
+            cpu_seconds: 0.1
+                + images * pixels * (1e-8 + 9e-8 * shrunk)
+                + fiducials::adjusting(&series, POINTS),
         }
     }
 
@@ -211,7 +217,7 @@ impl Job for AlignFiducials {
             .map_err(JobError::data)?;
         let name = item.name();
         let curves = report.curves();
-        let drawn = [report.residual_plot(&curves), report.beads(&view)];
+        let drawn = [fiducials::residual_plot(&curves), report.beads(&view)];
         let pictures: Result<Vec<_>, JobError> = ["residuals", "beads"]
             .iter()
             .zip(drawn)

@@ -109,7 +109,7 @@ impl Job for AlignPatches {
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         context
             .load(inputs.tilt_series.item())
-            .map(|series| markerless::cost(&series, params.shortest_period, 60.0))
+            .map(|series| markerless::cost(&series, params.shortest_period, 10.0))
             .unwrap_or_default()
     }
 
@@ -227,7 +227,7 @@ fn view_curves(
     markerless::curves(
         format!("{name}: patch tracking"),
         geometries,
-        vec![
+        &[
             column("score", "", &|i| tracks.scores[i]),
             column("residual", "Å", &|i| solution.views[i].mean_residual),
             column("deviation", "Å", &|i| solution.views[i].shift_deviation),

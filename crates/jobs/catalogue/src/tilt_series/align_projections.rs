@@ -105,7 +105,7 @@ impl Job for AlignProjections {
             let message = format!("expected 0 to 90°, found {}", params.axis_range.0);
             findings.push(Finding::error("axis_range", message));
         }
-        if !(params.shortest_period > Angstrom(0.0)) {
+        if params.shortest_period.0.is_nan() || params.shortest_period.0 <= 0.0 {
             let message = format!(
                 "expected a positive length, found {}",
                 params.shortest_period
@@ -253,7 +253,7 @@ fn view_curves(name: &str, aligned: &Alignment) -> thon_contract::kinds::Curves 
     markerless::curves(
         format!("{name}: projection matching"),
         &aligned.geometries,
-        vec![
+        &[
             column("score", "", &|r| r.score),
             column("deviation", "Å", &|r| r.deviation),
             column("residual", "Å", &|r| r.residual),

@@ -1,20 +1,17 @@
 //! Alignment of a tilt series from a fiducial model that another program or a person tracked.
 //!
-//! Kernel: `thon_align::adjust`; the model (`.fid`, `.mod` of IMOD) is read by `thon_interop::imod`. Frames: tilt image →
+//! Kernel: `thon_align::adjust`; the model (`.fid`, `.mod` of IMOD) is read by `import::fiducial_model`. Frames: tilt image →
 //! specimen.
-
-use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_align::{Observation, Track, adjust};
+use thon_align::{Track, adjust};
 use thon_contract::kinds::{CurvesKind, FilesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
-use thon_formats::imod::{model, transforms};
-use thon_interop::imod::{DrawnOn, tracks_of};
 use thon_model::TiltSeries;
 
 use super::fiducials::{self, Freedoms};
+use crate::import::fiducial_model::{GivenModel, given_tracks};
 
 /// Alignment from a given fiducial model.
 pub(crate) struct AlignTracks;
@@ -101,11 +98,15 @@ impl Job for AlignTracks {
         findings
     }
 
-    fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
+    fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let Ok(series) = context.load(inputs.tilt_series.item()) else {
+            return Cost::default();
+        };
+        let points = tracks(params, &series, context).map_or(0, |tracks| tracks.len());
         Cost {
             memory: 128 << 20,
-            disk: 4 << 20,
-            cpu_seconds: 2.0,
+            disk: fiducials::disk(&series, points),
+            cpu_seconds: fiducials::adjusting(&series, points),
         }
     }
 
@@ -134,7 +135,7 @@ impl Job for AlignTracks {
             facts: &[],
         };
         let (name, curves) = (item.name(), report.curves());
-        let picture = context.store::<PictureKind>(name, &report.residual_plot(&curves))?;
+        let picture = context.store::<PictureKind>(name, &fiducials::residual_plot(&curves))?;
         Ok(Outputs {
             residuals: Output::of(vec![
                 context.store::<CurvesKind>(&format!("{name}_residuals"), &curves)?,
@@ -161,44 +162,10 @@ impl Job for AlignTracks {
 
 /// Tracks of the model on used views.
 fn tracks(params: &Params, series: &TiltSeries, context: &Context) -> Result<Vec<Track>, JobError> {
-    if params.model.is_empty() {
-        return Err(JobError::data("no fiducial model is named"));
-    }
-    let path = |pattern: &str| -> PathBuf {
-        context.resolve(Path::new(&pattern.replace("{name}", &series.name)))
-    };
-    let file = path(&params.model);
-    let model = model::read(&file).map_err(|e| JobError::data(e.to_string()))?;
-    let prealignment = if params.prealignment.is_empty() {
-        None
-    } else {
-        let file = path(&params.prealignment);
-        Some(transforms::read(&file).map_err(|e| JobError::data(e.to_string()))?)
-    };
-    let drawn_on = DrawnOn {
-        raw: series.image_size,
-        pixel_size: series.pixel_size,
+    let given = GivenModel {
+        model: &params.model,
+        prealignment: &params.prealignment,
         binning: params.binning,
-        prealignment: prealignment.as_deref(),
     };
-    let fault = |text: String| JobError::data(format!("{}: {text}", file.display()));
-    let found = tracks_of(&model, &drawn_on, series.images.len()).map_err(fault)?;
-    let track = |points: Vec<thon_interop::imod::TrackedPoint>| Track {
-        points: points
-            .into_iter()
-            .filter(|(view, _)| series.images[*view].is_used())
-            .map(|(view, position)| Observation {
-                view,
-                position,
-                weight: 1.0,
-            })
-            .collect(),
-    };
-    let tracks: Vec<Track> = found.into_iter().map(track).collect();
-    if tracks.iter().filter(|t| t.points.len() >= 3).count() < 2 {
-        return Err(fault(
-            "fewer than two contours with three points or more".into(),
-        ));
-    }
-    Ok(tracks)
+    given_tracks(&given, series, context)
 }

@@ -188,18 +188,7 @@ impl Job for Clean {
             }
             Ok(image)
         })?;
-        if params.remove_peaks {
-            mark(&mut cleaned, Treatment::PeaksRemoved);
-        }
-        if params.bead_diameter.is_some() {
-            mark(&mut cleaned, Treatment::BeadsErased);
-            if counts.iter().all(|count| count.beads == 0) {
-                context.warn(format!("{}: no bead was found in any image", series.name));
-            }
-        }
-        if params.normalise {
-            mark(&mut cleaned, Treatment::Normalised);
-        }
+        mark_all(&mut cleaned, params, &counts, context);
         let curves = curves(&series, &counts);
         for (name, value) in &curves.facts {
             context.metric(name, *value);
@@ -289,5 +278,21 @@ fn curves(series: &TiltSeries, counts: &[Counts]) -> Curves {
             ("beads erased".to_owned(), total(|c| c.beads)),
         ]
         .into(),
+    }
+}
+
+/// Records what was done to the images, and says when no bead was found.
+fn mark_all(cleaned: &mut TiltSeries, params: &Params, counts: &[Counts], context: &Context) {
+    if params.remove_peaks {
+        mark(cleaned, Treatment::PeaksRemoved);
+    }
+    if params.bead_diameter.is_some() {
+        mark(cleaned, Treatment::BeadsErased);
+        if counts.iter().all(|count| count.beads == 0) {
+            context.warn(format!("{}: no bead was found in any image", cleaned.name));
+        }
+    }
+    if params.normalise {
+        mark(cleaned, Treatment::Normalised);
     }
 }

@@ -80,11 +80,15 @@ impl Job for CompareAlignments {
         findings
     }
 
-    fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
+    fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let images = context
+            .load(inputs.tilt_series.item())
+            .map_or(0, |series| series.images.len());
         Cost {
             memory: 64 << 20,
-            disk: 1 << 20,
-            cpu_seconds: 1.0,
+            // The series, a row of the table for every image, and a drawing.
+            disk: (16 << 10) + 1_400 * images as u64,
+            cpu_seconds: 0.02 + images as f64 * 2e-4,
         }
     }
 

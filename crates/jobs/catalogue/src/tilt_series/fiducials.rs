@@ -155,6 +155,32 @@ pub(crate) fn adopt(series: &mut TiltSeries, solution: &Solution, context: &Cont
     aligned
 }
 
+/// Bytes of the series, tables, drawing of residuals and tracks of an alignment by so many points.
+pub(crate) fn disk(series: &TiltSeries, points: usize) -> u64 {
+    let (images, used) = (series.images.len(), series.used().count());
+    // A row of a table for every image and point; every observation in the model and in the table of tracks.
+    ((16 << 10) + 1_100 * images + 340 * used + points * (270 + 60 * used)) as u64
+}
+
+/// Bytes of the picture of the reference view: two of three bytes of a noisy grey pixel remain.
+pub(crate) fn picture_bytes(series: &TiltSeries) -> u64 {
+    let [height, width] = series.image_size;
+    let binning = picture_binning(height.max(width));
+    (2 * (height / binning) * (width / binning)) as u64
+}
+
+/// Seconds that the adjustment of so many points takes: their normal equations couple all views.
+pub(crate) fn adjusting(series: &TiltSeries, points: usize) -> f64 {
+    let views = series.used().count() as f64;
+    0.02 + points as f64 * views * views * 4e-6
+}
+
+/// How many pixels of an image of this edge become one of its picture.
+fn picture_binning(edge: usize) -> usize {
+    const EDGE: usize = 640;
+    edge.div_ceil(EDGE).max(1)
+}
+
 /// What is told about an alignment by tracked points.
 pub(crate) struct Report<'a> {
     pub(crate) series: &'a TiltSeries,
@@ -281,36 +307,10 @@ impl Report<'_> {
         }
     }
 
-    /// Residual and noise of the views against tilt, as PNG.
-    pub(crate) fn residual_plot(&self, curves: &Curves) -> Vec<u8> {
-        let values = |column: usize| {
-            curves.columns[column]
-                .values
-                .iter()
-                .map(|v| v.unwrap_or(f64::NAN))
-        };
-        let curve = |column: usize| Curve {
-            label: curves.columns[column].label.clone(),
-            points: values(0).zip(values(column)).collect(),
-        };
-        Plot {
-            title: curves.title.clone(),
-            x_label: "tilt (deg)".into(),
-            y_label: "Å".into(),
-            y_range: None,
-            x_ticks: Vec::new(),
-            levels: Vec::new(),
-            curves: [1, 2, 3].map(curve).into(),
-        }
-        .draw()
-        .to_png()
-    }
-
     /// The reference view with its points: circles, and residuals drawn thirty times as long, as PNG.
     pub(crate) fn beads(&self, view: &Array2<f32>) -> Vec<u8> {
-        const EDGE: usize = 640;
         const LONG: f64 = 30.0;
-        let binning = view.nrows().max(view.ncols()).div_ceil(EDGE).max(1);
+        let binning = picture_binning(view.nrows().max(view.ncols()));
         let mean = Array2::from_shape_fn(
             (view.nrows() / binning, view.ncols() / binning),
             |(y, x)| {
@@ -364,17 +364,7 @@ impl Report<'_> {
     /// Writes the tracks as an IMOD model, and residuals and places as text.
     pub(crate) fn files(&self, name: &str, context: &Context) -> Result<FileListing, JobError> {
         let series = self.series;
-        let tracks: Vec<Vec<thon_interop::imod::TrackedPoint>> = self
-            .tracks
-            .iter()
-            .map(|track| track.points.iter().map(|p| (p.view, p.position)).collect())
-            .collect();
-        let model = thon_interop::imod::model_of(
-            &tracks,
-            series.image_size,
-            series.pixel_size,
-            series.images.len(),
-        );
+        let model = crate::export::fiducial_model::fiducial_model(series, self.tracks);
         let mut files = Vec::new();
         let mut save = |file: String, bytes: Vec<u8>| -> Result<(), JobError> {
             let path = context.file(&file)?;
@@ -382,10 +372,7 @@ impl Report<'_> {
             files.push(file.into());
             Ok(())
         };
-        save(
-            format!("{name}.fid"),
-            thon_formats::imod::model::write(&model),
-        )?;
+        save(format!("{name}.fid"), model)?;
         save(format!("{name}.tracks.tsv"), self.table().into_bytes())?;
         Ok(FileListing {
             format: "IMOD model and table of tracks".into(),
@@ -417,4 +404,29 @@ impl Report<'_> {
         }
         text
     }
+}
+
+/// Residual and noise of the views against tilt, as PNG.
+pub(crate) fn residual_plot(curves: &Curves) -> Vec<u8> {
+    let values = |column: usize| {
+        curves.columns[column]
+            .values
+            .iter()
+            .map(|v| v.unwrap_or(f64::NAN))
+    };
+    let curve = |column: usize| Curve {
+        label: curves.columns[column].label.clone(),
+        points: values(0).zip(values(column)).collect(),
+    };
+    Plot {
+        title: curves.title.clone(),
+        x_label: "tilt (deg)".into(),
+        y_label: "Å".into(),
+        y_range: None,
+        x_ticks: Vec::new(),
+        levels: Vec::new(),
+        curves: [1, 2, 3].map(curve).into(),
+    }
+    .draw()
+    .to_png()
 }

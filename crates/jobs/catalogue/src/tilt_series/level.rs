@@ -83,11 +83,14 @@ impl Job for Level {
         findings
     }
 
-    fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
+    fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
+        let images = context
+            .load(inputs.tilt_series.item())
+            .map_or(0, |series| series.images.len());
         Cost {
             memory: 64 << 20,
-            disk: 1 << 20,
-            cpu_seconds: 0.5,
+            disk: (1 << 10) + 1_100 * images as u64,
+            cpu_seconds: 0.05,
         }
     }
 

@@ -161,7 +161,7 @@ pub(super) fn findings(series: &TiltSeries, context: &Context) -> Vec<Finding> {
         .collect();
     let span = tilts.iter().copied().fold(f64::NEG_INFINITY, f64::max)
         - tilts.iter().copied().fold(f64::INFINITY, f64::min);
-    if !(span > 1.0) {
+    if span.is_nan() || span <= 1.0 {
         let message = format!("expected tilts that differ, found a span of {span}°");
         findings.push(
             Finding::error(&series.name, message).with_hint("import the angles of the series"),
@@ -206,7 +206,7 @@ pub(super) struct Measured<'a> {
 pub(super) fn curves(
     title: String,
     geometries: &[TiltGeometry],
-    measured: Vec<Measured<'_>>,
+    measured: &[Measured<'_>],
 ) -> Curves {
     let mut order: Vec<usize> = (0..geometries.len()).collect();
     let tilt = |i: usize| geometries[i].tilt_angle.degrees().0;
@@ -220,7 +220,7 @@ pub(super) fn curves(
         column("shift x", "Å", &|i| geometries[i].shift.x),
         column("shift y", "Å", &|i| geometries[i].shift.y),
     ];
-    for m in &measured {
+    for m in measured {
         columns.push(column(m.label, m.unit, &|i| m.values[i]));
     }
     Curves {

@@ -194,7 +194,10 @@ fn series_of(
     inputs: &Inputs,
     context: &Context,
 ) -> Result<Option<TiltSeries>, JobError> {
-    let items = inputs.tilt_series.iter().flat_map(|set| set.items());
+    let items = inputs
+        .tilt_series
+        .iter()
+        .flat_map(thon_contract::Artifact::items);
     for item in items {
         let series = context.load(item)?;
         if series.name == tomogram.tilt_series {

@@ -142,7 +142,7 @@ impl VolumeOptions {
         } = self.region;
         if [centre_x, centre_y, centre_z]
             .iter()
-            .any(|c| !(c.abs() <= THICKEST))
+            .any(|c| c.0.is_nan() || c.abs() > THICKEST)
         {
             let message = format!("expected coordinates within {THICKEST} of the origin");
             findings.push(Finding::error("region", message));

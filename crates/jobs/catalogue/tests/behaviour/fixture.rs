@@ -54,6 +54,8 @@ fn case(id: &'static str, params: Value, inputs: &[Filled]) -> Case {
 pub fn cases() -> Vec<Case> {
     [
         recorded_cases_1(),
+        series_cases_1(),
+        tomogram_cases_1(),
         particle_cases_2(),
         map_cases_3(),
         particle_cases_4(),
@@ -102,6 +104,11 @@ fn recorded_cases_1() -> Vec<Case> {
             json!({ "evidence": "a test" }),
             &[SERIES, PARTICLES],
         ),
+    ]
+}
+
+fn series_cases_1() -> Vec<Case> {
+    vec![
         case("movies.correct-motion", json!({}), &[SERIES]),
         case("tilt_series.check-views", json!({}), &[SERIES]),
         case("tilt_series.align-coarse", json!({}), &[SERIES]),
@@ -149,6 +156,12 @@ fn recorded_cases_1() -> Vec<Case> {
                 ("points", "tilt_series.align-fiducials", "points"),
             ],
         ),
+    ]
+}
+
+fn tomogram_cases_1() -> Vec<Case> {
+    let data = format!("jobs/{SIMULATE}");
+    vec![
         case(
             "import.ctf",
             json!({ "files": format!("{data}/tilt_series/*.star") }),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use thon_contract::kinds::{CurvesKind, TiltSeriesKind};
-use thon_contract::{JobError, SlotRecord};
+use thon_contract::{JobError, Kind, SlotRecord};
 use thon_images::eer::{Coding, EerSpec, EerWriter};
 use thon_images::mrc::{Mrc, write_stack};
 use thon_model::TiltSeries;
@@ -295,7 +295,7 @@ fn stored(project: &Project, series: &TiltSeries) -> SlotRecord {
         *file = Path::new("changed").join(&file);
     }
     SlotRecord {
-        kind: "tilt_series".into(),
+        kind: TiltSeriesKind::NAME.into(),
         items: vec![item],
     }
 }

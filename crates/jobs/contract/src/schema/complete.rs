@@ -47,7 +47,11 @@ fn group(
     for (name, property) in properties {
         let place = join(place, name);
         let value = match given.get(name) {
-            None => defaults[name].clone(),
+            None => match defaults.get(name).or_else(|| property.get("default")) {
+                Some(default) => default.clone(),
+                // A group that is absent by default has no defaults here; its own type fills what is left out.
+                None => continue,
+            },
             Some(Value::Null) if allows_null(property) => Value::Null,
             Some(value) if property["properties"].is_object() => {
                 group(property, &defaults[name], value, &place, findings)

@@ -15,7 +15,7 @@ impl Cholesky {
             let (above, below) = matrix.split_at_mut(i * size);
             let row = &mut below[..size];
             for j in 0..i {
-                let other = &above[j * size..j * size + j + 1];
+                let other = &above[j * size..=j * size + j];
                 let product = dot(&row[..j], &other[..j]);
                 row[j] = (row[j] - product) / other[j];
             }

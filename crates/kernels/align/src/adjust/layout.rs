@@ -124,11 +124,11 @@ impl Layout {
             unknowns[2 * view + 1] = state.shift.y;
         }
         let mut common = [0.0; KINDS];
-        for kind in 0..KINDS {
+        for (kind, mean) in common.iter_mut().enumerate() {
             if let Some(unknown) = self.common[kind] {
                 let sum: f64 = order.iter().map(|&view| views[view].change[kind]).sum();
-                common[kind] = sum / order.len().max(1) as f64;
-                unknowns[unknown] = common[kind];
+                *mean = sum / order.len().max(1) as f64;
+                unknowns[unknown] = *mean;
             }
         }
         for &(unknown, kind, view) in &self.nodes {

@@ -100,6 +100,10 @@ impl System {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the inner loop of one assembly")]
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     fn add_track(
         &mut self,
         track: &Track,
@@ -188,8 +192,9 @@ impl System {
         let columns: Vec<[DVec2; 3]> = views.iter().map(View::columns).collect();
         let total: f64 = columns.iter().flatten().map(|c| c.length_squared()).sum();
         let scale = 100.0 * strength * views.len() as f64 / total;
-        for axis in 0..3 {
-            let direction = |u: usize| columns[u / 2][axis][u % 2];
+        let axes = [0, 1, 2].map(|axis| columns.iter().map(|c| c[axis]).collect::<Vec<DVec2>>());
+        for along in &axes {
+            let direction = |u: usize| along[u / 2][u % 2];
             for a in 0..shifts {
                 for b in 0..=a {
                     self.matrix[a * self.size + b] += scale * direction(a) * direction(b);

@@ -90,22 +90,21 @@ pub fn align_beads(
             .load(view)
             .map_err(|text| AlignError::Image { view, text })
     };
-    let diameter = match options.diameter {
-        Some(diameter) => diameter,
-        None => {
-            let mut low = order.clone();
-            low.sort_by(|&a, &b| {
-                start[a]
-                    .tilt_angle
-                    .0
-                    .abs()
-                    .total_cmp(&start[b].tilt_angle.0.abs())
-            });
-            let raw: Result<Vec<Array2<f32>>, _> = low.iter().take(5).map(|&v| load(v)).collect();
-            match find_diameter(&raw?, images.size(), pixel) {
-                Some(diameter) => diameter,
-                None => return Ok(nothing(start.len(), 100.0)),
-            }
+    let diameter = if let Some(diameter) = options.diameter {
+        diameter
+    } else {
+        let mut low = order.clone();
+        low.sort_by(|&a, &b| {
+            start[a]
+                .tilt_angle
+                .0
+                .abs()
+                .total_cmp(&start[b].tilt_angle.0.abs())
+        });
+        let raw: Result<Vec<Array2<f32>>, _> = low.iter().take(5).map(|&v| load(v)).collect();
+        match find_diameter(&raw?, images.size(), pixel) {
+            Some(diameter) => diameter,
+            None => return Ok(nothing(start.len(), 100.0)),
         }
     };
     let scale = Scale::new(images.size(), pixel, diameter);

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use thon_signal::fft::next_fast_even_length;
 use thon_signal::shells::{Counting, Shells};
 use thon_units::{Angstrom, SquareAngstrom};
 
@@ -69,6 +70,26 @@ impl LocalOptions {
         let radius = self.window_radius.unwrap_or(self.sampling / 2.0).0;
         let edge = self.window_edge.unwrap_or(self.sampling).0;
         [radius, edge].map(|length| (length / voxel_size).round().max(1.0))
+    }
+
+    /// Edge of the box in voxels that a window reaching so far from its centre is transformed in.
+    pub(super) fn window_box(&self, reach: usize) -> usize {
+        let support = (2 * reach + 1) as f64;
+        next_fast_even_length((support * self.padding.max(1.0)).ceil() as usize)
+    }
+
+    /// Floating-point operations that local resolution of a box `[z, y, x]` takes, at most: its whole inscribed sphere is
+    /// measured.
+    pub fn operations(&self, dims: [usize; 3], voxel_size: f64) -> f64 {
+        let transform = |voxels: f64| 2.5 * voxels * voxels.max(2.0).log2();
+        let [radius, edge] = self.window(voxel_size);
+        let least = dims.into_iter().min().unwrap_or(0) as f64;
+        // Windows larger than the box are refused.
+        let window = self.window_box((radius + edge).min(least).ceil() as usize) as f64;
+        let sphere = std::f64::consts::PI / 6.0 * (least - 2.0 * radius).max(1.0).powi(3);
+        let windows = 1.0 + sphere / (self.step(voxel_size) as f64).powi(3);
+        let whole: f64 = dims.iter().map(|n| *n as f64).product();
+        windows * 4.0 * transform(window.powi(3)) + least / 2.0 * transform(whole)
     }
 
     /// First shell of the whole box whose phases are randomised.

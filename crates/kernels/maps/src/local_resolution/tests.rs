@@ -195,3 +195,21 @@ fn what_cannot_be_measured_is_named() {
         LocalError::Cancelled(_)
     ));
 }
+
+#[test]
+fn finer_sampling_and_larger_boxes_take_more_operations() {
+    let options = |sampling: f64| LocalOptions {
+        sampling: Angstrom(sampling),
+        window_radius: Some(Angstrom(15.0)),
+        window_edge: Some(Angstrom(30.0)),
+        ..LocalOptions::default()
+    };
+    let operations = |sampling, n| options(sampling).operations([n; 3], VOXEL);
+    // Eight times the windows and the same transforms of the whole box; then both grow with the box.
+    let ratio = operations(15.0, 128) / operations(30.0, 128);
+    assert!((2.0..8.0).contains(&ratio), "{ratio}");
+    let ratio = operations(30.0, 256) / operations(30.0, 128);
+    assert!((8.0..20.0).contains(&ratio), "{ratio}");
+    // A window that will be refused still has an answer.
+    assert!(operations(1e300, 64).is_finite());
+}

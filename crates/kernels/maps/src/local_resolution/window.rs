@@ -1,7 +1,7 @@
 //! A spherical soft window, cut out of a map and correlated shell by shell.
 
 use ndarray::Array3;
-use thon_signal::fft::{Complex32, Fft3, next_fast_even_length};
+use thon_signal::fft::{Complex32, Fft3};
 use thon_signal::mask::{box_centre, sphere};
 use thon_signal::shells::{Counting, Shells};
 
@@ -29,9 +29,7 @@ impl Window {
     pub(super) fn new(options: &LocalOptions, voxel_size: f64) -> Self {
         let [radius, edge] = options.window(voxel_size);
         let reach = (radius + edge).ceil() as usize;
-        let support = 2 * reach + 1;
-        let size =
-            next_fast_even_length((support as f64 * options.padding.max(1.0)).ceil() as usize);
+        let size = options.window_box(reach);
         let dims = [size; 3];
         let shells = Shells::new(dims);
         let place = |element: [usize; 3]| {

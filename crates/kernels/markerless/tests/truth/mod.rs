@@ -4,10 +4,8 @@
 
 use std::path::Path;
 
-use ndarray::Array2;
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DMat3, DQuat, DVec2, DVec3};
-use thon_images::mrc::Mrc;
 
 /// What the simulator put in.
 pub struct Truth {
@@ -72,17 +70,6 @@ impl Truth {
             nominal: list("tilts"),
             views,
         }
-    }
-
-    pub fn images(&self, folder: &Path) -> Vec<Array2<f32>> {
-        let file = Mrc::open(folder.join("ts.mrc")).unwrap();
-        (0..self.nominal.len())
-            .map(|z| {
-                let pixels = file.read_section(z).unwrap();
-                Array2::from_shape_vec((self.size, self.size), pixels.into_iter().collect())
-                    .unwrap()
-            })
-            .collect()
     }
 
     /// Errors over points of the specimen after the best rigid motion.

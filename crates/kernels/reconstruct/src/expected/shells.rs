@@ -55,6 +55,10 @@ impl ExpectedSums {
     ///
     /// # Errors
     /// [`ReconstructError::DifferentSums`].
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
     pub fn join_below(a: &mut Self, b: &mut Self, shell: usize) -> Result<(), ReconstructError> {
         a.check_kind(b)?;
         let space = a.space();

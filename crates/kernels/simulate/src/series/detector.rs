@@ -40,7 +40,7 @@ pub(super) fn defects(options: &SimulationOptions, seed: u64) -> Vec<Defect> {
     while found.len() < options.defects.min(ny * nx / 4) {
         let (y, x) = (random.random_range(0..ny), random.random_range(0..nx));
         if found.iter().all(|d| (d.y, d.x) != (y, x)) {
-            let hot = found.len() % 2 == 0;
+            let hot = found.len().is_multiple_of(2);
             found.push(Defect { y, x, hot });
         }
     }

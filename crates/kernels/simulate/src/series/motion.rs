@@ -68,7 +68,9 @@ fn motion(options: &SimulationOptions, index: usize, seed: u64) -> MovieMotion {
             .map(|(c, s)| c.length_squared() * s)
             .sum();
         let scale = options.local_motion.0 / power.sqrt();
-        bending.iter_mut().for_each(|c| *c *= scale);
+        for term in &mut bending {
+            *term *= scale;
+        }
     }
     MovieMotion {
         shifts: course.iter().map(|c| path * *c).collect(),

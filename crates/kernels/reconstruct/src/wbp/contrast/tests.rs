@@ -236,6 +236,10 @@ fn alike(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// The voxels within four of a point: elsewhere are streaks of other points, which every depth corrects for itself.
+#[expect(
+    clippy::excessive_nesting,
+    reason = "loops over the axes of an array, one in another"
+)]
 fn near(thick: &Thick, volume: &[f32]) -> Vec<f32> {
     let [nz, ny, nx] = thick.grid.dims;
     let mut values = Vec::new();

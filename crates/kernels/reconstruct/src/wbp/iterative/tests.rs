@@ -48,6 +48,10 @@ fn projection_and_back_projection_are_transposes() {
 }
 
 /// A dense matrix of the same projector, written down ray by ray from its definition.
+#[expect(
+    clippy::excessive_nesting,
+    reason = "loops over the axes of an array, one in another"
+)]
 fn dense(views: &[View], [nz, nx]: [usize; 2], starts: &[(isize, usize)]) -> Vec<Vec<f64>> {
     let mut rows = Vec::new();
     for (view, &(first, count)) in views.iter().zip(starts) {
@@ -70,6 +74,10 @@ fn dense(views: &[View], [nz, nx]: [usize; 2], starts: &[(isize, usize)]) -> Vec
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "the dense matrix beside the slices, step by step"
+)]
 fn residuals_are_those_of_the_dense_matrix() {
     let views = series((-4..=4).map(|i| 14.0 * f64::from(i)), |_, g| g);
     let (nz, nx) = (12, 30);

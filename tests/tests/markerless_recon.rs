@@ -1,15 +1,20 @@
 //! Marker-free alignment of simulated series with known truth: the folder named by `THON_RECON_DATA` (see the generators
-//! of the benches). Run: `THON_RECON_DATA=… cargo test -p thon-markerless --test recon -- --ignored --nocapture`.
+//! of the benches). Run: `THON_RECON_DATA=… cargo test -p thon-tests --test markerless_recon -- --ignored --nocapture`.
 #![expect(
     clippy::print_stdout,
     reason = "the figures are what the test is run for"
 )]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "../../crates/kernels/markerless/tests/truth/mod.rs"]
 mod truth;
 
+use std::path::Path;
+
+use ndarray::Array2;
 use thon_compute::Quiet;
 use thon_geometry::TiltGeometry;
+use thon_images::mrc::Mrc;
 use thon_markerless::{
     AxisSearch, GoldOptions, MatchOptions, Specimen, binning_for, match_projections, prepare_view,
 };
@@ -20,14 +25,24 @@ fn folder() -> Option<std::path::PathBuf> {
     std::env::var_os("THON_RECON_DATA").map(Into::into)
 }
 
+/// The recorded images.
+fn images(truth: &Truth, folder: &Path) -> Vec<Array2<f32>> {
+    let file = Mrc::open(folder.join("ts.mrc")).unwrap();
+    (0..truth.nominal.len())
+        .map(|z| {
+            let pixels = file.read_section(z).unwrap();
+            Array2::from_shape_vec((truth.size, truth.size), pixels.into_iter().collect()).unwrap()
+        })
+        .collect()
+}
+
 fn run(name: &str, options: &MatchOptions, gold: bool, axis_error: f64) -> Option<truth::Score> {
     let folder = folder()?.join(name);
     let truth = Truth::read(&folder);
     let binning = binning_for(truth.pixel_size, options.shortest_period / 2.5);
     let started = std::time::Instant::now();
     let gold = gold.then(GoldOptions::default);
-    let views: Vec<_> = truth
-        .images(&folder)
+    let views: Vec<_> = images(&truth, &folder)
         .iter()
         .map(|i| prepare_view(&i.view(), truth.pixel_size, binning, gold.as_ref()))
         .collect();
@@ -90,7 +105,7 @@ fn coarse_correlation_reaches_its_target() {
         let Some(folder) = folder() else { return };
         let folder = folder.join(&name);
         let truth = Truth::read(&folder);
-        let images = truth.images(&folder);
+        let images = images(&truth, &folder);
         let started = std::time::Instant::now();
         let binning = binning_for(truth.pixel_size, 2765.0 / 24.0 / 2.5);
         let views: Vec<_> = images
@@ -144,8 +159,7 @@ fn patch_tracking_with_bundle_adjustment() {
         let folder = folder.join(&name);
         let truth = Truth::read(&folder);
         let started = std::time::Instant::now();
-        let views: Vec<_> = truth
-            .images(&folder)
+        let views: Vec<_> = images(&truth, &folder)
             .iter()
             .map(|i| {
                 prepare_view(

@@ -80,7 +80,9 @@ fn errors(motion: &Motion, truth: &Truth) -> [f64; 2] {
     let n = motion.shifts.len();
     let gauge = |mut d: Vec<DVec2>| {
         let mean = d.iter().sum::<DVec2>() / n as f64;
-        d.iter_mut().for_each(|v| *v -= mean);
+        for v in &mut d {
+            *v -= mean;
+        }
         d.iter().map(|v| v.length_squared()).sum::<f64>() / n as f64
     };
     let mut field = 0.0;

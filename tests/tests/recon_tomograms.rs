@@ -1,5 +1,5 @@
 //! Tomograms of the simulated series of the front half against their phantom. Ignored: they want the folder that
-//! `THON_RECON_DATA` names (generator `gen_ts.py`; `ts512_ideal`, `ts512_s1`, `ts1k_s7`). `cargo test -p thon-reconstruct --test recon_data -- --ignored --nocapture`.
+//! `THON_RECON_DATA` names (generator `gen_ts.py`; `ts512_ideal`, `ts512_s1`, `ts1k_s7`). `cargo test -p thon-tests --test recon_tomograms -- --ignored --nocapture`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

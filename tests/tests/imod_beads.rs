@@ -17,7 +17,7 @@ use thon_units::Degrees;
 fn folder() -> Option<PathBuf> {
     let path = Path::new(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../../../shared/data/02_imod/BB_dual_axis_A"
+        "/../../shared/data/02_imod/BB_dual_axis_A"
     ));
     if path.is_dir() {
         return Some(path.to_path_buf());
@@ -202,7 +202,7 @@ fn tilts_axis_angles_and_beads_agree_with_tiltalign() {
     for (view, geometry) in solution.geometry.iter().enumerate() {
         // Both maps in IMOD's gauge; the angles are read from the maps alone: the beam, and where the axis appears.
         let ours = geometry.unwrap().matrix() * turn.inverse();
-        let ours = [ours.x_axis, ours.y_axis, ours.z_axis].map(|column| column.truncate());
+        let ours = [ours.x_axis, ours.y_axis, ours.z_axis].map(DVec3::truncate);
         let (ours, theirs) = (angles(ours), angles(imod.columns[view]));
         tilt_error = tilt_error.max((ours.0 - theirs.0).abs());
         axis_error = axis_error.max((ours.1 - theirs.1).abs());

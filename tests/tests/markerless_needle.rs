@@ -19,7 +19,7 @@ const EDGE: usize = 64;
 fn the_needle_is_straight_and_round() {
     let path = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../../../shared/data/11_images/HAADF_tilt_series.dm3"
+        "/../../shared/data/11_images/HAADF_tilt_series.dm3"
     );
     if !std::path::Path::new(path).exists() {
         println!("skipped: shared data absent");
