@@ -117,7 +117,23 @@ pub(super) fn told(
     range: [f64; 2],
     context: &Context,
 ) {
-    for diagnosis in diagnose(views, fit, range) {
+    let (without_rings, others): (Vec<_>, Vec<_>) = diagnose(views, fit, range)
+        .into_iter()
+        .partition(|diagnosis| diagnosis.fault == Fault::NoRings);
+    let dark: Vec<String> = without_rings
+        .iter()
+        .filter_map(|diagnosis| Some((places[diagnosis.view?] + 1).to_string()))
+        .collect();
+    if !dark.is_empty() {
+        context.warn(format!(
+            "{}: no Thon rings beyond chance in {} of {} images ({}); their defocus is that of their neighbours",
+            series.name,
+            dark.len(),
+            views.len(),
+            dark.join(", ")
+        ));
+    }
+    for diagnosis in others {
         let place = match diagnosis.view {
             Some(view) => format!("{}, image {}", series.name, places[view] + 1),
             None => series.name.clone(),
