@@ -315,4 +315,16 @@ fn a_group_that_may_be_absent_needs_no_defaults_and_stays_absent() {
         completed(json!({ "helix": { "rise": 3.0 } }))["helix"]["rise"],
         3.0
     );
+    // What is left out of a given group is filled by the group's own type, not with null.
+    let schema = json!({ "properties": { "helix": {
+        "type": ["object", "null"],
+        "properties": {
+            "rise": { "type": "number" },
+            "turn": { "type": "number", "default": 2.0 },
+            "hand": { "type": "string" }
+        }
+    } } });
+    let given = json!({ "helix": { "rise": 3.0 } });
+    let completed = thon_contract::schema::complete(&schema, &defaults, &given).unwrap();
+    assert_eq!(completed, json!({ "helix": { "rise": 3.0, "turn": 2.0 } }));
 }
