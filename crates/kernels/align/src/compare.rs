@@ -4,9 +4,10 @@
 //! turns, three shifts; Gauss–Newton, views that disagree weighted down). What is left in the images is the disagreement.
 
 use glam::{DMat3, DVec2, DVec3};
+use thon_compute::cholesky::Cholesky;
 use thon_geometry::TiltGeometry;
 
-use crate::adjust::{Cholesky, median};
+use crate::adjust::median;
 
 /// Disagreement on one view.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

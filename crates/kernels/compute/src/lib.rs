@@ -5,11 +5,13 @@
 //! * [`random`]: seeded random streams, one per purpose and index, the same on every machine.
 //! * [`parallel`]: maps and sums whose result does not depend on the number of threads.
 //! * [`columns`]: the strided axes of an array, handed to threads as disjoint blocks of columns.
+//! * [`cholesky`]: small positive definite systems.
 //! * [`product`]: matrix products on one thread, behind checked bounds.
 //!
 //! There is no thread pool here: everything runs in rayon's current pool, which the caller chooses by
 //! `ThreadPool::install`.
 
+pub mod cholesky;
 pub mod columns;
 pub mod parallel;
 pub mod product;

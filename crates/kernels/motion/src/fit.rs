@@ -7,11 +7,11 @@
 use rayon::prelude::*;
 use thon_geometry::glam::DVec2;
 
-use crate::cholesky::Cholesky;
 use crate::local::{LocalModel, normalised, time_functions};
 use crate::objective::{TileTerms, Weights, evaluate};
 use crate::power::SignalPower;
 use crate::tiles::Tiles;
+use thon_compute::cholesky::Cholesky;
 
 /// Steps at most.
 const STEPS: usize = 12;
@@ -213,8 +213,9 @@ impl Problem<'_> {
             matrix[i * size + i] *= 1.0 + damping;
             matrix[i * size + i] += 1e-9;
         }
-        let solver = Cholesky::new(matrix, size)?;
-        let [x, y] = [0, 1].map(|axis| solver.solve(gradient.iter().map(|g| g[axis]).collect()));
+        let solver = Cholesky::new(size, matrix).ok()?;
+        let along = |axis: usize| gradient.iter().map(|g| g[axis]).collect::<Vec<f64>>();
+        let [x, y] = [0, 1].map(|axis| solver.solve(&along(axis)));
         let mut step: Vec<DVec2> = x
             .into_iter()
             .zip(y)

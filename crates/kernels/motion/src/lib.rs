@@ -7,7 +7,6 @@
 //! Displacements say where matter is *seen* in a frame relative to the mean over frames, in pixels of the movie, x along rows;
 //! sums undo them, and each frame is interpolated once.
 
-mod cholesky;
 mod coarse;
 mod correct;
 mod corrected;

@@ -6,8 +6,8 @@
 
 use thon_geometry::glam::DVec2;
 
-use crate::cholesky::Cholesky;
 use crate::fit::second_differences;
+use thon_compute::cholesky::Cholesky;
 
 /// The most probable variance q² of second differences (pixels² along each axis) for displacements of variance `variance` each.
 pub(crate) fn roughness(shifts: &[DVec2], variance: f64) -> Option<f64> {
@@ -37,11 +37,11 @@ fn log_evidence(second: &[DVec2], variance: f64, q2: f64) -> Option<f64> {
         }
         matrix[row * n + row] += q2;
     }
-    let solver = Cholesky::new(matrix, n)?;
+    let solver = Cholesky::new(n, matrix).ok()?;
     let mut sum = -solver.log_determinant();
     for axis in 0..2 {
         let y: Vec<f64> = second.iter().map(|s| s[axis]).collect();
-        let solved = solver.solve(y.clone());
+        let solved = solver.solve(&y);
         sum -= 0.5 * y.iter().zip(&solved).map(|(a, b)| a * b).sum::<f64>();
     }
     Some(sum)

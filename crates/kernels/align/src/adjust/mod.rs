@@ -16,8 +16,6 @@
 //! views, and may carry a Gaussian prior whose width is given or estimated from the data (empirical Bayes).
 //! Levenberg–Marquardt with the points eliminated (Schur complement), iteratively reweighted against outliers.
 
-mod cholesky;
-pub(crate) use cholesky::Cholesky;
 pub(crate) use weights::median;
 mod driver;
 mod layout;

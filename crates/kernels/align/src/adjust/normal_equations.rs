@@ -1,9 +1,9 @@
 //! Normal equations with the points eliminated: N u = b over the unknowns of the views (Schur complement).
 
 use glam::{DMat3, DVec2, DVec3};
+use thon_compute::cholesky::Cholesky;
 
 use super::Track;
-use super::cholesky::Cholesky;
 use super::layout::Layout;
 use super::options::KINDS;
 use super::view_model::View;

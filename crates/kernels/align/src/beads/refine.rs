@@ -2,9 +2,9 @@
 
 use glam::DVec2;
 use ndarray::Array2;
+use thon_compute::cholesky::Cholesky;
 
 use super::profile::{Profile, window};
-use crate::adjust::Cholesky;
 
 /// A fitted bead.
 #[derive(Clone, Copy, Debug)]

@@ -1,15 +1,23 @@
-//! Cholesky factor of a dense symmetric positive definite matrix: solve and inverse. Row-major, lower triangle.
+//! Cholesky factor of a dense symmetric positive definite matrix of at most some hundred rows: solve, inverse, determinant.
+//! Row-major, lower triangle.
 
 /// The factor L of A = L Lᵀ.
-pub(crate) struct Cholesky {
+#[derive(Clone, Debug)]
+pub struct Cholesky {
     size: usize,
     /// Row-major; only the lower triangle is meaningful.
     lower: Vec<f64>,
 }
 
 impl Cholesky {
-    /// Factors a matrix whose lower triangle is given row-major; the row at which it is not positive otherwise.
-    pub(crate) fn new(size: usize, mut matrix: Vec<f64>) -> Result<Self, usize> {
+    /// Factors a matrix whose lower triangle is given row-major.
+    ///
+    /// # Errors
+    /// The row at which the matrix is not positive definite.
+    ///
+    /// # Panics
+    /// When `matrix` does not hold `size`² numbers.
+    pub fn new(size: usize, mut matrix: Vec<f64>) -> Result<Self, usize> {
         assert_eq!(matrix.len(), size * size, "a square matrix");
         for i in 0..size {
             let (above, below) = matrix.split_at_mut(i * size);
@@ -32,7 +40,7 @@ impl Cholesky {
     }
 
     /// x of A x = b.
-    pub(crate) fn solve(&self, right: &[f64]) -> Vec<f64> {
+    pub fn solve(&self, right: &[f64]) -> Vec<f64> {
         let (n, l) = (self.size, &self.lower);
         let mut x = right.to_vec();
         for i in 0..n {
@@ -48,8 +56,15 @@ impl Cholesky {
         x
     }
 
+    /// Logarithm of the determinant of A.
+    pub fn log_determinant(&self) -> f64 {
+        (0..self.size)
+            .map(|i| 2.0 * self.lower[i * self.size + i].ln())
+            .sum()
+    }
+
     /// The inverse of A, full and row-major.
-    pub(crate) fn inverse(&self) -> Vec<f64> {
+    pub fn inverse(&self) -> Vec<f64> {
         let (n, l) = (self.size, &self.lower);
         // Rows of M = L⁻ᵀ: row j holds column j of L⁻¹, non-zero from j on.
         let mut columns = vec![0.0; n * n];
@@ -92,6 +107,8 @@ mod tests {
             let back: f64 = (0..3).map(|j| a[i * 3 + j] * x[j]).sum();
             assert!((back - (i + 1) as f64).abs() < 1e-12);
         }
+        let determinant: f64 = 4.0 * (6.0 - 0.04) - (2.0 + 0.1) + 0.5 * (-0.2 - 1.5);
+        assert!((factor.log_determinant() - determinant.ln()).abs() < 1e-12);
         let inverse = factor.inverse();
         for i in 0..3 {
             for j in 0..3 {
