@@ -78,6 +78,29 @@ pub struct SeriesFit {
     pub thickness: Option<f64>,
 }
 
+impl SeriesFit {
+    /// Gives all views the mean defocus and astigmatism of the chosen ones that show rings (the low tilts, in RELION's protocol
+    /// of 2016); false, and nothing changed, when none of them does.
+    pub fn share_mean_of(&mut self, chosen: impl Fn(usize) -> bool) -> bool {
+        let views = self.views.iter().enumerate();
+        let low: Vec<(f64, [f64; 2])> = views
+            .filter(|(index, _)| chosen(*index))
+            .filter_map(|(_, view)| view.as_ref())
+            .filter(|view| view.quality.has_rings())
+            .map(|view| (view.defocus, view.astigmatism))
+            .collect();
+        let count = low.len() as f64;
+        let defocus = low.iter().map(|v| v.0).sum::<f64>() / count;
+        let astigmatism = [0, 1].map(|axis| low.iter().map(|v| v.1[axis]).sum::<f64>() / count);
+        if !low.is_empty() {
+            for view in self.views.iter_mut().flatten() {
+                (view.defocus, view.astigmatism) = (defocus, astigmatism);
+            }
+        }
+        !low.is_empty()
+    }
+}
+
 /// A view on its way.
 pub(crate) struct Work<'a> {
     pub(crate) index: usize,

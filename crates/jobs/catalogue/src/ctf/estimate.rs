@@ -10,7 +10,7 @@ use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{
     Artifact, Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output,
 };
-use thon_ctf_fit::{CtfFitError, FitOptions, SeriesFit, SeriesView, TileMode, Tiler, fit_series};
+use thon_ctf_fit::{CtfFitError, FitOptions, SeriesView, TileMode, Tiler, fit_series};
 use thon_geometry::TiltGeometry;
 use thon_model::{HandSign, TiltSeries};
 use thon_units::{Angstrom, Degrees, Radians};
@@ -199,7 +199,13 @@ impl Job for Estimate {
         let mut fit = fit_series(&views, tiler.grid(), &optics, &options, context.progress())
             .map_err(stopped)?;
         if params.strategy == Strategy::LowTiltMean {
-            average_low_tilts(&mut fit, &source, &places, params.low_tilt)?;
+            let tilt = |view: usize| geometry(&source, places[view]).tilt_angle.degrees().0;
+            if !fit.share_mean_of(|view| tilt(view).abs() <= params.low_tilt.0) {
+                return Err(JobError::data(format!(
+                    "{}: no view within ±{}° shows rings to average",
+                    source.name, params.low_tilt.0
+                )));
+            }
         }
         let range = options.defocus;
         told(&series, &views, &fit, &places, range, context);
@@ -360,37 +366,6 @@ fn ranks(series: &TiltSeries) -> Vec<usize> {
         ranks[index] = rank;
     }
     ranks
-}
-
-/// Gives all views the mean of those at low tilt that show rings.
-fn average_low_tilts(
-    fit: &mut SeriesFit,
-    series: &TiltSeries,
-    places: &[usize],
-    limit: Degrees,
-) -> Result<(), JobError> {
-    let low: Vec<(f64, [f64; 2])> = fit
-        .views
-        .iter()
-        .zip(places)
-        .filter(|(_, place)| geometry(series, **place).tilt_angle.degrees().0.abs() <= limit.0)
-        .filter_map(|(view, _)| view.as_ref())
-        .filter(|view| view.quality.has_rings())
-        .map(|view| (view.defocus, view.astigmatism))
-        .collect();
-    if low.is_empty() {
-        return Err(JobError::data(format!(
-            "{}: no view within ±{}° shows rings to average",
-            series.name, limit.0
-        )));
-    }
-    let count = low.len() as f64;
-    let defocus = low.iter().map(|v| v.0).sum::<f64>() / count;
-    let astigmatism = [0, 1].map(|axis| low.iter().map(|v| v.1[axis]).sum::<f64>() / count);
-    for view in fit.views.iter_mut().flatten() {
-        (view.defocus, view.astigmatism) = (defocus, astigmatism);
-    }
-    Ok(())
 }
 
 fn stopped(error: CtfFitError) -> JobError {
