@@ -19,6 +19,12 @@ pub(crate) fn image(data: &ArrayView2<'_, f32>) -> Picture {
     enlarged(&gray(data, Contrast::Percentile(0.005), EDGE), factor)
 }
 
+/// PNG of a tilt image `[ny, nx]` as it lies in memory.
+pub(crate) fn image_png(pixels: &[f32], size: [usize; 2]) -> Result<Vec<u8>, JobError> {
+    let view = ArrayView2::from_shape(size, pixels).map_err(|e| JobError::data(e.to_string()))?;
+    Ok(image(&view).to_png())
+}
+
 /// Mean of the sections in the middle of a volume, `thickness` deep or all of it, read one by one: noise averages out and
 /// particles are seen whole.
 pub(crate) fn middle_slab(
@@ -102,19 +108,7 @@ pub(crate) fn threshold_for_volume(data: &Array3<f32>, voxel_size: f64, volume: 
 
 /// Curves against spatial frequency, with the period in Å along the axis.
 pub(crate) fn correlation(curves: &Curves) -> Picture {
-    let frequency: Vec<f64> = curves.columns[0]
-        .values
-        .iter()
-        .map(|v| v.unwrap_or(f64::NAN))
-        .collect();
-    let curve = |column: &thon_contract::kinds::Column| Curve {
-        label: column.label.clone(),
-        points: frequency
-            .iter()
-            .zip(&column.values)
-            .map(|(&x, y)| (x, y.unwrap_or(f64::NAN)))
-            .collect(),
-    };
+    let frequency = numbers(curves, 0);
     let end = frequency.iter().copied().fold(0.0, f64::max);
     let tick = |i: usize| {
         let k = end * i as f64 / 8.0;
@@ -134,7 +128,50 @@ pub(crate) fn correlation(curves: &Curves) -> Picture {
         y_range: Some((-0.1, 1.0)),
         x_ticks: (0..=8).map(tick).collect(),
         levels: vec![0.143, 0.5],
-        curves: curves.columns[1..].iter().map(curve).collect(),
+        curves: (1..curves.columns.len())
+            .map(|i| curve(curves, i))
+            .collect(),
     }
     .draw()
+}
+
+/// Some columns of curves against the first, which is the tilt; lines at `levels`.
+pub(crate) fn against_tilt(
+    curves: &Curves,
+    columns: &[usize],
+    y_label: &str,
+    levels: &[f64],
+) -> Picture {
+    let drawn = columns.iter().map(|&index| {
+        let mut one = curve(curves, index);
+        one.points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        one
+    });
+    Plot {
+        title: curves.title.clone(),
+        x_label: "tilt (°)".into(),
+        y_label: y_label.into(),
+        y_range: None,
+        x_ticks: Vec::new(),
+        levels: levels.to_vec(),
+        curves: drawn.collect(),
+    }
+    .draw()
+}
+
+/// One column against the first.
+fn curve(curves: &Curves, index: usize) -> Curve {
+    Curve {
+        label: curves.columns[index].label.clone(),
+        points: numbers(curves, 0)
+            .into_iter()
+            .zip(numbers(curves, index))
+            .collect(),
+    }
+}
+
+/// A column's values, NaN where there is none.
+fn numbers(curves: &Curves, index: usize) -> Vec<f64> {
+    let values = curves.columns[index].values.iter();
+    values.map(|v| v.unwrap_or(f64::NAN)).collect()
 }

@@ -3,7 +3,9 @@
 use thon_contract::kinds::{Column, Curves};
 use thon_model::TiltSeries;
 use thon_motion::{Motion, MovieQuality};
-use thon_picture::{Curve, Picture, Plot};
+use thon_picture::Picture;
+
+use crate::pictures;
 
 /// What is kept of one corrected movie.
 pub(super) struct Corrected {
@@ -81,28 +83,5 @@ pub(super) fn quality_curves(series: &TiltSeries, all: &[Corrected]) -> Curves {
 
 /// Drift against tilt.
 pub(super) fn drift_picture(curves: &Curves) -> Picture {
-    let values = |index: usize| {
-        curves.columns[index]
-            .values
-            .iter()
-            .map(|v| v.unwrap_or(f64::NAN))
-    };
-    let curve = |index: usize| {
-        let mut points: Vec<(f64, f64)> = values(0).zip(values(index)).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Curve {
-            label: curves.columns[index].label.clone(),
-            points,
-        }
-    };
-    Plot {
-        title: curves.title.clone(),
-        x_label: "tilt (°)".into(),
-        y_label: "Å".into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: Vec::new(),
-        curves: (1..5).map(curve).collect(),
-    }
-    .draw()
+    pictures::against_tilt(curves, &[1, 2, 3, 4], "Å", &[])
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use ndarray::ArrayView2;
 use thon_compute::Progress;
 use thon_contract::{Context, JobError};
 use thon_model::{Exclusion, Movie, TiltSeries, Treatment};
@@ -55,9 +54,7 @@ impl Work<'_, '_> {
                 Ok((sums, corrected)) => {
                     stacks.write(&mut series.images[image], &sums, self.context)?;
                     if shown.contains(&image) {
-                        let view = ArrayView2::from_shape(sums.size, &sums.whole)
-                            .map_err(|e| JobError::data(e.to_string()))?;
-                        picture = pictures::image(&view).to_png();
+                        picture = pictures::image_png(&sums.whole, sums.size)?;
                     }
                     results.push(corrected);
                 }

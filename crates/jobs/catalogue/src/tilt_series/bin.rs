@@ -2,7 +2,7 @@
 //!
 //! Kernel: `thon_prepare::bin_image`.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
@@ -100,9 +100,7 @@ impl Job for Bin {
                 .map_err(|e| JobError::data(e.to_string()))?;
             let pixels = bin_image(&image, params.factor).into_raw_vec_and_offset().0;
             if which.image == lowest && which.sum == 0 {
-                let view = ArrayView2::from_shape(size, &pixels)
-                    .map_err(|e| JobError::data(e.to_string()))?;
-                picture = pictures::image(&view).to_png();
+                picture = pictures::image_png(&pixels, size)?;
             }
             Ok(pixels)
         })?;

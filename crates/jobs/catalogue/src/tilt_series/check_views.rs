@@ -9,10 +9,10 @@ use thon_contract::kinds::{Column, Curves, CurvesKind, PictureKind, TiltSeriesKi
 use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
 use thon_formats::mdoc::DateTime;
 use thon_model::{Exclusion, TiltSeries};
-use thon_picture::{Curve, Plot};
 use thon_prepare::{SurveyOptions, TimedView, ViewSurvey, ViewVerdict, check_order};
 use thon_units::Radians;
 
+use crate::pictures;
 use crate::tilt_images::{TiltImages, image_findings};
 
 /// Check of the views.
@@ -225,28 +225,5 @@ fn curves(series: &TiltSeries, used: &[usize], verdicts: &[ViewVerdict]) -> Curv
 }
 
 fn draw(curves: &Curves) -> Vec<u8> {
-    let tilts: Vec<f64> = curves.columns[0]
-        .values
-        .iter()
-        .map(|v| v.unwrap_or(f64::NAN))
-        .collect();
-    let curve = |column: &Column| Curve {
-        label: column.label.clone(),
-        points: tilts
-            .iter()
-            .zip(&column.values)
-            .map(|(&x, y)| (x, y.unwrap_or(f64::NAN)))
-            .collect(),
-    };
-    Plot {
-        title: curves.title.clone(),
-        x_label: "tilt (deg)".into(),
-        y_label: "relative".into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: vec![1.0],
-        curves: [1, 2, 5].map(|i| curve(&curves.columns[i])).into(),
-    }
-    .draw()
-    .to_png()
+    pictures::against_tilt(curves, &[1, 2, 5], "relative", &[1.0]).to_png()
 }

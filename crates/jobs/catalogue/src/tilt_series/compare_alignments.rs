@@ -10,8 +10,9 @@ use thon_contract::{Artifact, Context, Cost, Each, Finding, Job, JobError, Metho
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::DVec3;
 use thon_model::{Exclusion, TiltSeries};
-use thon_picture::{Curve, Plot};
 use thon_units::Angstrom;
+
+use crate::pictures;
 
 /// Comparison of two alignments.
 pub(crate) struct CompareAlignments;
@@ -194,25 +195,5 @@ fn curves(series: &TiltSeries, found: &Comparison) -> Curves {
 }
 
 fn draw(curves: &Curves) -> Vec<u8> {
-    let values = |column: usize| {
-        curves.columns[column]
-            .values
-            .iter()
-            .map(|v| v.unwrap_or(f64::NAN))
-    };
-    let curve = |column: usize| Curve {
-        label: curves.columns[column].label.clone(),
-        points: values(0).zip(values(column)).collect(),
-    };
-    Plot {
-        title: curves.title.clone(),
-        x_label: "tilt (deg)".into(),
-        y_label: "Å".into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: vec![0.0],
-        curves: [1, 2, 3].map(curve).into(),
-    }
-    .draw()
-    .to_png()
+    pictures::against_tilt(curves, &[1, 2, 3], "Å", &[0.0]).to_png()
 }

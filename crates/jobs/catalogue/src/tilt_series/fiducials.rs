@@ -10,8 +10,9 @@ use thon_contract::kinds::{Column, Curves, FileListing};
 use thon_contract::{Context, JobError};
 use thon_geometry::TiltGeometry;
 use thon_model::{Exclusion, TiltSeries};
-use thon_picture::{Curve, Plot};
 use thon_units::Radians;
+
+use crate::pictures;
 
 /// How much a variable may differ between views.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -408,25 +409,5 @@ impl Report<'_> {
 
 /// Residual and noise of the views against tilt, as PNG.
 pub(crate) fn residual_plot(curves: &Curves) -> Vec<u8> {
-    let values = |column: usize| {
-        curves.columns[column]
-            .values
-            .iter()
-            .map(|v| v.unwrap_or(f64::NAN))
-    };
-    let curve = |column: usize| Curve {
-        label: curves.columns[column].label.clone(),
-        points: values(0).zip(values(column)).collect(),
-    };
-    Plot {
-        title: curves.title.clone(),
-        x_label: "tilt (deg)".into(),
-        y_label: "Å".into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: Vec::new(),
-        curves: [1, 2, 3].map(curve).into(),
-    }
-    .draw()
-    .to_png()
+    pictures::against_tilt(curves, &[1, 2, 3], "Å", &[]).to_png()
 }

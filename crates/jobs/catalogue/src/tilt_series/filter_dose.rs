@@ -2,7 +2,6 @@
 //!
 //! Kernel: `thon_prepare::filter_exposure`. Grant & Grigorieff 2015, eLife 4:e06980.
 
-use ndarray::ArrayView2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
@@ -135,9 +134,7 @@ impl Job for FilterDose {
                 voltage,
             );
             if which.image == lowest && which.sum == 0 {
-                let view = ArrayView2::from_shape(size, &image)
-                    .map_err(|e| JobError::data(e.to_string()))?;
-                picture = pictures::image(&view).to_png();
+                picture = pictures::image_png(&image, size)?;
             }
             Ok(image)
         })?;

@@ -11,9 +11,10 @@ use thon_markerless::{
     straighten, unusable_views,
 };
 use thon_model::{Exclusion, TiltSeries};
-use thon_picture::{Contrast, Curve, Picture, Plot, gray};
+use thon_picture::{Contrast, Picture, gray};
 use thon_units::{Angstrom, Degrees, Radians};
 
+use crate::pictures;
 use crate::tilt_images::{TiltImages, image_findings};
 
 /// Views in the picture of an aligned series, and the edge of each.
@@ -232,34 +233,9 @@ pub(super) fn curves(
 
 /// Some columns against the first.
 pub(super) fn plot(curves: &Curves, labels: &[&str], y_label: &str) -> Vec<u8> {
-    let abscissa: Vec<f64> = curves.columns[0]
-        .values
-        .iter()
-        .map(|v| v.unwrap_or(f64::NAN))
-        .collect();
-    let wanted = curves
-        .columns
-        .iter()
-        .filter(|c| labels.contains(&c.label.as_str()));
-    let drawn = wanted.map(|column| Curve {
-        label: column.label.clone(),
-        points: abscissa
-            .iter()
-            .zip(&column.values)
-            .map(|(&x, y)| (x, y.unwrap_or(f64::NAN)))
-            .collect(),
-    });
-    Plot {
-        title: curves.title.clone(),
-        x_label: "tilt (deg)".into(),
-        y_label: y_label.into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: Vec::new(),
-        curves: drawn.collect(),
-    }
-    .draw()
-    .to_png()
+    let wanted = |index: &usize| labels.contains(&curves.columns[*index].label.as_str());
+    let columns: Vec<usize> = (1..curves.columns.len()).filter(wanted).collect();
+    pictures::against_tilt(curves, &columns, y_label, &[]).to_png()
 }
 
 /// Aligned views across the series, the tilt axis upright.

@@ -2,7 +2,6 @@
 //!
 //! Kernel: `thon_reconstruct::correct_image`. Xiong et al. 2009, J. Struct. Biol. 168:378.
 
-use ndarray::ArrayView2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
@@ -116,9 +115,7 @@ impl Job for CorrectCtf {
             correct_image(&mut image, size, series.pixel_size, view, index, &contrast)
                 .map_err(stopped)?;
             if lowest == Some(which.image) && which.sum == 0 {
-                let view = ArrayView2::from_shape(size, &image)
-                    .map_err(|e| JobError::data(e.to_string()))?;
-                picture = pictures::image(&view).to_png();
+                picture = pictures::image_png(&image, size)?;
             }
             Ok(image)
         })?;
