@@ -380,6 +380,7 @@ fn errors_against_the_bound() {
     }
     // Power of the rings over that of the counts: 4 σ² N t I₀ exp(−B k²/2) / I₀².
     let (sigma, area) = (simulated.interaction_constant(), (2048.0f64 * 2.4).powi(2));
+    let mut beyond = Vec::new();
     for ((tilt, mode), errors) in &squares {
         let slant = 1.0 / (*tilt as f64).to_radians().cos();
         let path = simulated.ice_thickness.0 * slant;
@@ -392,9 +393,10 @@ fn errors_against_the_bound() {
             "tilt {tilt} mode {mode}: rho {rho0:.3}, rms {rms:.0} Å, bound {bound:.0} Å, ratio {:.2}",
             rms / bound
         );
-        // Three series: three values at 0°, six at the others.
-        if *mode == 0 {
-            assert!(rms <= 2.0 * bound, "{rms} {bound}");
+        // Three series: three values at 0°, six at the others. B1: 1.5 of the bound; B2: twice the bound.
+        let allowed = [1.5, 2.0, f64::INFINITY][usize::from(*mode)];
+        if rms > allowed * bound {
+            beyond.push(format!("tilt {tilt} mode {mode}: {:.2}", rms / bound));
         }
     }
     astigmatisms.sort_by(f64::total_cmp);
@@ -403,4 +405,5 @@ fn errors_against_the_bound() {
         astigmatisms[astigmatisms.len() / 2],
         astigmatisms[astigmatisms.len() - 1]
     );
+    assert!(beyond.is_empty(), "{beyond:?}");
 }
