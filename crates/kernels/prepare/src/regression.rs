@@ -1,5 +1,7 @@
 //! Small least-squares problems: a polynomial surface, and a line that outliers do not bend.
 
+use thon_compute::cholesky::Cholesky;
+
 /// Coefficients of 1, x, y, x², xy, y².
 pub(crate) const TERMS: usize = 6;
 
@@ -10,43 +12,18 @@ pub(crate) fn terms(x: f64, y: f64) -> [f64; TERMS] {
 
 /// The quadratic surface through samples (x, y, value); `None` when they do not determine it.
 pub(crate) fn fit_surface(samples: &[(f64, f64, f64)]) -> Option<[f64; TERMS]> {
-    let mut matrix = [[0.0; TERMS + 1]; TERMS];
+    let (mut normal, mut right) = (vec![0.0; TERMS * TERMS], [0.0; TERMS]);
     for &(x, y, value) in samples {
         let row = terms(x, y);
         for i in 0..TERMS {
-            for j in 0..TERMS {
-                matrix[i][j] += row[i] * row[j];
+            for j in 0..=i {
+                normal[i * TERMS + j] += row[i] * row[j];
             }
-            matrix[i][TERMS] += row[i] * value;
+            right[i] += row[i] * value;
         }
     }
-    eliminate(&mut matrix)
-}
-
-/// Gauss elimination with pivoting of an augmented matrix.
-fn eliminate(matrix: &mut [[f64; TERMS + 1]; TERMS]) -> Option<[f64; TERMS]> {
-    let scale = (0..TERMS).map(|i| matrix[i][i].abs()).fold(0.0, f64::max);
-    for column in 0..TERMS {
-        let pivot = (column..TERMS)
-            .max_by(|&a, &b| matrix[a][column].abs().total_cmp(&matrix[b][column].abs()))?;
-        if matrix[pivot][column].abs() < 1e-10 * scale.max(f64::MIN_POSITIVE) {
-            return None;
-        }
-        matrix.swap(column, pivot);
-        let row = matrix[column];
-        for other in matrix.iter_mut().skip(column + 1) {
-            let factor = other[column] / row[column];
-            for (value, above) in other.iter_mut().zip(row) {
-                *value -= factor * above;
-            }
-        }
-    }
-    let mut solution = [0.0; TERMS];
-    for i in (0..TERMS).rev() {
-        let known: f64 = (i + 1..TERMS).map(|j| matrix[i][j] * solution[j]).sum();
-        solution[i] = (matrix[i][TERMS] - known) / matrix[i][i];
-    }
-    Some(solution)
+    let solution = Cholesky::new(TERMS, normal).ok()?.solve(&right);
+    solution.try_into().ok()
 }
 
 /// Theil–Sen line (intercept, slope) through points: the median of all slopes; `None` below two different abscissae.
