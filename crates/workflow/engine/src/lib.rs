@@ -8,6 +8,7 @@ mod catalogue;
 mod error;
 mod explain;
 mod inputs;
+pub mod machine;
 mod observer;
 mod outcome;
 mod pipeline;
