@@ -150,6 +150,8 @@ impl From<ProjectError> for Failure {
             | E::ReadOnly
             | E::ItemsLost { .. }
             | E::NotPlain { .. }
+            | E::Superseded(_)
+            | E::Taken { .. }
             | E::BadPath { .. } => Exit::Internal,
             E::NotAProject { .. }
             | E::AlreadyAProject { .. }
@@ -173,9 +175,11 @@ impl From<EngineError> for Failure {
                 };
                 return error.into();
             }
-            E::UnknownJob { .. } | E::Refused(_) | E::Input { .. } | E::Pipeline { .. } => {
-                Exit::Usage
-            }
+            E::UnknownJob { .. }
+            | E::Refused(_)
+            | E::Input { .. }
+            | E::Executors { .. }
+            | E::Pipeline { .. } => Exit::Usage,
             E::Unit { .. } | E::Failed { .. } => Exit::Failed,
             E::Cancelled => Exit::Cancelled,
             E::File { source, .. } => match source.kind() {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::flag;
 
 use crate::exit::{Exit, Failure, Outcome};
@@ -31,6 +31,9 @@ impl Interrupt {
                     Failure::new(Exit::Internal, format!("cannot listen to signals: {e}"))
                 })?;
         }
+        // What clusters send before the time is up.
+        flag::register(SIGUSR1, asked.0.clone())
+            .map_err(|e| Failure::new(Exit::Internal, format!("cannot listen to signals: {e}")))?;
         Ok(INSTALLED.get_or_init(|| asked).clone())
     }
 

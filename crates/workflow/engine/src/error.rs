@@ -59,6 +59,14 @@ pub enum EngineError {
     /// Somebody asked it to stop.
     #[error("cancelled")]
     Cancelled,
+    /// The executors cannot be used as they are described.
+    #[error("{}: {message}", path.display())]
+    Executors {
+        /// The file that describes them.
+        path: PathBuf,
+        /// What is wrong, with a hint.
+        message: String,
+    },
     /// The project could not be read or written.
     #[error(transparent)]
     Project(#[from] ProjectError),
@@ -70,4 +78,24 @@ pub enum EngineError {
         /// What the system says.
         source: std::io::Error,
     },
+}
+
+impl EngineError {
+    /// Whether the cause is a full disk: the work can go on once there is space again.
+    pub fn is_disk_full(&self) -> bool {
+        // Jobs tell what the system said in its own words.
+        let told = |text: &str| {
+            ["No space left on device", "Disk quota exceeded"]
+                .iter()
+                .any(|words| text.contains(words))
+        };
+        match self {
+            Self::Project(error) => error.is_disk_full(),
+            Self::Unit {
+                source: JobError::File { message, .. },
+                ..
+            } => told(message),
+            _ => false,
+        }
+    }
 }

@@ -120,15 +120,7 @@ pub fn run_pipeline(
         path: path.into(),
         message,
     };
-    let mut variables = pipeline.variables.clone();
-    if let Some(unknown) = given.keys().find(|name| !variables.contains_key(*name)) {
-        let names: Vec<&str> = variables.keys().map(String::as_str).collect();
-        return Err(wrong(format!(
-            "there is no variable {unknown}\nhint: variables: {}",
-            names.join(", ")
-        )));
-    }
-    variables.extend(given.clone());
+    let variables = variables(pipeline, given).map_err(wrong)?;
     let mut outcomes: Vec<StepOutcome> = Vec::new();
     for (index, step) in pipeline.steps.iter().enumerate() {
         let event = Event::Step {
@@ -137,10 +129,73 @@ pub fn run_pipeline(
             of: pipeline.steps.len(),
         };
         engine.observer.tell(event);
-        let spec = spec(pipeline, step, &variables, &outcomes).map_err(wrong)?;
+        let jobs: Vec<(&str, JobNumber)> =
+            outcomes.iter().map(|o| (o.step.as_str(), o.job)).collect();
+        let spec = spec(pipeline, step, &variables, &jobs).map_err(wrong)?;
         outcomes.push(run_step(engine, &pipeline.name, &step.name, &spec)?);
     }
     Ok(outcomes)
+}
+
+/// Records the jobs of a pipeline without running them, and answers those that are to be run: steps that were recorded
+/// before with the same request are used again.
+///
+/// # Errors
+/// A pipeline that makes no sense; what was recorded until then stays.
+pub fn draft_pipeline(
+    engine: &Engine<'_>,
+    pipeline: &Pipeline,
+    path: &Path,
+    given: &BTreeMap<String, Value>,
+) -> Result<Vec<JobNumber>, EngineError> {
+    let wrong = |message: String| EngineError::Pipeline {
+        path: path.into(),
+        message,
+    };
+    let variables = variables(pipeline, given).map_err(wrong)?;
+    let mut jobs: Vec<(&str, JobNumber)> = Vec::new();
+    let mut open = Vec::new();
+    for step in &pipeline.steps {
+        let spec = spec(pipeline, step, &variables, &jobs).map_err(wrong)?;
+        let request = spec.request(&engine.catalogue)?;
+        let known = engine
+            .project
+            .index()
+            .jobs_of_step(&pipeline.name, &step.name)?;
+        let mut same = None;
+        for job in known {
+            let facts = engine.project.facts(job)?;
+            if facts.record.request == request {
+                same = Some((job, facts.manifest.is_some()));
+            }
+        }
+        let (job, done) = match same {
+            Some(found) => found,
+            None => (engine.draft(&spec)?, false),
+        };
+        jobs.push((&step.name, job));
+        if !done {
+            open.push(job);
+        }
+    }
+    Ok(open)
+}
+
+/// The variables of a pipeline with those that are given.
+fn variables(
+    pipeline: &Pipeline,
+    given: &BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>, String> {
+    let mut variables = pipeline.variables.clone();
+    if let Some(unknown) = given.keys().find(|name| !variables.contains_key(*name)) {
+        let names: Vec<&str> = variables.keys().map(String::as_str).collect();
+        return Err(format!(
+            "there is no variable {unknown}\nhint: variables: {}",
+            names.join(", ")
+        ));
+    }
+    variables.extend(given.clone());
+    Ok(variables)
 }
 
 /// A step as a job to be asked for.
@@ -148,14 +203,14 @@ fn spec(
     pipeline: &Pipeline,
     step: &Step,
     variables: &BTreeMap<String, Value>,
-    outcomes: &[StepOutcome],
+    jobs: &[(&str, JobNumber)],
 ) -> Result<JobSpec, String> {
     let unset = |name: String| format!("step {}: the variable {name} is not set", step.name);
     let mut inputs = BTreeMap::new();
     for (slot, value) in &step.inputs {
         let value = substitute(value, variables).map_err(unset)?;
-        let source = source(&value, outcomes)
-            .map_err(|e| format!("step {}, input {slot}: {e}", step.name))?;
+        let source =
+            source(&value, jobs).map_err(|e| format!("step {}, input {slot}: {e}", step.name))?;
         inputs.insert(slot.clone(), source);
     }
     Ok(JobSpec {
@@ -167,12 +222,12 @@ fn spec(
     })
 }
 
-fn source(value: &Value, outcomes: &[StepOutcome]) -> Result<Source, String> {
+fn source(value: &Value, jobs: &[(&str, JobNumber)]) -> Result<Source, String> {
     let step_slot = |text: &str| {
         let (step, slot) = text.split_once('.')?;
-        let outcome = outcomes.iter().find(|o| o.step == step)?;
+        let (_, job) = jobs.iter().find(|(name, _)| *name == step)?;
         Some(Source::Job {
-            job: outcome.job,
+            job: *job,
             slot: slot.into(),
         })
     };
@@ -230,7 +285,13 @@ fn run_step(
                     already_done: false,
                 });
             }
-            JobState::Running | JobState::Unknown | JobState::Damaged => {}
+            JobState::Waiting
+            | JobState::Blocked
+            | JobState::Ready
+            | JobState::Submitted
+            | JobState::Running
+            | JobState::Unknown
+            | JobState::Damaged => {}
         }
     }
     let job = engine.submit(spec)?;

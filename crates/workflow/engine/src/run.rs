@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use thon_contract::{AnyJob, Context, Finding, UnitInputs};
-use thon_project::{Attempt, JobNumber, Manifest, Outcome, Project};
+use thon_project::{Attempt, JobNumber, Manifest, Outcome, Part, Project, UnitRecord};
 
 use crate::inputs::{Place, resolve};
 use crate::outcome::draft;
@@ -49,6 +49,23 @@ pub struct Engine<'a> {
     pub observer: &'a dyn Observer,
     /// How to run.
     pub settings: Settings,
+}
+
+/// The units that are done, and those that failed with the reason.
+type Units = (Vec<(String, UnitRecord)>, Vec<(String, String)>);
+
+/// What running a job takes.
+pub(crate) struct Measure {
+    /// Peak memory of a unit in bytes.
+    pub(crate) memory: u64,
+    /// Seconds of one core, all units together.
+    pub(crate) seconds: f64,
+    /// Units that have to be run.
+    pub(crate) units: usize,
+    /// Units that are done already, in this job or another.
+    pub(crate) known: Vec<UnitRecord>,
+    /// Whether its units can be shared out among processes.
+    pub(crate) shares: bool,
 }
 
 /// A job ready to be divided into units.
@@ -103,6 +120,52 @@ impl Engine<'_> {
         }
     }
 
+    /// Records a job without looking at its inputs, which may not be there yet; it is checked when it runs.
+    pub fn draft(&self, spec: &JobSpec) -> Result<JobNumber, EngineError> {
+        let request = spec.request(&self.catalogue)?;
+        for upstream in &request.upstream {
+            self.project.facts(*upstream)?;
+        }
+        Ok(self.project.create_job(request)?.job)
+    }
+
+    /// The most that any unit of a job will need, by its own prediction, and how many units there are to run.
+    pub(crate) fn measure(&self, number: JobNumber) -> Result<Measure, EngineError> {
+        let Prepared { job, params, plan } = self.prepare(number)?;
+        let workspace = UnitWorkspace::looking(self.project.root(), &self.catalogue);
+        let progress = thon_compute::Quiet;
+        let context = Context::new(&workspace, &progress, self.settings.memory);
+        let (mut missing, mut known, mut memory, mut seconds) = (Vec::new(), Vec::new(), 0, 0.0);
+        for unit in &plan.units {
+            let key = unit.identity.key();
+            let found = self
+                .project
+                .index()
+                .find_units(&key, JobNumber(0), &unit.item)?;
+            if found.is_empty() {
+                missing.push(unit);
+            }
+            known.extend(found);
+        }
+        self.check(job, &params, &missing)?;
+        for unit in &missing {
+            let cost = job.cost(&params, &unit.inputs, &context);
+            let cost = cost.map_err(|source| EngineError::Unit {
+                item: unit.item.clone(),
+                source,
+            })?;
+            memory = memory.max(cost.memory);
+            seconds += cost.cpu_seconds;
+        }
+        Ok(Measure {
+            memory,
+            seconds,
+            units: missing.len(),
+            known,
+            shares: job.shares(),
+        })
+    }
+
     /// Resolves inputs and divides a recorded job into units.
     pub(crate) fn prepare(&self, number: JobNumber) -> Result<Prepared, EngineError> {
         let request = self.project.facts(number)?.record.request;
@@ -146,8 +209,40 @@ impl Engine<'_> {
     }
 
     fn run_attempt(&self, attempt: &Attempt) -> Result<Manifest, EngineError> {
+        let prepared = self.prepare(attempt.job().job)?;
+        let (done, failures) = self.run_units(attempt, &prepared)?;
+        self.finish(attempt, &prepared, done, failures)
+    }
+
+    /// Runs one part of the units of a submitted attempt, every `of`-th; answers how many are done.
+    pub(crate) fn run_part(&self, attempt: &Attempt, part: Part) -> Result<u64, EngineError> {
+        let mut prepared = self.prepare(attempt.job().job)?;
+        let mut position = 0;
+        prepared.plan.units.retain(|_| {
+            position += 1;
+            (position - 1) % part.of == part.index
+        });
+        let (done, failures) = self.run_units(attempt, &prepared)?;
+        if failures.is_empty() {
+            return Ok(done.len() as u64);
+        }
+        Err(EngineError::Failed {
+            job: attempt.job().job,
+            of: prepared.plan.units.len(),
+            failures,
+        })
+    }
+
+    /// Runs a submitted attempt to its result in this process.
+    pub(crate) fn run_whole(&self, attempt: &Attempt) -> Result<Manifest, EngineError> {
+        self.run_attempt(attempt)
+    }
+
+    /// Uses or runs the units that are planned.
+    fn run_units(&self, attempt: &Attempt, prepared: &Prepared) -> Result<Units, EngineError> {
         let number = attempt.job().job;
-        let Prepared { job, params, plan } = self.prepare(number)?;
+        let Prepared { job, params, plan } = prepared;
+        let job = *job;
         let started = Event::Started {
             job: Some(number),
             operation: job.id(),
@@ -165,7 +260,7 @@ impl Engine<'_> {
             .filter(|(_, record)| record.is_none())
             .map(|(unit, _)| unit)
             .collect();
-        self.check(job, &params, &missing)?;
+        self.check(job, params, &missing)?;
 
         let (mut done, mut failures) = (Vec::new(), Vec::new());
         for (unit, record) in plan.units.iter().zip(found) {
@@ -176,8 +271,9 @@ impl Engine<'_> {
                 done.push((unit.item.clone(), record));
                 continue;
             }
-            match self.run_unit(attempt, job, &params, unit) {
+            match self.run_unit(attempt, job, params, unit) {
                 Ok(record) => done.push((unit.item.clone(), record)),
+                Err(full) if full.is_disk_full() => return Err(full),
                 Err(EngineError::Unit { item, source }) => {
                     let reason = source.to_string();
                     self.observer.tell(Event::Failed {
@@ -190,6 +286,18 @@ impl Engine<'_> {
                 Err(other) => return Err(other),
             }
         }
+        Ok((done, failures))
+    }
+
+    fn finish(
+        &self,
+        attempt: &Attempt,
+        prepared: &Prepared,
+        done: Vec<(String, UnitRecord)>,
+        failures: Vec<(String, String)>,
+    ) -> Result<Manifest, EngineError> {
+        let number = attempt.job().job;
+        let Prepared { job, plan, .. } = prepared;
         if !failures.is_empty() && (done.is_empty() || !self.settings.accept_partial) {
             return Err(EngineError::Failed {
                 job: number,
@@ -197,7 +305,7 @@ impl Engine<'_> {
                 failures,
             });
         }
-        let manifest = attempt.finish(draft(job, &plan, done, failures))?;
+        let manifest = attempt.finish(draft(*job, plan, done, failures))?;
         self.observer.tell(Event::Done {
             job: Some(number),
             operation: job.id(),

@@ -72,6 +72,17 @@ pub enum ProjectError {
         /// Its state and the evidence.
         reason: String,
     },
+    /// Another attempt took the place of this one.
+    #[error("this attempt at job {0} was superseded; nothing more is written")]
+    Superseded(JobNumber),
+    /// The attempt was begun by somebody else, or is not to be begun any more.
+    #[error("attempt {attempt} at job {job} is taken")]
+    Taken {
+        /// The job.
+        job: JobNumber,
+        /// The attempt.
+        attempt: u32,
+    },
     /// Items went in and neither came out nor were rejected with a reason.
     #[error(
         "job {job} would lose items silently: {items_in} in, {items_out} out, {rejected} rejected"

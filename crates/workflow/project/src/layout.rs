@@ -36,6 +36,18 @@ pub const WORK: &str = "work";
 pub const TIMES_FILE: &str = "times.json";
 /// In an attempt that ended without a result: how and why.
 pub const OUTCOME_FILE: &str = "outcome.json";
+/// What became of a job, line by line: asked, waiting, submitted, …, each with its evidence.
+pub const HISTORY_FILE: &str = "history.jsonl";
+/// In a submitted attempt: what is to be run, and how.
+pub const TASK_FILE: &str = "task.json";
+/// In a submitted attempt: made by whoever begins it, or by the owner so that nobody begins it any more.
+pub const CLAIM_FILE: &str = "claim";
+/// In a submitted attempt: it publishes nothing any more.
+pub const SUPERSEDED_FILE: &str = "superseded";
+/// In a submitted attempt: the executor's number.
+pub const HANDLE_FILE: &str = "handle.json";
+/// In a submitted attempt: a number that grows while it lives.
+pub const BEAT_FILE: &str = "beat";
 /// In an attempt: somebody asks it to stop.
 pub const CANCEL_FILE: &str = "cancel.json";
 
@@ -163,6 +175,20 @@ pub fn attempt_number(directory: &str) -> Option<u32> {
         .parse()
         .ok()
         .filter(|number| *number > 0 && attempt_directory(*number) == directory)
+}
+
+/// Directory name of a part of an attempt, numbered from 0.
+pub fn part_directory(number: u32) -> String {
+    format!("part-{number}")
+}
+
+/// The number in the directory name of a part, `None` for anything else.
+pub fn part_number(directory: &str) -> Option<u32> {
+    let digits = directory.strip_prefix("part-")?;
+    digits
+        .parse()
+        .ok()
+        .filter(|number| part_directory(*number) == directory)
 }
 
 /// Directory name of a unit: its item for people, the first 16 digits of its key for certainty.

@@ -6,7 +6,9 @@
 //! jobs/00042-reconstruct-wbp/
 //!   job.json                        what was asked; durable before it is acknowledged; never changed
 //!   units/TS_01-3f2a9c81d0b4e672/   one directory per unit of work, published by rename
-//!   attempt-1/                      attempt.json units.jsonl events.jsonl log.txt work/ times.json outcome.json
+//!   history.jsonl                   what the queue decided, each line with its evidence
+//!   attempt-1/                      (task.json claim beat handle.json when submitted by the queue)
+//!                                   attempt.json units.jsonl events.jsonl log.txt work/ times.json outcome.json
 //!   manifest.json                   written last; every file with size and BLAKE3
 //! ```
 //!
@@ -21,6 +23,7 @@ pub mod canonical;
 pub mod digest;
 pub mod durable;
 mod error;
+pub mod history;
 pub mod index;
 pub mod job;
 pub mod kept;
@@ -30,6 +33,7 @@ pub mod manifest;
 pub mod owner;
 pub mod project;
 pub mod state;
+pub mod submission;
 mod sweep;
 pub mod unit;
 pub mod verify;
@@ -38,11 +42,13 @@ pub use attempt::{Attempt, Outcome, UnitWork};
 pub use digest::{ContentKey, Digest};
 pub use durable::{Disk, Durable, FaultyDisk, RealDisk};
 pub use error::ProjectError;
+pub use history::{HistoryLine, QueuePhase};
 pub use job::{JobRecord, JobRequest, Origin};
 pub use kept::{KeptStep, KeptSteps, KeptWork};
 pub use layout::{JobNumber, ProjectPath};
 pub use manifest::{Manifest, ManifestDraft, Rejection};
 pub use project::Project;
 pub use state::{JobState, JobStatus};
+pub use submission::{Part, Sign, Task};
 pub use unit::{FileRecord, UnitIdentity, UnitRecord};
 pub use verify::{Check, Finding};

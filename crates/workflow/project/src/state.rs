@@ -4,7 +4,7 @@
 //! (damaged), the last started attempt's outcome (failed, cancelled), its process (running, interrupted, or
 //! unknown where it cannot be looked at), no attempt at all (draft).
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::{AttemptRecord, Outcome, RecordedUnits};
 use crate::durable::{Durable, EntryKind};
 use crate::error::ProjectError;
+use crate::history::{self, HistoryLine, QueuePhase};
 use crate::job::{JobRecord, read_json_if_present};
 use crate::layout;
 use crate::lines;
@@ -25,6 +26,14 @@ use crate::unit::UnitRecord;
 pub enum JobState {
     /// Asked for, never started.
     Draft,
+    /// In the queue: results it needs are not there yet.
+    Waiting,
+    /// In the queue, and cannot run: what it needs failed, or is more than there is.
+    Blocked,
+    /// In the queue, to run as soon as there is room.
+    Ready,
+    /// Handed to an executor.
+    Submitted,
     /// An attempt is running.
     Running,
     /// It has its result.
@@ -58,6 +67,7 @@ pub(crate) enum RecordedState {
     Done,
     Failed,
     Cancelled,
+    Interrupted,
     Damaged,
 }
 
@@ -83,6 +93,8 @@ pub struct JobFacts {
     pub attempts: Vec<AttemptFacts>,
     /// The recorded units.
     pub units: RecordedUnits,
+    /// What the queue wrote down, oldest first.
+    pub history: Vec<HistoryLine>,
     /// The manifest, when it can be read.
     pub manifest: Option<Manifest>,
     /// What is wrong with the result, if anything.
@@ -97,6 +109,7 @@ impl RecordedState {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
             Self::Damaged => "damaged",
         }
     }
@@ -115,16 +128,39 @@ pub(crate) fn attempt_numbers(durable: &Durable, place: &Path) -> Result<Vec<u32
     Ok(numbers)
 }
 
+/// The directories of all attempts and of their parts, ascending.
+pub(crate) fn attempt_places(
+    durable: &Durable,
+    place: &Path,
+) -> Result<Vec<PathBuf>, ProjectError> {
+    let mut places = Vec::new();
+    for number in attempt_numbers(durable, place)? {
+        let attempt = place.join(layout::attempt_directory(number));
+        let entries = durable.list(&attempt)?;
+        let mut parts: Vec<u32> = entries
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Directory)
+            .filter_map(|entry| layout::part_number(&entry.name))
+            .collect();
+        parts.sort_unstable();
+        let below = parts
+            .into_iter()
+            .map(|n| attempt.join(layout::part_directory(n)));
+        let below: Vec<PathBuf> = below.collect();
+        places.push(attempt);
+        places.extend(below);
+    }
+    Ok(places)
+}
+
 /// The units recorded by all attempts of a job; of two lines for the same key and item the later counts.
 pub(crate) fn recorded_units(
     durable: &Durable,
     place: &Path,
 ) -> Result<RecordedUnits, ProjectError> {
     let mut units = RecordedUnits::new();
-    for number in attempt_numbers(durable, place)? {
-        let path = place
-            .join(layout::attempt_directory(number))
-            .join(layout::UNITS_FILE);
+    for attempt in attempt_places(durable, place)? {
+        let path = attempt.join(layout::UNITS_FILE);
         for unit in lines::read::<UnitRecord>(durable, &path)?.records {
             units.insert((unit.key, unit.item.clone()), unit);
         }
@@ -150,8 +186,7 @@ pub(crate) fn fingerprint(durable: &Durable, place: &Path) -> Result<String, Pro
             durable.file_length(&place.join(name))?
         );
     }
-    for number in attempt_numbers(durable, place)? {
-        let attempt = place.join(layout::attempt_directory(number));
+    for (number, attempt) in attempt_places(durable, place)?.into_iter().enumerate() {
         let known = [
             layout::ATTEMPT_FILE,
             layout::UNITS_FILE,
@@ -204,7 +239,9 @@ impl JobFacts {
             Err(error) => return Err(error),
         };
         let units = recorded_units(durable, &place)?;
+        let history = history::read(durable, &place)?;
         Ok(Self {
+            history,
             directory: directory.to_string(),
             record,
             attempts,
@@ -250,6 +287,20 @@ impl JobFacts {
             Some((attempt, record)) => match &attempt.outcome {
                 Some(Outcome::Failed { reason, .. }) => (RecordedState::Failed, reason.clone()),
                 Some(Outcome::Cancelled { reason }) => (RecordedState::Cancelled, reason.clone()),
+                Some(Outcome::Interrupted { reason }) => {
+                    (RecordedState::Interrupted, reason.clone())
+                }
+                Some(Outcome::OutOfMemory { reason }) => {
+                    (RecordedState::Failed, format!("out of memory: {reason}"))
+                }
+                Some(Outcome::DiskFull { reason }) => (
+                    RecordedState::Interrupted,
+                    format!("the disk is full: {reason}"),
+                ),
+                Some(Outcome::Part { units }) => (
+                    RecordedState::Open,
+                    format!("{units} units of a part are done"),
+                ),
                 None => (
                     RecordedState::Open,
                     format!(
@@ -264,15 +315,49 @@ impl JobFacts {
     /// The state now, with the evidence. `owner` is this process' ownership of the project, if it has it.
     pub fn status(&self, owner: Option<&Owner>) -> JobStatus {
         let (recorded, evidence) = self.recorded();
+        let settled = matches!(recorded, RecordedState::Done | RecordedState::Damaged);
+        if let Some(status) = self.queued().filter(|_| !settled) {
+            return status;
+        }
         let state = match recorded {
             RecordedState::Draft => JobState::Draft,
             RecordedState::Done => JobState::Done,
             RecordedState::Failed => JobState::Failed,
             RecordedState::Cancelled => JobState::Cancelled,
+            RecordedState::Interrupted => JobState::Interrupted,
             RecordedState::Damaged => JobState::Damaged,
             RecordedState::Open => return self.open_status(owner, &evidence),
         };
         JobStatus { state, evidence }
+    }
+
+    /// What the queue says, while it has the last word: after the job was asked and until its end.
+    fn queued(&self) -> Option<JobStatus> {
+        let last = self.history.last()?;
+        let here = self.last_attempt().map(|(_, record)| record);
+        let newer = here.is_none_or(|record| record.started <= last.time || self.in_queue(record));
+        let state = match last.phase {
+            QueuePhase::Asked | QueuePhase::Waiting => JobState::Waiting,
+            QueuePhase::Blocked => JobState::Blocked,
+            QueuePhase::Ready => JobState::Ready,
+            QueuePhase::Submitting | QueuePhase::Submitted => JobState::Submitted,
+            QueuePhase::Running | QueuePhase::Cancelling => JobState::Running,
+            QueuePhase::Unknown => JobState::Unknown,
+            QueuePhase::Failed => JobState::Failed,
+            QueuePhase::Cancelled => JobState::Cancelled,
+            QueuePhase::CancelAsked | QueuePhase::Done => return None,
+        };
+        newer.then(|| JobStatus {
+            state,
+            evidence: last.evidence.clone(),
+        })
+    }
+
+    /// Whether the attempt was submitted by the queue.
+    fn in_queue(&self, record: &AttemptRecord) -> bool {
+        let of = |line: &&HistoryLine| line.phase == QueuePhase::Submitting;
+        let last = self.history.iter().rev().find(of);
+        last.is_some_and(|line| line.attempt == record.attempt)
     }
 
     fn open_status(&self, owner: Option<&Owner>, evidence: &str) -> JobStatus {

@@ -16,8 +16,7 @@ pub(crate) fn sweep(
     recorded: &RecordedUnits,
 ) -> Result<(), ProjectError> {
     sweep_temporary(durable, place)?;
-    for number in state::attempt_numbers(durable, place)? {
-        let attempt = place.join(layout::attempt_directory(number));
+    for attempt in state::attempt_places(durable, place)? {
         sweep_temporary(durable, &attempt)?;
         if durable.inspect(&attempt.join(layout::WORK))?.is_some() {
             durable.remove_tree(&attempt.join(layout::WORK))?;

@@ -76,7 +76,9 @@ pub(crate) fn job_command(job: &'static dyn AnyJob) -> Command {
                 .help("Title for `thon ls` [default: what the job does]"),
         )
         .arg(params_file())
-        .arg(accept_partial());
+        .arg(accept_partial())
+        .arg(later().conflicts_with("output"))
+        .arg(on());
     if job.shares() {
         command = command.arg(processes());
     }
@@ -137,6 +139,23 @@ pub(crate) fn accept_partial() -> Arg {
         .long("accept-partial")
         .action(ArgAction::SetTrue)
         .help("Finish although some items failed; they are listed with their reasons")
+}
+
+/// `--later`.
+pub(crate) fn later() -> Arg {
+    Arg::new("later")
+        .long("later")
+        .action(ArgAction::SetTrue)
+        .help("Only put it into the queue; inputs may be outputs of jobs that are not done yet")
+}
+
+/// `--on EXECUTOR`.
+pub(crate) fn on() -> Arg {
+    Arg::new("on")
+        .long("on")
+        .value_name("EXECUTOR")
+        .requires("later")
+        .help("With --later: where to run [default: the first executor, or this machine]")
 }
 
 /// `--processes`, of jobs that can share out their work.

@@ -2,6 +2,7 @@
 
 mod job;
 mod overview;
+mod queue;
 mod usage;
 
 pub(crate) use job::{
@@ -36,7 +37,8 @@ pub(crate) fn command(application: &Application, argv: &[OsString]) -> Command {
         .subcommands(work())
         .subcommands(look())
         .subcommands(upkeep())
-        .subcommand(help_unit());
+        .subcommand(help_unit())
+        .subcommands(queue::of_the_program());
     let text = overview::overview(&root);
     root.override_help(text)
 }
@@ -199,10 +201,14 @@ fn pipeline(file: String) -> Command {
         )
         .arg(job::accept_partial())
         .arg(job::processes())
+        .arg(job::later())
+        .arg(job::on())
 }
 
 fn work() -> Vec<Command> {
     vec![
+        queue::start(),
+        queue::work(),
         Command::new("export")
             .about("Write a job's output in another program's format")
             .arg(
@@ -243,6 +249,9 @@ fn look() -> Vec<Command> {
                     .action(ArgAction::SetTrue)
                     .help("Wait for more until the job ends"),
             ),
+        Command::new("history")
+            .about("Show what became of a job in the queue, and why")
+            .arg(job_number()),
         Command::new("explain")
             .about("Say for each item of a job whether it would run again, and why")
             .arg(job_number()),

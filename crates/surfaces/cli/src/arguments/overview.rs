@@ -7,8 +7,11 @@ use clap::Command;
 /// The groups of commands in the order in which a newcomer meets them.
 pub(super) const GROUPS: [(&str, &[&str]); 4] = [
     ("Start", &["demo", "new", "jobs", "help"]),
-    ("Work", &["run", "export", "cancel"]),
-    ("Look", &["ls", "show", "log", "explain", "inspect"]),
+    ("Work", &["run", "start", "work", "export", "cancel"]),
+    (
+        "Look",
+        &["ls", "show", "log", "history", "explain", "inspect"],
+    ),
     ("Upkeep", &["project", "doctor", "completions"]),
 ];
 

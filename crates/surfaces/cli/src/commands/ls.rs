@@ -67,6 +67,10 @@ fn place_of(project: &Project, directory: &str) -> String {
 pub(super) fn state(status: &JobStatus) -> (&'static str, Tone) {
     match status.state {
         JobState::Draft => ("draft", Tone::Dim),
+        JobState::Waiting => ("waiting", Tone::Dim),
+        JobState::Blocked => ("blocked", Tone::Warn),
+        JobState::Ready => ("ready", Tone::Dim),
+        JobState::Submitted => ("submitted", Tone::Accent),
         JobState::Running => ("running", Tone::Accent),
         JobState::Done => ("done", Tone::Good),
         JobState::Failed => ("failed", Tone::Bad),

@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod attempt;
 mod cancel;
 mod completions;
 mod demo;
@@ -8,6 +9,7 @@ mod explain;
 mod export;
 mod help;
 mod help_unit;
+mod history;
 mod inspect;
 mod jobs;
 mod log;
@@ -17,6 +19,8 @@ mod outputs;
 mod project;
 mod run;
 mod show;
+mod start;
+mod work;
 
 use clap::ArgMatches;
 
@@ -27,6 +31,8 @@ use crate::exit::{Failure, Outcome};
 pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
     let (name, matches) = matches.subcommand().expect("clap requires a command");
     match name {
+        thon_engine::queue::ATTEMPT_COMMAND => attempt::supervise(session, matches),
+        thon_engine::queue::WORKER_COMMAND => attempt::work(session, matches),
         "cancel" => cancel::cancel(session, matches),
         "completions" => Ok(completions::completions(session, matches)),
         "demo" => demo::demo(session, matches),
@@ -35,6 +41,7 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "export" => export::export(session, matches),
         "help" => help::help(session, matches),
         thon_engine::HELP_COMMAND => help_unit::help(session, matches),
+        "history" => history::history(session, matches),
         "inspect" => Ok(inspect::inspect(session, matches)),
         "jobs" => Ok(jobs::jobs(session)),
         "log" => log::log(session, matches),
@@ -42,6 +49,8 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "new" => new::new(session, matches),
         "project" => project::project(session, matches),
         "run" => run::run(session, matches),
+        "start" => start::start(session, matches),
+        "work" => work::work(session, matches),
         "show" => show::show(session, matches),
         other => Err(Failure::usage(format!("there is no command `{other}`"))),
     }

@@ -8,7 +8,8 @@ use clap::ArgMatches;
 use serde_json::{Value, json};
 use thon_contract::AnyJob;
 use thon_engine::{
-    Engine, JobSpec, Observer, Pipeline, Settings, StepOutcome, run_pipeline, run_standalone,
+    Engine, JobSpec, Observer, Pipeline, Settings, StepOutcome, draft_pipeline, run_pipeline,
+    run_standalone,
 };
 use thon_project::{JobNumber, Project};
 
@@ -97,6 +98,10 @@ fn in_project(session: &Session, job: &'static dyn AnyJob, matches: &ArgMatches)
     };
     let watcher = Watcher::new(&session.terminal, Interrupt::install()?);
     let engine = engine(session, &project, &watcher, settings(session, matches));
+    if matches.get_flag("later") {
+        let number = engine.draft(&spec)?;
+        return super::start::put(session, &project, &[number], matches);
+    }
     let number = engine.submit(&spec)?;
     finish(session, &engine, number)
 }
@@ -215,6 +220,11 @@ fn pipeline(session: &Session, file: &Path, matches: &ArgMatches) -> Outcome {
     }
     let project = place::open(session)?;
     let began = Instant::now();
+    if matches.get_flag("later") {
+        let engine = engine(session, &project, &thon_engine::Silent, session.settings);
+        let jobs = draft_pipeline(&engine, &pipeline, file, &given)?;
+        return super::start::put(session, &project, &jobs, matches);
+    }
     let settings = settings(session, matches);
     let outcomes = run_steps(session, &project, &pipeline, file, &given, settings)?;
     let terminal = &session.terminal;

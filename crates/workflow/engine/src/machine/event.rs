@@ -105,6 +105,13 @@ pub enum Event {
         /// Why that is believed.
         evidence: String,
     },
+    /// What a job needs was measured, now that its inputs are there.
+    Measured {
+        /// The job.
+        job: JobId,
+        /// What it needs.
+        need: Need,
+    },
     /// A job is to be run; what it was before does not matter unless it is under way or done.
     Asked {
         /// The job.

@@ -126,7 +126,7 @@ pub(super) fn polled(
     state: &mut State,
     id: JobId,
     attempt: u32,
-    answer: QueueAnswer,
+    answer: &QueueAnswer,
     effects: &mut Vec<Effect>,
 ) {
     if !current(state, id, attempt) {

@@ -29,7 +29,7 @@ const PATIENCE: Millis = 600_000;
 pub struct Need {
     /// Position of the executor in [`State::capacities`].
     pub executor: usize,
-    /// Cores.
+    /// Cores; 0 while nobody has measured what the job needs.
     pub cores: u32,
     /// Bytes of memory.
     pub memory: u64,

@@ -25,6 +25,11 @@ pub fn step(mut state: State, event: Event) -> (State, Vec<Effect>) {
                 state.set(job, phase, evidence, all);
             }
         }
+        Event::Measured { job, need } => {
+            if let Some(known) = state.jobs.get_mut(&job) {
+                known.need = need;
+            }
+        }
         Event::Asked { job } => asked(&mut state, job, all),
         Event::Adopted { job, attempt } => adopted(&mut state, job, attempt, all),
         Event::CancelAsked { job } => cancel(&mut state, job, all),
@@ -48,7 +53,7 @@ pub fn step(mut state: State, event: Event) -> (State, Vec<Effect>) {
             job,
             attempt,
             answer,
-        } => polled(&mut state, job, attempt, answer, all),
+        } => polled(&mut state, job, attempt, &answer, all),
         Event::Fenced { job, attempt } => fenced(&mut state, job, attempt, all),
         Event::Space { free: true } => state.paused = None,
         Event::Space { free: false } => {
@@ -180,6 +185,8 @@ fn settle(state: &mut State, id: JobId, effects: &mut Vec<Effect>) {
         (Phase::Blocked, format!("job {upstream} is {word}"))
     } else if let Some(upstream) = waits {
         (Phase::Waiting, format!("job {upstream} is not done"))
+    } else if job.need.cores == 0 {
+        (Phase::Waiting, "what it needs is being measured".to_owned())
     } else if let Some(most) = most.filter(|m| m.memory < job.need.memory) {
         let gigabytes = |bytes: u64| bytes as f64 / f64::from(1u32 << 30);
         let (needs, has) = (gigabytes(job.need.memory), gigabytes(most.memory));

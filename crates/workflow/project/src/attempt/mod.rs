@@ -21,8 +21,10 @@ use crate::job::{JobRecord, to_json};
 use crate::layout::{self, ProjectPath};
 use crate::lines::LineWriter;
 use crate::manifest::{Manifest, ManifestDraft};
-use crate::owner::Owner;
-use crate::state;
+use crate::owner::{Owner, ProcessIdentity};
+use crate::project::Project;
+use crate::state::{self, JobFacts};
+use crate::submission::job_path;
 use crate::sweep::sweep;
 use crate::unit::UnitRecord;
 
@@ -49,7 +51,76 @@ pub struct Attempt {
     recorded: Mutex<RecordedUnits>,
     works: AtomicU64,
     index: Arc<Mutex<Index>>,
-    owner: Arc<Owner>,
+    /// The owner, where the attempt runs in its process.
+    owner: Option<Arc<Owner>>,
+    /// Of an attempt beside the owner: the file that says that it is superseded.
+    fence: Option<PathBuf>,
+    /// Whether the directory holds a part of an attempt.
+    is_part: bool,
+}
+
+/// Where an attempt works.
+struct Place {
+    durable: Durable,
+    root: PathBuf,
+    job: JobRecord,
+    job_directory: ProjectPath,
+    directory: PathBuf,
+}
+
+impl Place {
+    /// Fills the directory with the files of an attempt; it counts as started once `attempt.json` is there.
+    fn attempt(
+        self,
+        number: u32,
+        process: ProcessIdentity,
+        recorded: RecordedUnits,
+        index: Arc<Mutex<Index>>,
+        owner: Option<Arc<Owner>>,
+    ) -> Result<Attempt, ProjectError> {
+        let Self {
+            durable,
+            root,
+            job,
+            job_directory,
+            directory,
+        } = self;
+        durable.create_directory(&directory.join(layout::WORK), Access::Shared)?;
+        let units = LineWriter::create(&durable, &directory.join(layout::UNITS_FILE))?;
+        let events = LineWriter::create(&durable, &directory.join(layout::EVENTS_FILE))?;
+        let log = Mutex::new(durable.create(&directory.join(layout::LOG_FILE))?);
+        let record = AttemptRecord {
+            attempt: number,
+            token: Uuid::new_v4(),
+            process,
+            started: Timestamp::now(),
+        };
+        durable.publish(&directory.join(layout::ATTEMPT_FILE), &to_json(&record))?;
+        let (recorded, works) = (Mutex::new(recorded), AtomicU64::new(0));
+        Ok(Attempt {
+            durable,
+            root,
+            job,
+            job_directory,
+            record,
+            directory,
+            units,
+            events,
+            log,
+            recorded,
+            works,
+            index,
+            owner,
+            fence: None,
+            is_part: false,
+        })
+    }
+}
+
+/// Whether a directory is that of a part.
+fn is_part(directory: &Path) -> bool {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    layout::part_number(&name).is_some()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,7 +135,7 @@ impl Attempt {
         job: JobRecord,
         job_directory: ProjectPath,
         index: Arc<Mutex<Index>>,
-        owner: Arc<Owner>,
+        owner: &Arc<Owner>,
     ) -> Result<Self, ProjectError> {
         let place = job_directory.under(root);
         let recorded = state::recorded_units(durable, &place)?;
@@ -76,37 +147,57 @@ impl Attempt {
         let number = last + 1;
         let directory = place.join(layout::attempt_directory(number));
         durable.create_directory(&directory, Access::Shared)?;
-        durable.create_directory(&directory.join(layout::WORK), Access::Shared)?;
-        let units = LineWriter::create(durable, &directory.join(layout::UNITS_FILE))?;
-        let events = LineWriter::create(durable, &directory.join(layout::EVENTS_FILE))?;
-        let log = Mutex::new(durable.create(&directory.join(layout::LOG_FILE))?);
         let process = owner.identity().clone();
-        let record = AttemptRecord {
-            attempt: number,
-            token: Uuid::new_v4(),
-            process,
-            started: Timestamp::now(),
-        };
-        durable.publish(&directory.join(layout::ATTEMPT_FILE), &to_json(&record))?;
-        durable.sync_directory(&place)?;
-        owner.attempt_begins(record.token);
-        let (durable, root) = (durable.clone(), root.to_path_buf());
-        let (recorded, works) = (Mutex::new(recorded), AtomicU64::new(0));
-        Ok(Self {
-            durable,
-            root,
+        let place_of = Place {
+            durable: durable.clone(),
+            root: root.to_path_buf(),
             job,
             job_directory,
-            record,
             directory,
-            units,
-            events,
-            log,
-            recorded,
-            works,
-            index,
-            owner,
-        })
+        };
+        let attempt =
+            place_of.attempt(number, process, recorded, index, Some(Arc::clone(owner)))?;
+        durable.sync_directory(&place)?;
+        owner.attempt_begins(attempt.record.token);
+        Ok(attempt)
+    }
+
+    /// Begins a submitted attempt, or a part of one, whose directory is there and claimed.
+    pub(crate) fn begin(
+        project: &Project,
+        facts: JobFacts,
+        directory: PathBuf,
+        number: u32,
+    ) -> Result<Self, ProjectError> {
+        let part = is_part(&directory);
+        let attempt_directory = if part {
+            directory.parent().unwrap_or(&directory).to_path_buf()
+        } else {
+            directory.clone()
+        };
+        let place = Place {
+            durable: project.durable().clone(),
+            root: project.root().to_path_buf(),
+            job_directory: job_path(&facts)?,
+            job: facts.record,
+            directory,
+        };
+        let process = ProcessIdentity::this();
+        let index = project.shared_index();
+        let mut attempt = place.attempt(number, process, facts.units, index, None)?;
+        attempt.fence = Some(attempt_directory.join(layout::SUPERSEDED_FILE));
+        attempt.is_part = part;
+        Ok(attempt)
+    }
+
+    /// Refuses to go on when another attempt took this one's place.
+    pub(crate) fn check_fence(&self) -> Result<(), ProjectError> {
+        match &self.fence {
+            Some(fence) if self.durable.inspect(fence)?.is_some() => {
+                Err(ProjectError::Superseded(self.job.job))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The request this attempt works on.
@@ -141,10 +232,10 @@ impl Attempt {
 
     /// Whether somebody asked this attempt to stop.
     pub fn cancel_requested(&self) -> Result<bool, ProjectError> {
-        Ok(self
-            .durable
-            .inspect(&self.directory.join(layout::CANCEL_FILE))?
-            .is_some())
+        let asks = |directory: &Path| self.durable.inspect(&directory.join(layout::CANCEL_FILE));
+        let above = self.directory.parent().filter(|_| self.is_part);
+        let of_all = above.map_or(Ok(None), asks)?;
+        Ok(of_all.is_some() || asks(&self.directory)?.is_some())
     }
 
     /// Ends the attempt with a result: checks that all its files are there and writes the manifest, last.
@@ -160,6 +251,7 @@ impl Attempt {
                 reason,
             });
         }
+        self.check_fence()?;
         let place = self.job_directory.under(&self.root);
         sweep(&self.durable, &self.root, &place, &locked(&self.recorded))?;
         self.durable
@@ -191,6 +283,8 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.owner.attempt_is_over(&self.record.token);
+        if let Some(owner) = &self.owner {
+            owner.attempt_is_over(&self.record.token);
+        }
     }
 }

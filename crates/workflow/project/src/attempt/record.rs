@@ -31,6 +31,26 @@ pub enum Outcome {
         /// Anything else the engine knows.
         details: Value,
     },
+    /// It was stopped from outside before it was done, and goes on in another attempt.
+    Interrupted {
+        /// What stopped it.
+        reason: String,
+    },
+    /// Memory ran out.
+    OutOfMemory {
+        /// The evidence.
+        reason: String,
+    },
+    /// The disk is full.
+    DiskFull {
+        /// What could not be written.
+        reason: String,
+    },
+    /// The units of one part are done; the parts are put together elsewhere.
+    Part {
+        /// How many units.
+        units: u64,
+    },
     /// Somebody asked it to stop.
     Cancelled {
         /// Who or why.

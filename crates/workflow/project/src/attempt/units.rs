@@ -86,6 +86,7 @@ impl Attempt {
         mut result: Value,
         mut metrics: Value,
     ) -> Result<UnitRecord, ProjectError> {
+        self.check_fence()?;
         canonical::sort_keys(&mut result);
         canonical::sort_keys(&mut metrics);
         let files = seal(&self.durable, &work.path)?;

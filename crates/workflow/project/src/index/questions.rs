@@ -36,6 +36,26 @@ impl Index {
         )
     }
 
+    /// Number, recorded state (its word) and upstream jobs of every job, ascending.
+    pub fn recorded_states(
+        &self,
+    ) -> Result<Vec<(JobNumber, String, Vec<JobNumber>)>, ProjectError> {
+        let mut states = self.rows("SELECT number, state FROM job ORDER BY number", [], |row| {
+            Ok((JobNumber(row.get(0)?), row.get::<_, String>(1)?, Vec::new()))
+        })?;
+        let edges = self.rows(
+            "SELECT job, upstream FROM upstream ORDER BY job, upstream",
+            [],
+            |row| Ok((JobNumber(row.get(0)?), JobNumber(row.get(1)?))),
+        )?;
+        for (job, upstream) in edges {
+            if let Ok(at) = states.binary_search_by_key(&job, |state| state.0) {
+                states[at].2.push(upstream);
+            }
+        }
+        Ok(states)
+    }
+
     /// The directory name of a job.
     pub fn directory(&self, job: JobNumber) -> Result<Option<String>, ProjectError> {
         Ok(self

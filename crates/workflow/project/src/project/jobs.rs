@@ -87,6 +87,13 @@ impl Project {
         JobFacts::read(&self.durable, &self.root, &self.directory_name(job)?)
     }
 
+    /// Reads a job's directory again into the index, after another process wrote there.
+    pub fn look_again(&self, job: JobNumber) -> Result<(), ProjectError> {
+        let name = self.directory_name(job)?;
+        self.index().refresh_job(&self.durable, &self.root, &name)?;
+        Ok(())
+    }
+
     /// State and evidence of a job, read from its directory.
     pub fn status(&self, job: JobNumber) -> Result<JobStatus, ProjectError> {
         Ok(self.facts(job)?.status(self.owner.as_deref()))
@@ -134,7 +141,7 @@ impl Project {
             facts.record,
             directory,
             Arc::clone(&self.index),
-            Arc::clone(owner),
+            owner,
         )?;
         self.index()
             .refresh_job(&self.durable, &self.root, &facts.directory)?;

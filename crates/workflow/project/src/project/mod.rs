@@ -38,7 +38,7 @@ pub struct Project {
     durable: Durable,
     root: PathBuf,
     record: ProjectRecord,
-    index: Arc<Mutex<Index>>,
+    pub(crate) index: Arc<Mutex<Index>>,
     owner: Option<Arc<Owner>>,
     /// Job directories that could not be understood when the project was opened, with the reason.
     problems: Vec<(String, String)>,
@@ -99,6 +99,24 @@ impl Project {
         Self::with(durable, root, record, index, None)
     }
 
+    /// A project as a process beside the owner sees it, over an index of what it needs.
+    pub(crate) fn beside(
+        durable: &Durable,
+        root: &Path,
+        record: ProjectRecord,
+        index: Index,
+    ) -> Self {
+        Self {
+            durable: durable.clone(),
+            root: root.to_path_buf(),
+            record,
+            index: Arc::new(Mutex::new(index)),
+            owner: None,
+            problems: Vec::new(),
+            numbering: Mutex::new(()),
+        }
+    }
+
     fn with(
         durable: &Durable,
         root: &Path,
@@ -120,7 +138,10 @@ impl Project {
         })
     }
 
-    fn read_record(durable: &Durable, root: &Path) -> Result<ProjectRecord, ProjectError> {
+    pub(crate) fn read_record(
+        durable: &Durable,
+        root: &Path,
+    ) -> Result<ProjectRecord, ProjectError> {
         let path = root.join(layout::PROJECT_FILE);
         let Some(bytes) = durable.read_if_present(&path)? else {
             return Err(ProjectError::NotAProject {
@@ -160,7 +181,7 @@ impl Project {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn owner(&self) -> Result<&Arc<Owner>, ProjectError> {
+    pub(crate) fn owner(&self) -> Result<&Arc<Owner>, ProjectError> {
         self.owner.as_ref().ok_or(ProjectError::ReadOnly)
     }
 
