@@ -10,8 +10,7 @@ mod cluster;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use thon_engine::machine::{
-    Adopted, Capacity, Effect, End, Event, Found, Millis, Need, Phase,
-    State, SubmitAnswer, step,
+    Adopted, Capacity, Effect, End, Event, Found, Millis, Need, Phase, State, SubmitAnswer, step,
 };
 
 /// The longest time after which a written file is seen, in milliseconds; less than the core allows for.
