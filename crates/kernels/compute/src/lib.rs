@@ -6,6 +6,7 @@
 //! * [`parallel`]: maps and sums whose result does not depend on the number of threads.
 //! * [`columns`]: the strided axes of an array, handed to threads as disjoint blocks of columns.
 //! * [`cholesky`]: small positive definite systems.
+//! * [`memory`]: how the allocator of the process treats freed buffers.
 //! * [`product`]: matrix products on one thread, behind checked bounds.
 //!
 //! There is no thread pool here: everything runs in rayon's current pool, which the caller chooses by
@@ -13,6 +14,7 @@
 
 pub mod cholesky;
 pub mod columns;
+pub mod memory;
 pub mod parallel;
 pub mod product;
 pub mod progress;
