@@ -202,4 +202,32 @@ pub const SECTIONS: &[Section] = &[
         )],
         &[" kills in "],
     ),
+    section(
+        "queue",
+        &[
+            with(
+                &[("THON_EVENTS", "10000000")],
+                "cargo test -p thon-engine --test scheduler_lies -- --nocapture",
+            ),
+            cargo("cargo build -p thon-cli --example toy"),
+            with(
+                &[("THON_KILLS", "10000")],
+                "cargo test -p thon-cli --test queue -- --nocapture --test-threads 1",
+            ),
+            cargo("cargo test -p thon-engine --test plugin_liars -- --nocapture"),
+        ],
+        &[
+            " events in ",
+            " kills of owner",
+            " running jobs",
+            "lies are caught",
+        ],
+    ),
+    section(
+        "slurm",
+        &[cargo(
+            "cargo test -p thon --test slurm -- --ignored --nocapture",
+        )],
+        &["slurm: "],
+    ),
 ];

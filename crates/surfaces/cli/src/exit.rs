@@ -179,6 +179,7 @@ impl From<EngineError> for Failure {
             | E::Refused(_)
             | E::Input { .. }
             | E::Executors { .. }
+            | E::Plugin { .. }
             | E::Pipeline { .. } => Exit::Usage,
             E::Unit { .. } | E::Failed { .. } => Exit::Failed,
             E::Cancelled => Exit::Cancelled,

@@ -6,6 +6,7 @@ use thon_contract::schema::nearest;
 use thon_contract::{AnyJob, Border, Companion, ForeignReader};
 
 use crate::EngineError;
+use crate::plugin::PluginJob;
 
 /// A list of jobs.
 #[derive(Clone, Copy)]
@@ -28,6 +29,22 @@ impl Catalogue {
     #[must_use]
     pub const fn with_border(self, border: Border) -> Self {
         Self { border, ..self }
+    }
+
+    /// The same jobs and those of plug-ins, which stay for the rest of the process' life; a plug-in never takes the place
+    /// of a job.
+    #[must_use]
+    pub fn with_plugins(self, plugins: Vec<PluginJob>) -> Self {
+        let mut jobs: Vec<&'static dyn AnyJob> = self.jobs.to_vec();
+        for plugin in plugins {
+            if jobs.iter().all(|job| job.id() != plugin.id()) {
+                jobs.push(Box::leak(Box::new(plugin)));
+            }
+        }
+        Self {
+            jobs: Box::leak(jobs.into_boxed_slice()),
+            ..self
+        }
     }
 
     /// Readers of foreign files.

@@ -59,6 +59,14 @@ pub enum EngineError {
     /// Somebody asked it to stop.
     #[error("cancelled")]
     Cancelled,
+    /// The manifest of a plug-in makes no sense.
+    #[error("{}: {message}", path.display())]
+    Plugin {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong, with a hint.
+        message: String,
+    },
     /// The executors cannot be used as they are described.
     #[error("{}: {message}", path.display())]
     Executors {

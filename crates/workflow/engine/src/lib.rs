@@ -4,9 +4,12 @@
 //! of its `Each` inputs, else one in all); each unit has a content key; a unit whose key is known
 //! and whose files are there is not run again, whichever job or attempt made it.
 
+mod branch;
 mod catalogue;
 mod error;
 mod explain;
+mod extract;
+mod graph;
 mod inputs;
 pub mod machine;
 mod observer;
@@ -14,7 +17,9 @@ mod outcome;
 mod pipeline;
 mod plain_files;
 mod plan;
+pub mod plugin;
 pub mod queue;
+mod report;
 mod run;
 mod standalone;
 mod submit;
@@ -23,12 +28,15 @@ mod unit;
 mod variables;
 mod workspace;
 
+pub use branch::branch;
 pub use catalogue::Catalogue;
 pub use error::EngineError;
 pub use explain::{Explanation, explain};
+pub use extract::extract_pipeline;
 pub use inputs::Source;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{Pipeline, Step, StepOutcome, draft_pipeline, run_pipeline};
+pub use report::{Report, ReportStep, report};
 pub use run::{Engine, Settings};
 pub use standalone::run_standalone;
 pub use submit::JobSpec;

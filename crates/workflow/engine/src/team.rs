@@ -32,6 +32,8 @@ use crate::{Catalogue, EngineError, Settings};
 pub const HELP_COMMAND: &str = "help-unit";
 /// How long a process waits before it looks again.
 const PAUSE: Duration = Duration::from_millis(5);
+/// What says how further processes are started: `srun`, or nothing.
+const LAUNCHER: &str = "THON_LAUNCHER";
 const UNIT: &str = "unit.json";
 
 /// What helpers are told.
@@ -104,7 +106,7 @@ impl Leader {
             step: AtomicUsize::new(0),
         };
         for number in 1..processes {
-            let mut command = Command::new(&program);
+            let mut command = start_of(&program, number, threads);
             command
                 .args(["--quiet", "--threads", &threads.max(1).to_string()])
                 .arg(HELP_COMMAND)
@@ -212,6 +214,23 @@ impl Team for Leader {
     fn serve(&self, _: &mut PieceOf<'_>, _: &dyn Progress) -> Result<(), JobError> {
         Err(JobError::data("the leader of a team does not serve"))
     }
+}
+
+/// How a further process is started: here, or as a task of the allocation that this process runs in.
+fn start_of(program: &Path, number: usize, threads: usize) -> Command {
+    if std::env::var(LAUNCHER).as_deref() != Ok("srun") {
+        return Command::new(program);
+    }
+    let nodes = std::env::var("SLURM_JOB_NUM_NODES").ok();
+    let nodes = nodes.and_then(|n| n.parse::<usize>().ok()).unwrap_or(1);
+    let mut command = Command::new("srun");
+    command
+        .args(["--quiet", "--nodes=1", "--ntasks=1", "--exact", "--input=0"])
+        .arg(format!("--cpus-per-task={}", threads.max(1)))
+        // Spread over the nodes; the leader is on the first.
+        .arg(format!("--relative={}", number % nodes.max(1)))
+        .arg(program);
+    command
 }
 
 /// A process that helps.

@@ -209,6 +209,8 @@ fn work() -> Vec<Command> {
     vec![
         queue::start(),
         queue::work(),
+        queue::branch(),
+        queue::pipeline(),
         Command::new("export")
             .about("Write a job's output in another program's format")
             .arg(
@@ -255,6 +257,7 @@ fn look() -> Vec<Command> {
         Command::new("explain")
             .about("Say for each item of a job whether it would run again, and why")
             .arg(job_number()),
+        queue::report(),
         Command::new("inspect")
             .about("Say what files of the field are and hold, with doubts")
             .arg(

@@ -7,10 +7,17 @@ use clap::Command;
 /// The groups of commands in the order in which a newcomer meets them.
 pub(super) const GROUPS: [(&str, &[&str]); 4] = [
     ("Start", &["demo", "new", "jobs", "help"]),
-    ("Work", &["run", "start", "work", "export", "cancel"]),
+    (
+        "Work",
+        &[
+            "run", "start", "work", "branch", "pipeline", "export", "cancel",
+        ],
+    ),
     (
         "Look",
-        &["ls", "show", "log", "history", "explain", "inspect"],
+        &[
+            "ls", "show", "log", "history", "explain", "report", "inspect",
+        ],
     ),
     ("Upkeep", &["project", "doctor", "completions"]),
 ];

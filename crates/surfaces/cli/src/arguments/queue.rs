@@ -41,6 +41,68 @@ pub(super) fn work() -> Command {
         )
 }
 
+/// `thon branch`.
+pub(super) fn branch() -> Command {
+    Command::new("branch")
+        .about("Record a job again with changed parameters, and all that came from it")
+        .long_about(
+            "Record a job again with changed parameters, and all that came from it, old and new side by side. \
+             What does not change is not computed again.",
+        )
+        .arg(super::job_number())
+        .arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .required(true)
+                .help("A parameter and its new value, such as `options.low_pass=30`"),
+        )
+        .arg(
+            Arg::new("alone")
+                .long("alone")
+                .action(ArgAction::SetTrue)
+                .help("Only this job, not what came from it"),
+        )
+        .arg(job::later())
+        .arg(job::on())
+        .arg(job::processes())
+}
+
+/// `thon pipeline`.
+pub(super) fn pipeline() -> Command {
+    Command::new("pipeline")
+        .about("Print some jobs and all they came from as a pipeline file")
+        .arg(
+            Arg::new("JOB")
+                .required(true)
+                .num_args(1..)
+                .help("Numbers of jobs, as `thon ls` shows them"),
+        )
+        .arg(
+            Arg::new("name")
+                .long("name")
+                .value_name("NAME")
+                .default_value("pipeline")
+                .help("Name of the pipeline"),
+        )
+}
+
+/// `thon report`.
+pub(super) fn report() -> Command {
+    Command::new("report")
+        .about("Tell how a result came about: methods, references, parameters, counts")
+        .arg(super::job_number())
+        .arg(
+            super::path(
+                "output",
+                "Write report.md, references.bib, pipeline.toml and provenance.json here",
+            )
+            .long("output")
+            .value_name("DIR"),
+        )
+}
+
 /// What the program starts itself with.
 pub(super) fn of_the_program() -> Vec<Command> {
     let own = |name: &'static str, about: &'static str| {

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod attempt;
+mod branch;
 mod cancel;
 mod completions;
 mod demo;
@@ -16,7 +17,9 @@ mod log;
 mod ls;
 mod new;
 mod outputs;
+mod pipeline;
 mod project;
+mod report;
 mod run;
 mod show;
 mod start;
@@ -33,6 +36,7 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
     match name {
         thon_engine::queue::ATTEMPT_COMMAND => attempt::supervise(session, matches),
         thon_engine::queue::WORKER_COMMAND => attempt::work(session, matches),
+        "branch" => branch::branch(session, matches),
         "cancel" => cancel::cancel(session, matches),
         "completions" => Ok(completions::completions(session, matches)),
         "demo" => demo::demo(session, matches),
@@ -47,6 +51,8 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "log" => log::log(session, matches),
         "ls" => ls::ls(session),
         "new" => new::new(session, matches),
+        "pipeline" => pipeline::pipeline(session, matches),
+        "report" => report::report(session, matches),
         "project" => project::project(session, matches),
         "run" => run::run(session, matches),
         "start" => start::start(session, matches),

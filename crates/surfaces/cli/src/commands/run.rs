@@ -268,7 +268,7 @@ pub(super) fn run_steps(
 }
 
 /// A variable's value: a number or truth value where it reads as one, else text.
-fn variable(text: &str) -> Value {
+pub(super) fn variable(text: &str) -> Value {
     match serde_json::from_str::<Value>(text) {
         Ok(value) if value.is_number() || value.is_boolean() || value.is_array() => value,
         _ => Value::String(text.to_owned()),

@@ -6,6 +6,12 @@
 //! kind = "local"
 //! cores = 8
 //! memory = "32G"
+//!
+//! [[executor]]
+//! name = "cluster"
+//! kind = "slurm"
+//! partition = "cpu"
+//! minutes = 600
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -24,6 +30,8 @@ pub enum Kind {
     /// Processes of this machine.
     #[default]
     Local,
+    /// A cluster, through `sbatch`, `squeue` and `scancel`.
+    Slurm,
 }
 
 /// One executor as described.
@@ -44,6 +52,26 @@ pub struct ExecutorEntry {
     pub jobs: Option<usize>,
     /// Milliseconds between two looks.
     pub poll: Option<u64>,
+    /// Milliseconds for which a file written there may stay invisible here; two minutes on a cluster when absent.
+    pub visibility: Option<u64>,
+    /// Slurm: the partition.
+    pub partition: Option<String>,
+    /// Slurm: the account.
+    pub account: Option<String>,
+    /// Slurm: minutes asked for; a day when absent.
+    pub minutes: Option<u32>,
+    /// Slurm: modules to load first.
+    pub modules: Vec<String>,
+    /// Slurm: further options of `sbatch`, such as `--qos=long`.
+    pub directives: Vec<String>,
+    /// Slurm: most array tasks of a job over items; 32 when absent.
+    pub tasks: Option<u32>,
+    /// Slurm: a script of RELION or cryoSPARC to submit with, relative to the project.
+    pub template: Option<PathBuf>,
+    /// What a RELION script has for XXXextra1XXX and so on.
+    pub extra: Vec<String>,
+    /// Slurm: the directory of its commands, where they are not on the path.
+    pub commands: Option<PathBuf>,
 }
 
 /// All executors.
@@ -149,6 +177,12 @@ impl Configuration {
 }
 
 impl ExecutorEntry {
+    /// A command of the cluster.
+    pub(super) fn tool(&self, name: &str) -> PathBuf {
+        let directory = self.commands.as_ref();
+        directory.map_or_else(|| name.into(), |directory| directory.join(name))
+    }
+
     /// Cores in all.
     pub(super) fn all_cores(&self) -> u32 {
         let here = std::thread::available_parallelism().map_or(1, |n| n.get() as u32);
@@ -165,13 +199,15 @@ impl ExecutorEntry {
     pub(super) fn launcher(&self) -> &'static str {
         match self.kind {
             Kind::Local => "process",
+            Kind::Slurm => "srun",
         }
     }
 
     /// In how many parts a job with so many units is run.
     pub(super) fn parts(&self, units: usize) -> u32 {
         match self.kind {
-            Kind::Local => u32::from(units > 0).max(1),
+            Kind::Local => 1,
+            Kind::Slurm => (units as u32).clamp(1, self.tasks.unwrap_or(32).max(1)),
         }
     }
 }

@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::configuration::{ExecutorEntry, Kind};
 use super::local::Local;
+use super::slurm::Slurm;
+use crate::EngineError;
 use crate::machine::{Capacity, Handle, LookupAnswer, Need, QueueAnswer, SubmitAnswer};
 
 /// By what an attempt is known wherever it is.
@@ -51,8 +53,16 @@ pub trait Executor: Send {
 }
 
 /// The executor that an entry describes.
-pub(super) fn make(entry: &ExecutorEntry, root: &Path, program: &Path) -> Box<dyn Executor> {
-    match entry.kind {
+///
+/// # Errors
+/// A description that cannot be used.
+pub(super) fn make(
+    entry: &ExecutorEntry,
+    root: &Path,
+    program: &Path,
+) -> Result<Box<dyn Executor>, EngineError> {
+    Ok(match entry.kind {
         Kind::Local => Box::new(Local::new(entry, root, program)),
-    }
+        Kind::Slurm => Box::new(Slurm::new(entry, root, program)?),
+    })
 }

@@ -5,13 +5,16 @@
 //! ask for a job to be run or stopped by leaving a request in `.thon/requests/`.
 
 mod adopt;
+mod ask;
 mod carry_out;
 mod configuration;
 mod executor;
 mod local;
 mod requests;
+mod slurm;
 mod space;
 mod supervise;
+mod template;
 mod worker;
 
 pub use configuration::{Configuration, ExecutorEntry, Kind};
@@ -64,7 +67,7 @@ impl<'a> Queue<'a> {
             .executors
             .iter()
             .map(|entry| executor::make(entry, engine.project.root(), configuration.program()))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let capacities = executors.iter().map(|executor| executor.capacity());
         let mut queue = Self {
             state: State::new(capacities.collect()),
