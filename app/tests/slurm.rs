@@ -135,7 +135,7 @@ fn the_cluster_has_the_bytes_of_this_machine() {
         .spawn()
         .unwrap();
     let node = loop {
-        if let Some(node) = cluster.node_of_helper(&third) {
+        if let Some(node) = Cluster::node_of_helper(&third) {
             break node;
         }
         assert!(

@@ -139,7 +139,7 @@ impl Cluster {
     }
 
     /// The node on which a helper of a job of this project works.
-    pub fn node_of_helper(&self, project: &Path) -> Option<String> {
+    pub fn node_of_helper(project: &Path) -> Option<String> {
         let project = project.display().to_string();
         processes().find_map(|(number, words)| {
             let helps = words.iter().any(|word| word == "help-unit");

@@ -22,7 +22,7 @@ fn values() -> Vec<f32> {
 }
 
 fn volume(path: &Path, values: &[f32], shape: [usize; 3], voxel: f64) {
-    write_volume(path, values, shape.into(), Some(voxel)).unwrap();
+    write_volume(path, values, shape, Some(voxel)).unwrap();
 }
 
 /// The bytes of a good volume.
@@ -67,139 +67,118 @@ type Lie = (&'static str, &'static str, Vec<u8>);
 
 const WRITES: &str = "cp $M out.mrc; cp $T out.star";
 
+/// Lies of a program that is handed a good map: the name, and what the program does.
+const WAYS: &[(&str, &str)] = &[
+    ("no file at all", "true"),
+    ("no map", "cp $T out.star"),
+    ("no table", "cp $M out.mrc"),
+    ("a file of another name", "cp $M output.mrc; cp $T out.star"),
+    ("an empty file", ": > out.mrc; cp $T out.star"),
+    ("a link", "cp $T out.star; ln -s $M out.mrc"),
+    ("a directory", "cp $T out.star; mkdir out.mrc"),
+    (
+        "an old file",
+        "cp $M out.mrc; cp $T out.star; touch -d '2020-01-01' out.mrc",
+    ),
+    (
+        "an old table",
+        "cp $M out.mrc; cp $T out.star; touch -d '2020-01-01' out.star",
+    ),
+    (
+        "exit code 1 with files",
+        "cp $M out.mrc; cp $T out.star; exit 1",
+    ),
+    (
+        "exit code 255 with files",
+        "cp $M out.mrc; cp $T out.star; exit 255",
+    ),
+    (
+        "killed after writing",
+        "cp $M out.mrc; cp $T out.star; kill -9 $$",
+    ),
+    (
+        "crashed after writing",
+        "cp $M out.mrc; cp $T out.star; kill -11 $$",
+    ),
+    (
+        "an error with exit code 0",
+        "cp $M out.mrc; cp $T out.star; echo 'ERROR: no particles' >&2",
+    ),
+    (
+        "an error on the output",
+        "cp $M out.mrc; cp $T out.star; echo 'ERROR: cannot'",
+    ),
+    (
+        "a segmentation fault of a child",
+        "cp $M out.mrc; cp $T out.star; echo 'Segmentation fault'",
+    ),
+    (
+        "text instead of a map",
+        "echo done > out.mrc; cp $T out.star",
+    ),
+    (
+        "a header alone",
+        "head -c 1024 $M > out.mrc; cp $T out.star",
+    ),
+    ("half a header", "head -c 500 $M > out.mrc; cp $T out.star"),
+    (
+        "the last byte missing",
+        "head -c -1 $M > out.mrc; cp $T out.star",
+    ),
+    (
+        "half of the data",
+        "head -c 2048 $M > out.mrc; cp $T out.star",
+    ),
+    (
+        "bytes behind the data",
+        "cat $M $T > out.mrc; cp $T out.star",
+    ),
+    (
+        "a table without rows",
+        "cp $M out.mrc; head -5 $T > out.star",
+    ),
+    (
+        "a table with one row too few",
+        "cp $M out.mrc; head -7 $T > out.star",
+    ),
+    (
+        "a table without the column",
+        "cp $M out.mrc; sed 's/rlnFsc/rlnOther/' $T > out.star",
+    ),
+    (
+        "a table with nan",
+        "cp $M out.mrc; sed 's/0.5/nan/' $T > out.star",
+    ),
+    (
+        "a table with inf",
+        "cp $M out.mrc; sed 's/0.5/inf/' $T > out.star",
+    ),
+    (
+        "a table with words",
+        "cp $M out.mrc; sed 's/0.5/none/' $T > out.star",
+    ),
+    (
+        "a table with a torn row",
+        "cp $M out.mrc; sed 's/0.2 0.5/0.2/' $T > out.star",
+    ),
+    ("a map for a table", "cp $M out.mrc; cp $M out.star"),
+];
+
 fn lies(directory: &Path) -> Vec<Lie> {
     let map = good(directory);
+    let ways = WAYS
+        .iter()
+        .map(|(name, script)| (*name, *script, map.clone()));
+    let data = bad_maps(directory, &map).into_iter();
+    ways.chain(data.map(|(name, bytes)| (name, WRITES, bytes)))
+        .collect()
+}
+
+/// Maps that nobody should believe.
+fn bad_maps(directory: &Path, map: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let section = BOX * BOX;
     let of = |change: fn(usize, f32) -> f32| of_values(change, directory);
-    let mut lies: Vec<Lie> = vec![
-        ("no file at all", "true", map.clone()),
-        ("no map", "cp $T out.star", map.clone()),
-        ("no table", "cp $M out.mrc", map.clone()),
-        (
-            "a file of another name",
-            "cp $M output.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        ("an empty file", ": > out.mrc; cp $T out.star", map.clone()),
-        ("a link", "cp $T out.star; ln -s $M out.mrc", map.clone()),
-        ("a directory", "cp $T out.star; mkdir out.mrc", map.clone()),
-        (
-            "an old file",
-            "cp $M out.mrc; cp $T out.star; touch -d '2020-01-01' out.mrc",
-            map.clone(),
-        ),
-        (
-            "an old table",
-            "cp $M out.mrc; cp $T out.star; touch -d '2020-01-01' out.star",
-            map.clone(),
-        ),
-        (
-            "exit code 1 with files",
-            "cp $M out.mrc; cp $T out.star; exit 1",
-            map.clone(),
-        ),
-        (
-            "exit code 255 with files",
-            "cp $M out.mrc; cp $T out.star; exit 255",
-            map.clone(),
-        ),
-        (
-            "killed after writing",
-            "cp $M out.mrc; cp $T out.star; kill -9 $$",
-            map.clone(),
-        ),
-        (
-            "crashed after writing",
-            "cp $M out.mrc; cp $T out.star; kill -11 $$",
-            map.clone(),
-        ),
-        (
-            "an error with exit code 0",
-            "cp $M out.mrc; cp $T out.star; echo 'ERROR: no particles' >&2",
-            map.clone(),
-        ),
-        (
-            "an error on the output",
-            "cp $M out.mrc; cp $T out.star; echo 'ERROR: cannot'",
-            map.clone(),
-        ),
-        (
-            "a segmentation fault of a child",
-            "cp $M out.mrc; cp $T out.star; echo 'Segmentation fault'",
-            map.clone(),
-        ),
-        (
-            "text instead of a map",
-            "echo done > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "a header alone",
-            "head -c 1024 $M > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "half a header",
-            "head -c 500 $M > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "the last byte missing",
-            "head -c -1 $M > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "half of the data",
-            "head -c 2048 $M > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "bytes behind the data",
-            "cat $M $T > out.mrc; cp $T out.star",
-            map.clone(),
-        ),
-        (
-            "a table without rows",
-            "cp $M out.mrc; head -5 $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table with one row too few",
-            "cp $M out.mrc; head -7 $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table without the column",
-            "cp $M out.mrc; sed 's/rlnFsc/rlnOther/' $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table with nan",
-            "cp $M out.mrc; sed 's/0.5/nan/' $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table with inf",
-            "cp $M out.mrc; sed 's/0.5/inf/' $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table with words",
-            "cp $M out.mrc; sed 's/0.5/none/' $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a table with a torn row",
-            "cp $M out.mrc; sed 's/0.2 0.5/0.2/' $T > out.star",
-            map.clone(),
-        ),
-        (
-            "a map for a table",
-            "cp $M out.mrc; cp $M out.star",
-            map.clone(),
-        ),
-    ];
-    let data: Vec<(&'static str, Vec<u8>)> = vec![
+    vec![
         ("a black map", of(|_, _| 0.0)),
         ("a constant map", of(|_, _| 7.5)),
         ("all nan", of(|_, _| f32::NAN)),
@@ -233,18 +212,13 @@ fn lies(directory: &Path) -> Vec<Lie> {
         ),
         ("half the box", of_shape([BOX / 2; 3], 4.0, directory)),
         ("another voxel size", of_shape([BOX; 3], 1.0, directory)),
-        ("an unknown mode", with(&map, 12, &99i32.to_le_bytes())),
-        (
-            "a header of nonsense",
-            with(&map, 0, &(-5i32).to_le_bytes()),
-        ),
+        ("an unknown mode", with(map, 12, &99i32.to_le_bytes())),
+        ("a header of nonsense", with(map, 0, &(-5i32).to_le_bytes())),
         (
             "a header that claims more",
-            with(&map, 8, &1000i32.to_le_bytes()),
+            with(map, 8, &1000i32.to_le_bytes()),
         ),
-    ];
-    lies.extend(data.into_iter().map(|(name, bytes)| (name, WRITES, bytes)));
-    lies
+    ]
 }
 
 /// What becomes of a run of a program.

@@ -85,7 +85,7 @@ fn start(application: &Application) -> Vec<Command> {
         Command::new("jobs").about("List all jobs that can be run"),
         Command::new("help")
             .about(
-                "Show this page, a command's, a job's manual, or a topic (exit-codes, pipelines)",
+                "Show this page, a command's, a job's manual, or a topic (exit-codes, pipelines, executors, plugins)",
             )
             .arg(
                 Arg::new("TOPIC").help("A command, a job such as shown by `thon jobs`, or a topic"),

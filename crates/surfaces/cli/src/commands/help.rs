@@ -30,6 +30,69 @@ are done, takes up those that stopped, and makes new ones where the request chan
 work is known are not computed again.
 ";
 
+const EXECUTORS: &str = "\
+Where the queue runs jobs stands in `executors.toml` of the project; without it there is this machine:
+
+  [[executor]]
+  name = \"here\"
+  kind = \"local\"
+  cores = 16                           # in all [default: those of the machine]
+  memory = \"64G\"                     # in all [default: 3/4 of the machine's]
+  cores_per_job = 8                    # [default: half of all]
+
+  [[executor]]
+  name = \"cluster\"                   # `thon start 7 --on cluster`
+  kind = \"slurm\"
+  partition = \"cpu\"
+  account = \"em\"
+  minutes = 600                        # a job that needs longer goes on in the next attempt
+  modules = [\"thon\"]
+  directives = [\"--qos=long\"]
+  tasks = 32                           # array tasks of a job over items, at most
+  template = \"submit.sh\"             # instead: a script of RELION (XXXcommandXXX) or cryoSPARC
+                                       # ({{ run_cmd }}) as it is; `extra` is for XXXextra1XXX
+
+`reserve = \"20G\"` before the first executor is what stays free on the disk.
+
+Items run as tasks of an array. A job with `--processes N` runs as N tasks of one allocation.
+Jobs go on when `thon work` or `thon serve` ends; `thon history JOB` tells what became of one.
+";
+
+const PLUGINS: &str = "\
+A plug-in is a TOML manifest that makes a job of an external program. thon comes with some; your own lie
+in ~/.config/thon/plugins (or where THON_PLUGINS says). Manifests in a project are never run.
+
+  id = \"relion.mask-create\"
+  summary = \"Make a mask from a map with RELION\"
+  methods = \"A mask was made at {threshold}.\"
+
+  [program]
+  name = \"relion_mask_create\"
+  fails_when_it_says = [\"ERROR:\"]    # whatever its exit code
+
+  [[input]]
+  name = \"map\"
+  kind = \"map\"                       # map or mask
+  file = \"input.mrc\"                 # where the program finds it
+
+  [[parameter]]
+  name = \"threshold\"
+  type = \"number\"                    # integer, number, boolean, text
+  default = 0.02
+  help = \"Density above which the mask is one\"
+
+  [[argument]]
+  words = [\"--i\", \"input.mrc\", \"--o\", \"mask.mrc\", \"--ini_threshold\", \"{threshold}\"]
+
+  [[output]]
+  name = \"mask\"
+  kind = \"mask\"                      # map, mask or files
+  file = \"mask.mrc\"
+  check = { same_box_as = \"map\", values = [0.0, 1.0], sections_may_be_constant = true }
+
+Every output must be fresh, whole, finite and not constant, or the job fails with the reason.
+";
+
 pub(super) fn help(session: &Session, matches: &ArgMatches) -> Outcome {
     let terminal = &session.terminal;
     let mut root = arguments::command(&session.application, &[]);
@@ -53,6 +116,8 @@ pub(super) fn help(session: &Session, matches: &ArgMatches) -> Outcome {
     match topic.as_str() {
         "exit-codes" => exit_codes(session),
         "pipelines" => terminal.print(PIPELINES),
+        "executors" => terminal.print(EXECUTORS),
+        "plugins" => terminal.print(PLUGINS),
         name => {
             root.build();
             let Some(command) = root.find_subcommand_mut(name) else {

@@ -232,6 +232,10 @@ impl AnyJob for PluginJob {
         let path = self.program()?;
         let work = context.file(WORK)?;
         fs::create_dir_all(&work).map_err(|e| JobError::file(&work, e))?;
+        for directory in &self.manifest.program.directories {
+            let directory = work.join(directory);
+            fs::create_dir_all(&directory).map_err(|e| JobError::file(&directory, e))?;
+        }
         let grids = self.stage(inputs, &work, context)?;
         let filled = |name: &str| inputs.contains_key(name);
         let threads = program::rayon_threads();

@@ -95,6 +95,9 @@ pub struct Program {
     /// Words in its output that mean that it failed, whatever its exit code.
     #[serde(default)]
     pub fails_when_it_says: Vec<String>,
+    /// Directories that must be there before it starts.
+    #[serde(default)]
+    pub directories: Vec<String>,
     /// Variables of its environment; `{threads}` is the number of threads.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -238,7 +241,8 @@ impl Manifest {
             !file.is_empty() && path.components().all(plain)
         };
         let files = self.inputs.iter().map(|input| &input.file);
-        for file in files.chain(self.outputs.iter().map(|output| &output.file)) {
+        let files = files.chain(self.outputs.iter().map(|output| &output.file));
+        for file in files.chain(&self.program.directories) {
             if !inside(file) {
                 return Err(format!(
                     "\"{file}\" is not a file below the working directory"
@@ -257,12 +261,10 @@ impl Manifest {
             {
                 return Err(format!("when = \"{when}\": no such input or parameter"));
             }
-            for word in &argument.words {
-                for name in placeholders(word) {
-                    if name != "threads" && !parameter(name) {
-                        return Err(format!("\"{word}\": there is no parameter {name}"));
-                    }
-                }
+            let names = |word: &String| placeholders(word).map(str::to_owned).collect::<Vec<_>>();
+            let mut names = argument.words.iter().flat_map(names);
+            if let Some(name) = names.find(|name| name != "threads" && !parameter(name)) {
+                return Err(format!("{{{name}}}: there is no parameter {name}"));
             }
         }
         for kind in self.inputs.iter().map(|i| &i.kind) {
