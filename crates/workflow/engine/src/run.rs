@@ -10,6 +10,7 @@ use thon_project::{Attempt, JobNumber, Manifest, Outcome, Part, Project, UnitRec
 use crate::inputs::{Place, resolve};
 use crate::outcome::draft;
 use crate::plan::{Plan, PlannedUnit, plan};
+use crate::recorder::Recorder;
 use crate::workspace::UnitWorkspace;
 use crate::{Catalogue, EngineError, Event, JobSpec, Observer, Source};
 
@@ -187,7 +188,7 @@ impl Engine<'_> {
         })
     }
 
-    fn inputs(
+    pub(crate) fn inputs(
         &self,
         job: &dyn AnyJob,
         sources: &BTreeMap<String, Source>,
@@ -196,7 +197,7 @@ impl Engine<'_> {
         resolve(&self.catalogue, job, sources, place)
     }
 
-    fn plan(
+    pub(crate) fn plan(
         &self,
         job: &dyn AnyJob,
         params: &Value,
@@ -238,8 +239,17 @@ impl Engine<'_> {
         self.run_attempt(attempt)
     }
 
-    /// Uses or runs the units that are planned.
+    /// Uses or runs the units that are planned, and writes down what happens.
     fn run_units(&self, attempt: &Attempt, prepared: &Prepared) -> Result<Units, EngineError> {
+        let recorder = Recorder::new(self.observer, attempt);
+        let recording = Engine {
+            observer: &recorder,
+            ..*self
+        };
+        recording.run_recorded(attempt, prepared)
+    }
+
+    fn run_recorded(&self, attempt: &Attempt, prepared: &Prepared) -> Result<Units, EngineError> {
         let number = attempt.job().job;
         let Prepared { job, params, plan } = prepared;
         let job = *job;
@@ -335,7 +345,12 @@ impl Engine<'_> {
     }
 
     /// What the job says of the units, each thing once.
-    fn findings(&self, job: &dyn AnyJob, params: &Value, units: &[&PlannedUnit]) -> Vec<Finding> {
+    pub(crate) fn findings(
+        &self,
+        job: &dyn AnyJob,
+        params: &Value,
+        units: &[&PlannedUnit],
+    ) -> Vec<Finding> {
         let workspace = UnitWorkspace::looking(self.project.root(), &self.catalogue);
         let progress = thon_compute::Quiet;
         let context = Context::new(&workspace, &progress, self.settings.memory);

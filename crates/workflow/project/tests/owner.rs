@@ -33,9 +33,19 @@ fn second_owner_is_refused_and_names_the_first() {
         text.contains(&format!("process {} on host", std::process::id())),
         "{text}"
     );
-    // A reader is welcome, and may not write.
+    // A reader is welcome and may ask for a job, but only the owner runs one.
     let reader = Project::open_to_read(&durable, place.path()).unwrap();
-    let refused = reader.create_job(request("a.b", "c", &[], &serde_json::Value::Null));
+    let asked = reader
+        .create_job(request("a.b", "c", &[], &serde_json::Value::Null))
+        .unwrap();
+    assert_eq!(reader.jobs().unwrap(), [asked.job]);
+    let next = first
+        .create_job(request("a.b", "d", &[], &serde_json::Value::Null))
+        .unwrap();
+    assert_eq!(next.job.0, asked.job.0 + 1);
+    first.notice_jobs().unwrap();
+    assert_eq!(first.jobs().unwrap(), [asked.job, next.job]);
+    let refused = reader.start_attempt(asked.job);
     assert!(matches!(refused, Err(ProjectError::ReadOnly)));
     drop(first);
     assert!(!place.path().join(".thon/owner.json").exists());

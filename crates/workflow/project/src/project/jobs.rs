@@ -1,11 +1,12 @@
 //! The jobs of a project: made, looked at, started, asked to stop.
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{NEW_JOB, Project};
+use super::{NEW_JOB, Project, numbering};
 use crate::attempt::Attempt;
 use crate::digest::ContentKey;
 use crate::durable::Access;
@@ -19,8 +20,15 @@ use crate::state::{JobFacts, JobState, JobStatus};
 
 impl Project {
     /// Makes a job; when this returns, the request survives a power cut. Numbers ascend and are never used again.
+    /// Any process may ask for a job while another owns the project and runs one.
+    ///
+    /// # Errors
+    /// [`ProjectError::ReadOnly`] without the ownership where the file system does not lock.
     pub fn create_job(&self, request: JobRequest) -> Result<JobRecord, ProjectError> {
-        self.owner()?;
+        let alone = numbering(&self.durable, &self.root)?;
+        if !alone.enforced {
+            self.owner()?;
+        }
         let _one_at_a_time = self
             .numbering
             .lock()
@@ -51,6 +59,7 @@ impl Project {
         let name = layout::job_directory(record.job, &record.request.operation);
         self.durable
             .publish_rename(&aside, &self.root.join(layout::JOBS).join(&name))?;
+        drop(alone);
         self.index().refresh_job(&self.durable, &self.root, &name)?;
         Ok(record)
     }
@@ -59,6 +68,20 @@ impl Project {
         self.index()
             .directory(job)?
             .ok_or(ProjectError::NoSuchJob(job))
+    }
+
+    /// Takes notice of jobs that other processes made, or whose directories went.
+    pub fn notice_jobs(&self) -> Result<(), ProjectError> {
+        let found = job_directories(&self.durable, &self.root)?;
+        let mut index = self.index();
+        let known: BTreeSet<String> = index.jobs()?.into_iter().map(|(_, name)| name).collect();
+        for name in found.iter().filter(|name| !known.contains(*name)) {
+            index.refresh_job(&self.durable, &self.root, name)?;
+        }
+        if index.jobs()?.len() > found.len() {
+            index.refresh(&self.durable, &self.root)?;
+        }
+        Ok(())
     }
 
     /// The directory of a job, relative to the project.

@@ -1,12 +1,13 @@
 //! A project: made, opened by its one owner or to read, asked for jobs.
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::durable::{Access, Durable};
+use crate::durable::{Access, DiskLock, Durable};
 use crate::error::ProjectError;
 use crate::index::{Index, Refreshed};
 use crate::job;
@@ -20,6 +21,29 @@ pub const FORMAT: u32 = 1;
 
 const INDEX_FILE: &str = "index.db";
 const NEW_JOB: &str = "new-job-";
+
+const NUMBERING_FILE: &str = "numbering";
+/// How often the lock of the numbers is tried, and how long until it is given up.
+const TRY: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Takes the lock under which jobs get their numbers, held for milliseconds by whoever makes a job.
+fn numbering(durable: &Durable, root: &Path) -> Result<DiskLock, ProjectError> {
+    let path = root.join(layout::PRIVATE).join(NUMBERING_FILE);
+    let began = Instant::now();
+    loop {
+        if let Some(lock) = durable.lock(&path)? {
+            return Ok(lock);
+        }
+        if began.elapsed() > PATIENCE {
+            return Err(ProjectError::Owned {
+                path: root.to_path_buf(),
+                owner: "a process that is making a job and does not come to an end".into(),
+            });
+        }
+        std::thread::sleep(TRY);
+    }
+}
 
 /// The content of `project.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +105,7 @@ impl Project {
         durable.ensure_directory(&private, Access::Private)?;
         durable.ensure_directory(&root.join(layout::JOBS), Access::Shared)?;
         let owner = Owner::take(durable, root, &private)?;
+        let making = numbering(durable, root)?;
         for entry in durable
             .list(&private)?
             .iter()
@@ -88,6 +113,7 @@ impl Project {
         {
             durable.remove_tree(&private.join(&entry.name))?;
         }
+        drop(making);
         let index = Index::open(durable, &private.join(INDEX_FILE), record.uuid)?;
         Self::with(durable, root, record, index, Some(Arc::new(owner)))
     }
