@@ -7,6 +7,7 @@
 mod arguments;
 mod commands;
 mod demo;
+mod equivalent;
 mod exit;
 mod inputs;
 mod interrupt;
@@ -14,6 +15,7 @@ mod manual;
 mod parameters;
 mod place;
 mod progress;
+mod serving;
 mod table;
 mod terminal;
 mod text;
@@ -25,7 +27,9 @@ use clap::ArgMatches;
 use thon_engine::{Catalogue, Settings};
 
 pub use demo::{Demo, DemoReport, DemoRow, Expected};
+pub use equivalent::{run_words, shell_line};
 pub use exit::{Exit, Failure};
+pub use serving::{Links, Serve, ServeRequest};
 pub use terminal::{Stream, Terminal};
 
 use exit::Outcome;
@@ -39,6 +43,8 @@ pub struct Application {
     pub catalogue: Catalogue,
     /// What `thon demo` shows, when there is a demonstration.
     pub demo: Option<&'static Demo>,
+    /// What `thon serve` starts, when there is a server.
+    pub serve: Option<Serve>,
 }
 
 /// What every command is handed.

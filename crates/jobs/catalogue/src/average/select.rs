@@ -19,6 +19,7 @@ pub(crate) struct SelectParticles;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// Classes to keep, from 1; all when empty.
+    #[schemars(extend("x-picks" = "classes"))]
     pub classes: Vec<u32>,
     /// Half to keep, 1 or 2; both when empty.
     #[schemars(range(min = 1, max = 2))]

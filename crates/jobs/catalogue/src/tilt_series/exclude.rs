@@ -19,10 +19,12 @@ pub(crate) struct Exclude;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
     /// Images to exclude, such as `1-3, 7`.
+    #[schemars(extend("x-picks" = "tilt-images"))]
     pub images: String,
     /// Excluded images to use again, such as `5`.
     pub take_back: String,
     /// Name of the only series this is about; every series when empty.
+    #[schemars(extend("x-picks" = "tilt-series-name"))]
     pub only: String,
     /// Images at higher tilts than this are excluded.
     #[schemars(range(min = 0.0, max = 90.0))]
@@ -31,6 +33,7 @@ pub(crate) struct Params {
     #[schemars(range(min = 0.0))]
     pub highest_dose: Option<Dose>,
     /// The reason that is recorded.
+    #[schemars(extend("x-picks" = "reason"))]
     pub reason: String,
 }
 

@@ -105,7 +105,39 @@ fn start(application: &Application) -> Vec<Command> {
             );
         commands.insert(0, demo);
     }
+    if application.serve.is_some() {
+        commands.push(serve());
+    }
     commands
+}
+
+/// `thon serve`.
+fn serve() -> Command {
+    Command::new("serve")
+        .about("Open the project in a browser, on this machine or through an ssh tunnel")
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .value_name("N")
+                .value_parser(value_parser!(u64).range(0..=65535))
+                .default_value("8470")
+                .help("Port on this machine; 0 takes any free one"),
+        )
+        .arg(
+            path(
+                "files",
+                "Directory whose files may be picked on the page, besides the project and the one around it",
+            )
+            .long("files")
+            .value_name("DIR")
+            .action(ArgAction::Append),
+        )
+        .arg(
+            Arg::new("share")
+                .long("share")
+                .action(ArgAction::SetTrue)
+                .help("Also print links for those who may only look, or only work"),
+        )
 }
 
 /// What the program starts itself with when several processes share a unit.

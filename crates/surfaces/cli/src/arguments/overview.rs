@@ -6,7 +6,7 @@ use clap::Command;
 
 /// The groups of commands in the order in which a newcomer meets them.
 pub(super) const GROUPS: [(&str, &[&str]); 4] = [
-    ("Start", &["demo", "new", "jobs", "help"]),
+    ("Start", &["demo", "new", "serve", "jobs", "help"]),
     (
         "Work",
         &[
@@ -78,6 +78,7 @@ mod tests {
             version: "0",
             catalogue: thon_engine::Catalogue::new(&[]),
             demo: None,
+            serve: Some(|_| Ok(())),
         };
         let root = crate::arguments::command(&application, &[]);
         root.clone().debug_assert();

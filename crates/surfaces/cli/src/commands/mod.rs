@@ -21,6 +21,7 @@ mod pipeline;
 mod project;
 mod report;
 mod run;
+mod serve;
 mod show;
 mod start;
 mod work;
@@ -55,6 +56,7 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "report" => report::report(session, matches),
         "project" => project::project(session, matches),
         "run" => run::run(session, matches),
+        "serve" => serve::serve(session, matches),
         "start" => start::start(session, matches),
         "work" => work::work(session, matches),
         "show" => show::show(session, matches),
