@@ -1,4 +1,4 @@
-//! The binary `thon`: hands the catalogue to the command line.
+//! The binary `thon`: hands the catalogue and the server to the command line.
 
 mod demo;
 
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             .with_border(thon_catalogue::BORDER)
             .with_plugins(plugins),
         demo: Some(&demo::FIRST_LIGHT),
+        serve: Some(thon_server::serve),
     };
     thon_cli::run(application, std::env::args_os())
 }

@@ -12,12 +12,21 @@ const FILE_ERROR: usize = 500;
 const TEST_FILE_ERROR: usize = 700;
 const FUNCTION_ERROR: usize = 80;
 
-/// Checks the lengths of all Rust files.
+/// Checks the lengths of all Rust files and of those of the page.
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, text) in tree.rust() {
         findings.extend(file_length(file, text));
         findings.extend(function_lengths(&file.path, text));
+    }
+    for file in &tree.files {
+        let ending = file.path.rsplit('.').next().unwrap_or_default();
+        if let Some(text) = &file.text
+            && file.path.starts_with("web/")
+            && ["ts", "tsx", "mjs", "css"].contains(&ending)
+        {
+            findings.extend(file_length(file, text));
+        }
     }
     findings
 }

@@ -20,6 +20,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in &tree.files {
         findings.extend(vague_path(file));
+        findings.extend(headless_page_file(file));
     }
     for (file, text) in tree.rust() {
         let header = text.lines().next().unwrap_or_default();
@@ -39,6 +40,24 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         findings.extend(vague_modules(file, text));
     }
     findings
+}
+
+/// A file of the page, too, says in its first line what it is for.
+fn headless_page_file(file: &TrackedFile) -> Option<Finding> {
+    let ending = file.path.rsplit('.').next().unwrap_or_default();
+    let is_code = file.path.starts_with("web/") && ["ts", "tsx", "mjs"].contains(&ending);
+    let first = file.text.as_deref().filter(|_| is_code)?.lines().next();
+    let said = first.and_then(|line| line.strip_prefix("//"));
+    if said.is_some_and(|said| !said.trim().is_empty()) {
+        return None;
+    }
+    let hint = "open the file with `// what it shows or does`";
+    Some(Finding::error(
+        &file.path,
+        1,
+        "the file has no header",
+        hint,
+    ))
 }
 
 fn vague_path(file: &TrackedFile) -> Option<Finding> {
@@ -98,6 +117,14 @@ mod tests {
         assert_eq!(lines("a/tests/b.rs", "//!\nfn a() {}").len(), 1);
         assert_eq!(lines("a/src/b.rs", "").len(), 1);
         assert!(lines("a/readme.md", "words").is_empty());
+    }
+
+    #[test]
+    fn a_header_is_asked_of_the_page_too() {
+        assert!(lines("web/src/a.tsx", "// Shows a.\nlet a;").is_empty());
+        assert_eq!(lines("web/src/a.ts", "let a;").len(), 1);
+        assert_eq!(lines("web/tests/a.mjs", "//\nlet a;").len(), 1);
+        assert!(lines("web/src/a.css", "a {}").is_empty());
     }
 
     #[test]

@@ -160,6 +160,14 @@ pub const SECTIONS: &[Section] = &[
         &["relion_refine --continue", "agreement with the truth"],
     ),
     section(
+        "web",
+        &[
+            cargo("cargo build -p thon"),
+            cargo("node web/tests/tour.mjs --thon target/debug/thon --shots web/tests/shots"),
+        ],
+        &["the page holds"],
+    ),
+    section(
         "speed",
         &[
             cargo("cargo bench -p thon-benches --bench wbp"),

@@ -1,0 +1,272 @@
+//! What can be asked: one table, from which the router, the OpenAPI document and the test of access are made.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use crate::access::Role;
+use crate::call::{Answered, Call};
+use crate::server::Server;
+use crate::{commands, detail, jobs, log, objects, operations, picker, volumes};
+
+/// How it is asked. `Get` changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// To look.
+    Get,
+    /// To change something; the body is JSON.
+    Post,
+}
+
+type Handle = fn(&Server, &Call) -> Answered;
+
+/// Who answers.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// A function, on a thread of its own.
+    Plain(Handle),
+    /// The stream of events.
+    Events,
+}
+
+/// Something that follows the question mark.
+#[derive(Clone, Copy, Debug)]
+pub struct Query {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// What comes back.
+#[derive(Clone, Copy)]
+pub(crate) enum Gives {
+    Json(fn() -> Schema),
+    Binary(&'static str),
+}
+
+/// One thing that can be asked.
+#[derive(Clone, Copy)]
+pub struct Route {
+    /// How.
+    pub method: Method,
+    /// Where; parts in braces stand for something.
+    pub path: &'static str,
+    /// Who may, at least.
+    pub role: Role,
+    /// What it does.
+    pub doc: &'static str,
+    /// What may follow the question mark.
+    pub query: &'static [Query],
+    pub(crate) takes: Option<fn() -> Schema>,
+    pub(crate) gives: Gives,
+    pub(crate) handler: Handler,
+}
+
+fn schema<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+const fn get(path: &'static str, doc: &'static str, gives: Gives, handler: Handle) -> Route {
+    Route {
+        method: Method::Get,
+        path,
+        role: Role::Viewer,
+        doc,
+        query: &[],
+        takes: None,
+        gives,
+        handler: Handler::Plain(handler),
+    }
+}
+
+const fn post(
+    path: &'static str,
+    doc: &'static str,
+    takes: fn() -> Schema,
+    gives: Gives,
+    handler: Handle,
+) -> Route {
+    Route {
+        method: Method::Post,
+        role: Role::Editor,
+        takes: Some(takes),
+        ..get(path, doc, gives, handler)
+    }
+}
+
+impl Route {
+    const fn query(self, query: &'static [Query]) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn role(self, role: Role) -> Self {
+        Self { role, ..self }
+    }
+}
+
+const fn q(name: &'static str, doc: &'static str) -> Query {
+    Query { name, doc }
+}
+
+const PART: Query = q("part", "of a tomogram: full, half-1 or half-2");
+const EDGE: Query = q("size", "longest edge in pixels; more is binned");
+
+/// Everything that can be asked.
+pub static ROUTES: &[Route] = &[
+    get(
+        "/api/project",
+        "The project, and what the asker may do",
+        Gives::Json(schema::<jobs::ProjectSummary>),
+        jobs::project,
+    ),
+    get(
+        "/api/graph",
+        "All jobs with state, progress and where their inputs come from",
+        Gives::Json(schema::<jobs::Graph>),
+        jobs::graph,
+    ),
+    get(
+        "/api/jobs/{job}",
+        "One job: parameters, inputs, results, methods",
+        Gives::Json(schema::<detail::Detail>),
+        detail::job,
+    ),
+    get(
+        "/api/jobs/{job}/log",
+        "The log of the last attempt",
+        Gives::Json(schema::<log::Log>),
+        log::log,
+    )
+    .query(&[q("from", "byte to start from")]),
+    post(
+        "/api/jobs",
+        "Make a job, and run it when asked to",
+        schema::<commands::Asked>,
+        Gives::Json(schema::<commands::Performed>),
+        commands::create,
+    ),
+    post(
+        "/api/jobs/{job}/run",
+        "Run a recorded job",
+        schema::<Value>,
+        Gives::Json(schema::<commands::Performed>),
+        commands::run,
+    ),
+    post(
+        "/api/jobs/{job}/cancel",
+        "Ask a job to stop; what it finished is kept",
+        schema::<Value>,
+        Gives::Json(schema::<commands::Performed>),
+        commands::cancel,
+    ),
+    post(
+        "/api/check",
+        "What a job would do, need, and what speaks against it; nothing is recorded",
+        schema::<commands::Asked>,
+        Gives::Json(schema::<commands::Checked>),
+        commands::check,
+    ),
+    get(
+        "/api/operations",
+        "The jobs that can be run",
+        Gives::Json(schema::<Vec<operations::Operation>>),
+        operations::operations,
+    ),
+    get(
+        "/api/operations/{operation}",
+        "One of them with its parameters",
+        Gives::Json(schema::<operations::OperationDetail>),
+        operations::operation,
+    ),
+    get(
+        "/api/objects/{job}/{slot}/{item}/document",
+        "The document of a result: tilt series, tomogram, curves",
+        Gives::Json(schema::<Value>),
+        objects::document,
+    ),
+    get(
+        "/api/objects/{job}/{slot}/{item}/picture",
+        "A picture",
+        Gives::Binary("image/png"),
+        objects::picture,
+    ),
+    get(
+        "/api/objects/{job}/{slot}/{item}/files/{file}",
+        "A file of a result, to save",
+        Gives::Binary("application/octet-stream"),
+        objects::file,
+    ),
+    get(
+        "/api/objects/{job}/{slot}/{item}/particles",
+        "Particles as columns",
+        Gives::Json(schema::<objects::Particles>),
+        objects::particles,
+    )
+    .query(&[q("from", "first"), q("every", "step"), q("limit", "most")]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/volume",
+        "Size and statistics of a volume",
+        Gives::Json(schema::<volumes::VolumeSummary>),
+        volumes::volume,
+    )
+    .query(&[PART]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/slice",
+        "A slice of a volume, packed",
+        Gives::Binary("application/octet-stream"),
+        volumes::slice,
+    )
+    .query(&[
+        q("axis", "x, y or z"),
+        q("index", "position along it, from 0"),
+        q("thickness", "voxels to average"),
+        EDGE,
+        PART,
+    ]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/density",
+        "A whole volume, binned and packed",
+        Gives::Binary("application/octet-stream"),
+        volumes::density,
+    )
+    .query(&[EDGE, PART]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/image",
+        "An image of a tilt series, packed",
+        Gives::Binary("application/octet-stream"),
+        volumes::tilt_image,
+    )
+    .query(&[q("view", "which, from 0"), EDGE]),
+    get(
+        "/api/files",
+        "Files that can be picked",
+        Gives::Json(schema::<picker::Listing>),
+        picker::files,
+    )
+    .query(&[q("root", "which directory, from 0"), q("path", "below it")])
+    .role(Role::Editor),
+    get(
+        "/api/links",
+        "The links to give to others",
+        Gives::Json(schema::<commands::Links>),
+        commands::links,
+    )
+    .role(Role::Owner),
+    get(
+        "/api/openapi.json",
+        "This table, as an OpenAPI document",
+        Gives::Json(schema::<Value>),
+        crate::openapi::answer,
+    ),
+    Route {
+        handler: Handler::Events,
+        ..get(
+            "/api/events",
+            "The jobs that change, as server-sent events",
+            Gives::Binary("text/event-stream"),
+            jobs::graph,
+        )
+    },
+];

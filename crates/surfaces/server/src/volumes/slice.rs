@@ -1,0 +1,130 @@
+//! One slice of a volume along any axis, averaged over a slab.
+
+use thon_images::mrc::Mrc;
+
+use super::source::{open, part};
+use super::{binned, factor, packed};
+use crate::call::{Answer, Answered, Call};
+use crate::failure::Refusal;
+use crate::objects::Object;
+use crate::server::Server;
+
+/// Largest edge of an answer, in pixels.
+const LARGEST: usize = 4096;
+
+/// The slab of `thickness` voxels around `index` along an axis, averaged. Rows of a z slice run along y, of a y slice along
+/// z, of an x slice along z; columns run along x, x and y.
+pub(crate) fn slice(server: &Server, call: &Call) -> Answered {
+    let object = Object::find(server, call)?;
+    let tag = match call.tag(&object.item.digest) {
+        Ok(tag) => tag,
+        Err(unchanged) => return Ok(unchanged),
+    };
+    let volume = open(&object, part(call))?;
+    let axis = match call.query.get("axis").map_or("z", String::as_str) {
+        "z" => 0,
+        "y" => 1,
+        "x" => 2,
+        other => {
+            return Err(Refusal::bad(format!(
+                "expected x, y or z as axis, found \"{other}\""
+            )));
+        }
+    };
+    let n = volume.shape[axis];
+    let index = call.asked("index", n / 2)?;
+    if index >= n {
+        let text = format!("expected an index below {n} along this axis, found {index}");
+        return Err(Refusal::bad(text));
+    }
+    let thickness = call.asked("thickness", 1)?.clamp(1, n);
+    let start = (index + 1)
+        .saturating_sub(thickness.div_ceil(2))
+        .min(n - thickness);
+    let (pixels, [rows, columns]) =
+        slab(&volume.file, volume.shape, axis, start, thickness).map_err(Refusal::internal)?;
+    let largest = call.asked("size", 1024)?.clamp(16, LARGEST);
+    let (pixels, [rows, columns]) =
+        binned(&pixels, [rows, columns], factor(rows.max(columns), largest));
+    Ok(Answer::binary(packed([columns, rows, 1], &pixels)).tagged(tag))
+}
+
+/// The mean over `thickness` slices from `start` on, and its size in rows and columns.
+fn slab(
+    file: &Mrc<'_>,
+    [nz, ny, nx]: [usize; 3],
+    axis: usize,
+    start: usize,
+    thickness: usize,
+) -> Result<(Vec<f32>, [usize; 2]), thon_images::ImageError> {
+    let size = [[ny, nx], [nz, nx], [nz, ny]][axis];
+    let mut sum = vec![0.0_f32; size[0] * size[1]];
+    let scale = 1.0 / thickness as f32;
+    match axis {
+        0 => {
+            let mut section = vec![0.0; ny * nx];
+            for z in start..start + thickness {
+                file.read_section_into(z, &mut section)?;
+                add(&mut sum, &section, scale);
+            }
+        }
+        1 => {
+            for (z, line) in sum.chunks_exact_mut(nx).enumerate() {
+                for row in file
+                    .read_window(z, start, 0, thickness, nx)?
+                    .chunks_exact(nx)
+                {
+                    add(line, row, scale);
+                }
+            }
+        }
+        _ => {
+            for (z, line) in sum.chunks_exact_mut(ny).enumerate() {
+                let window = file.read_window(z, 0, start, ny, thickness)?;
+                for (value, row) in line.iter_mut().zip(window.chunks_exact(thickness)) {
+                    *value = scale * row.iter().fold(0.0, |sum, voxel| sum + voxel);
+                }
+            }
+        }
+    }
+    Ok((sum, size))
+}
+
+fn add(sum: &mut [f32], values: &[f32], scale: f32) {
+    for (sum, value) in sum.iter_mut().zip(values) {
+        *sum += scale * value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use thon_images::mrc::write_volume;
+
+    #[test]
+    fn slices_along_every_axis_are_those_of_the_array() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("volume.mrc");
+        let shape = [3, 4, 5];
+        let value = |z: usize, y: usize, x: usize| (100 * z + 10 * y + x) as f32;
+        let mut voxels = Vec::new();
+        for z in 0..3 {
+            for y in 0..4 {
+                voxels.extend((0..5).map(|x| value(z, y, x)));
+            }
+        }
+        write_volume(&path, &voxels, shape, Some(2.0)).unwrap();
+        let file = Mrc::open(&path).unwrap();
+        let (found, size) = slab(&file, shape, 0, 1, 1).unwrap();
+        assert_eq!((size, found[2 * 5 + 3]), ([4, 5], value(1, 2, 3)));
+        let (found, size) = slab(&file, shape, 1, 2, 1).unwrap();
+        assert_eq!((size, found[2 * 5 + 4]), ([3, 5], value(2, 2, 4)));
+        let (found, size) = slab(&file, shape, 2, 4, 1).unwrap();
+        assert_eq!((size, found[4 + 3]), ([3, 4], value(1, 3, 4)));
+        // A slab is the mean of its slices.
+        let (found, _) = slab(&file, shape, 2, 1, 3).unwrap();
+        assert!((found[0] - 2.0).abs() < 1e-4);
+        let (found, _) = slab(&file, shape, 0, 0, 3).unwrap();
+        assert!((found[0] - 100.0).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,8 @@
+//! The server over a small project: who is let in, what is answered, what hostile names and paths can do.
+#![expect(clippy::unwrap_used, reason = "helper functions of tests")]
+
+mod access;
+mod hostile;
+mod picking;
+mod results;
+mod toy;

@@ -1,0 +1,61 @@
+// A three-dimensional scene with a camera that turns around it; drawn only when something changed.
+import * as THREE from "three";
+import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
+
+export interface Scene {
+  scene: THREE.Scene;
+  draw: () => void;
+  /** Puts the camera so that a sphere of this radius is in view. */
+  look: (radius: number) => void;
+  close: () => void;
+}
+
+export function openScene(element: HTMLElement): Scene {
+  const renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
+  renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+  element.appendChild(renderer.domElement);
+  const scene = new THREE.Scene();
+  const camera = new THREE.PerspectiveCamera(35, 1, 0.1, 1e6);
+  camera.up.set(0, 1, 0);
+  const light = new THREE.DirectionalLight(0xffffff, 2.4);
+  light.position.set(0.4, 0.7, 1);
+  camera.add(light);
+  scene.add(camera, new THREE.HemisphereLight(0xe8f4ff, 0x30363c, 1.2));
+  const controls = new OrbitControls(camera, renderer.domElement);
+  let waiting = 0;
+  const draw = () => {
+    if (waiting) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
+      renderer.render(scene, camera);
+    });
+  };
+  controls.addEventListener("change", draw);
+  const fit = new ResizeObserver(() => {
+    const { clientWidth: width, clientHeight: height } = element;
+    if (width === 0 || height === 0) return;
+    renderer.setSize(width, height);
+    camera.aspect = width / height;
+    camera.updateProjectionMatrix();
+    draw();
+  });
+  fit.observe(element);
+  const look = (radius: number) => {
+    const distance = (1.15 * radius) / Math.sin((camera.fov * Math.PI) / 360);
+    camera.position.set(0.35 * distance, 0.3 * distance, 0.89 * distance);
+    camera.near = distance / 100;
+    camera.far = distance * 10;
+    camera.updateProjectionMatrix();
+    controls.target.set(0, 0, 0);
+    controls.update();
+    draw();
+  };
+  const close = () => {
+    cancelAnimationFrame(waiting);
+    fit.disconnect();
+    controls.dispose();
+    renderer.dispose();
+    renderer.domElement.remove();
+  };
+  return { scene, draw, look, close };
+}
