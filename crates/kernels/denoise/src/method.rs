@@ -6,15 +6,15 @@ use thon_compute::Progress;
 use thon_signal::statistics::summarise;
 
 use crate::DenoiseError;
-use crate::bands::{Bands, RowSink, RowSource, read};
+use crate::bands::{Bands, RowSink, RowSource, read_tile};
 use crate::beltrami::{BeltramiOptions, flow};
 use crate::bilateral::{BilateralOptions, filter};
 use crate::diffusion::{DiffusionOptions, diffuse, schedule};
 use crate::median::{MedianOptions, median};
 use crate::non_local_means::{NonLocalMeansOptions, average};
 
-/// Rows from the middle on which gradients and deviations are measured.
-const SAMPLE: usize = 32;
+/// Rows and columns from the middle on which gradients and deviations are measured.
+const SAMPLE: [usize; 2] = [32, 2048];
 
 /// A way to denoise, with its options.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +39,7 @@ pub struct DenoiseReport {
     pub deviation: f64,
     /// K at each step of anisotropic diffusion, grey values per voxel.
     pub gradients: Vec<f64>,
-    /// Bands the volume was worked on in.
+    /// Bands, or tiles of bands, the volume was worked on in.
     pub bands: usize,
 }
 
@@ -77,13 +77,32 @@ impl Method {
 }
 
 fn bands(method: &Method, dims: [usize; 3], memory: usize) -> Bands {
-    Bands::new(dims, method.halo(), method.bytes_per_row(dims), memory)
+    let per_row = method.bytes_per_row(dims);
+    match method {
+        Method::Diffusion(_) | Method::Beltrami(_) => {
+            Bands::tiled(dims, method.halo(), per_row, memory)
+        }
+        // Their surroundings are small: eight rows of any tomogram fit.
+        _ => Bands::new(dims, method.halo(), per_row, memory),
+    }
+}
+
+/// Rows and columns of the sample.
+fn sample_size([_, ny, nx]: [usize; 3]) -> [std::ops::Range<usize>; 2] {
+    [(ny, SAMPLE[0]), (nx, SAMPLE[1])].map(|(length, sample)| {
+        let first = length.saturating_sub(sample) / 2;
+        first..(first + sample).min(length)
+    })
 }
 
 /// Bytes that [`denoise`] will use for a volume `[nz, ny, nx]` with a budget of `memory` MiB.
 pub fn working_bytes(method: &Method, dims: [usize; 3], memory: usize) -> usize {
-    let in_work = bands(method, dims, memory).in_work(dims[1]);
-    method.bytes_per_row(dims) * in_work.max(SAMPLE.min(dims[1]))
+    let per_row = method.bytes_per_row(dims);
+    let sample = sample_size(dims);
+    let sampled = per_row.div_ceil(dims[2].max(1)) * sample[0].len() * sample[1].len();
+    bands(method, dims, memory)
+        .bytes(dims, per_row)
+        .max(sampled)
 }
 
 /// Denoises a volume from `source` into `sink`, within about `memory` MiB.
@@ -103,10 +122,8 @@ pub fn denoise(
         let found = format!("{dims:?}");
         return Err(DenoiseError::parameter("size", &found, "no empty axis"));
     }
-    let middle = dims[1] / 2;
-    let rows =
-        middle.saturating_sub(SAMPLE / 2)..(middle + SAMPLE / 2).min(dims[1]).max(middle + 1);
-    let mut sample = read(source, rows)?;
+    let [rows, columns] = sample_size(dims);
+    let mut sample = read_tile(source, rows, columns)?;
     let summary = summarise(&sample.voxels);
     if summary.is_flat() {
         return Err(DenoiseError::Flat {
@@ -133,6 +150,6 @@ pub fn denoise(
     Ok(DenoiseReport {
         deviation,
         gradients,
-        bands: dims[1].div_ceil(bands.rows),
+        bands: dims[1].div_ceil(bands.rows) * dims[2].div_ceil(bands.columns),
     })
 }

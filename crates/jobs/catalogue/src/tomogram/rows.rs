@@ -29,10 +29,20 @@ impl RowSource for VolumeRows {
     }
 
     fn read_rows(&self, rows: Range<usize>, out: &mut [f32]) -> Result<(), SourceError> {
-        let nx = self.file.shape()[2];
-        let length = rows.len() * nx;
-        for (z, out) in out.chunks_mut(length).enumerate() {
-            let window = self.file.read_window(z, rows.start, 0, rows.len(), nx)?;
+        self.read_block(rows, 0..self.file.shape()[2], out)
+    }
+
+    fn read_block(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), SourceError> {
+        let [height, width] = [rows.len(), columns.len()];
+        for (z, out) in out.chunks_mut(height * width).enumerate() {
+            let window = self
+                .file
+                .read_window(z, rows.start, columns.start, height, width)?;
             out.copy_from_slice(&window);
         }
         Ok(())

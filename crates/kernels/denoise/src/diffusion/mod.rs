@@ -12,6 +12,7 @@
 //! until one direction is left: no roots, no branches.
 
 mod step;
+mod structure;
 mod tensor;
 
 use rayon::prelude::*;
@@ -119,7 +120,8 @@ impl DiffusionOptions {
     /// Planes that a thread keeps.
     pub(crate) fn planes_per_thread(&self) -> usize {
         let (sigma, rho) = (weights(self.sigma).len(), weights(self.tensor_sigma).len());
-        2 * sigma + 4 + 6 * (2 * rho) + 18 + 8
+        // Smoothed in the plane, smoothed across planes, D of four planes, and room.
+        2 * sigma + 2 * rho + 2 + 24 + 3
     }
 }
 

@@ -11,7 +11,8 @@ use pulp::{Simd, WithSimd};
 use thon_compute::parallel::map_indices;
 
 use super::DiffusionOptions;
-use super::tensor::{Law, diffusion_row};
+use super::structure::{DiffusionPlane, TensorRows};
+use super::tensor::Law;
 use crate::bands::Band;
 use crate::smooth::{combine, mirrored, smooth_plane, weights};
 use crate::stencil::Ring;
@@ -64,137 +65,103 @@ impl StepPlan {
 struct Stages<'a> {
     plan: &'a StepPlan,
     u: &'a [f32],
-    /// u smoothed in its plane; across planes; J smoothed in its plane; D.
-    flat: Ring,
-    smooth: Ring,
-    j: Ring,
+    smooth: Smoothed,
+    /// D, six planes each.
     d: Ring,
-    spare: Vec<f32>,
-    tensor: Vec<f32>,
+    rows: TensorRows,
 }
 
 impl<'a> Stages<'a> {
     fn new(plan: &'a StepPlan, u: &'a [f32], first: usize) -> Self {
         let [nz, ny, nx] = plan.dims;
-        let area = ny * nx;
-        let (sigma, rho) = (plan.sigma.len() - 1, plan.rho.len() - 1);
+        let reach = plan.rho.len() - 1;
         let d = first.saturating_sub(1);
-        let j = d.saturating_sub(rho);
-        let smooth = j.saturating_sub(1);
-        let flat = smooth.saturating_sub(sigma);
-        // One plane more than the span, because mirrored planes at the end are asked for again.
-        let ring =
-            |reach: usize, length: usize, first: usize| Ring::new(2 * reach + 2, length, nz, first);
         Self {
             plan,
             u,
-            flat: ring(sigma, area, flat),
-            smooth: ring(1, area, smooth),
-            j: ring(rho, 6 * area, j),
-            d: ring(1, 6 * area, d),
-            spare: Vec::new(),
-            tensor: vec![0.0; 6 * area],
+            smooth: Smoothed::new(
+                plan.dims,
+                &plan.sigma,
+                reach + 1,
+                d.saturating_sub(reach + 1),
+            ),
+            // One plane more than the span, because mirrored planes at the end are asked for again.
+            d: Ring::new(4, 6 * ny * nx, nz, d),
+            rows: TensorRows::new(nx, reach),
         }
     }
 
     /// Makes D up to `z`.
     fn prepare(&mut self, z: isize) {
+        let [nz, ny, nx] = self.plan.dims;
+        let reach = self.plan.rho.len() as isize - 1;
         while self.d.wants(z) {
             let at = self.d.next();
-            let reach = self.plan.rho.len() as isize - 1;
-            self.prepare_j(at + reach);
-            combine(&mut self.tensor, &self.plan.rho, |step| {
-                self.j.at(at + step)
-            });
-            diffusion_row(&self.tensor, self.plan.law, self.d.make().1);
-        }
-    }
-
-    /// Makes J, smoothed in its plane, up to `z`.
-    fn prepare_j(&mut self, z: isize) {
-        let [_, ny, nx] = self.plan.dims;
-        while self.j.wants(z) {
-            let at = self.j.next();
-            self.prepare_smooth(at + 1);
-            let (_, j) = self.j.make();
-            let planes = [-1, 0, 1].map(|d| self.smooth.at(at + d));
-            pulp::Arch::new().dispatch(Outer {
+            self.smooth.prepare(self.u, at + reach + 1);
+            let planes: Vec<_> = (-reach..=reach)
+                .map(|step| {
+                    let middle = mirrored(at + step, nz) as isize;
+                    let around = [-1, 0, 1].map(|d| self.smooth.at(middle + d));
+                    (self.plan.rho[step.unsigned_abs()], around)
+                })
+                .collect();
+            pulp::Arch::new().dispatch(DiffusionPlane {
                 size: [ny, nx],
-                u: planes,
-                out: j,
+                planes: &planes,
+                weights: &self.plan.rho,
+                law: self.plan.law,
+                rows: &mut self.rows,
+                out: self.d.make().1,
             });
-            for component in j.chunks_mut(ny * nx) {
-                smooth_plane(component, [ny, nx], &self.plan.rho, &mut self.spare);
-            }
+        }
+    }
+}
+
+/// Densities smoothed by σ, plane after plane.
+struct Smoothed {
+    dims: [usize; 3],
+    weights: Vec<f32>,
+    /// Smoothed in the plane.
+    flat: Ring,
+    /// Across planes as well.
+    smooth: Ring,
+    spare: Vec<f32>,
+}
+
+impl Smoothed {
+    /// Planes from `first` on, of which `reach` on each side of one are kept.
+    fn new(dims: [usize; 3], weights: &[f32], reach: usize, first: usize) -> Self {
+        let [nz, ny, nx] = dims;
+        let sigma = weights.len() - 1;
+        Self {
+            dims,
+            weights: weights.to_vec(),
+            flat: Ring::new(2 * sigma + 2, ny * nx, nz, first.saturating_sub(sigma)),
+            smooth: Ring::new(2 * reach + 2, ny * nx, nz, first),
+            spare: Vec::new(),
         }
     }
 
-    /// Makes smoothed densities up to `z`.
-    fn prepare_smooth(&mut self, z: isize) {
-        let [_, ny, nx] = self.plan.dims;
+    /// Makes planes up to `z` of the volume `u`.
+    fn prepare(&mut self, u: &[f32], z: isize) {
+        let [_, ny, nx] = self.dims;
         let area = ny * nx;
-        let reach = self.plan.sigma.len() as isize - 1;
+        let reach = self.weights.len() as isize - 1;
         while self.smooth.wants(z) {
             let at = self.smooth.next();
             while self.flat.wants(at + reach) {
                 let (z, flat) = self.flat.make();
-                flat.copy_from_slice(&self.u[z * area..][..area]);
-                smooth_plane(flat, [ny, nx], &self.plan.sigma, &mut self.spare);
+                flat.copy_from_slice(&u[z * area..][..area]);
+                smooth_plane(flat, [ny, nx], &self.weights, &mut self.spare);
             }
             let (_, smooth) = self.smooth.make();
-            combine(smooth, &self.plan.sigma, |d| self.flat.at(at + d));
+            combine(smooth, &self.weights, |d| self.flat.at(at + d));
         }
     }
-}
 
-/// The products of the gradient's components, six planes: xx, yy, zz, xy, xz, yz.
-struct Outer<'a> {
-    size: [usize; 2],
-    u: [&'a [f32]; 3],
-    out: &'a mut [f32],
-}
-
-impl WithSimd for Outer<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        let [ny, nx] = self.size;
-        let area = ny * nx;
-        let [below, here, above] = self.u;
-        for y in 0..ny {
-            let (up, down) = (y.saturating_sub(1), (y + 1).min(ny - 1));
-            let middle = &here[y * nx..][..nx];
-            let (north, south) = (&here[up * nx..][..nx], &here[down * nx..][..nx]);
-            let (under, over) = (&below[y * nx..][..nx], &above[y * nx..][..nx]);
-            let [xx, yy, zz, xy, xz, yz] = rows_of_six(self.out, area, y * nx, nx);
-            let mut fill = |x: usize, gx: f32| {
-                let gy = 0.5 * (south[x] - north[x]);
-                let gz = 0.5 * (over[x] - under[x]);
-                (xx[x], yy[x], zz[x]) = (gx * gx, gy * gy, gz * gz);
-                (xy[x], xz[x], yz[x]) = (gx * gy, gx * gz, gy * gz);
-            };
-            let last = nx - 1;
-            fill(0, 0.5 * (middle[1.min(last)] - middle[0]));
-            for x in 1..last.max(1) {
-                fill(x, 0.5 * (middle[x + 1] - middle[x - 1]));
-            }
-            if last > 0 {
-                fill(last, 0.5 * (middle[last] - middle[last - 1]));
-            }
-        }
+    fn at(&self, z: isize) -> &[f32] {
+        self.smooth.at(z)
     }
-}
-
-/// The same row of six planes that lie one after the other.
-#[inline(always)]
-fn rows_of_six(planes: &mut [f32], area: usize, start: usize, nx: usize) -> [&mut [f32]; 6] {
-    let mut rest = planes;
-    [(); 6].map(|()| {
-        let (plane, others) = std::mem::take(&mut rest).split_at_mut(area);
-        rest = others;
-        &mut plane[start..][..nx]
-    })
 }
 
 /// u + dt · div(D ∇u) over one plane.
@@ -306,50 +273,34 @@ fn flux_row<'a>(row: &impl Fn(usize) -> &'a [f32], time_step: f32, out: &mut [f3
 /// Mean length of the gradient of a band after smoothing by σ.
 pub(super) fn mean_gradient(band: &Band, sigma: f64) -> f64 {
     let [nz, ny, nx] = band.dims;
-    let area = ny * nx;
     let weights = weights(sigma);
-    let reach = weights.len() as isize - 1;
     let chunks = map_indices(nz.div_ceil(CHUNK), |chunk| {
         let planes = chunk * CHUNK..nz.min((chunk + 1) * CHUNK);
-        let first = planes.start.saturating_sub(1);
-        let mut flat = Ring::new(
-            2 * reach as usize + 2,
-            area,
-            nz,
-            first.saturating_sub(reach as usize),
-        );
-        let mut smooth = Ring::new(4, area, nz, first);
-        let mut spare = Vec::new();
-        let mut outer = vec![0.0_f32; 6 * area];
+        let mut smooth = Smoothed::new(band.dims, &weights, 1, planes.start.saturating_sub(1));
         let mut sum = 0.0_f64;
         for z in planes {
             let at = z as isize;
-            while smooth.wants(at + 1) {
-                let (z, out) = smooth.make();
-                let at = z as isize;
-                while flat.wants(at + reach) {
-                    let (z, out) = flat.make();
-                    out.copy_from_slice(&band.voxels[z * area..][..area]);
-                    smooth_plane(out, [ny, nx], &weights, &mut spare);
-                }
-                combine(out, &weights, |d| flat.at(at + d));
-            }
-            let u = [-1, 0, 1].map(|d| smooth.at(at + d));
-            pulp::Arch::new().dispatch(Outer {
-                size: [ny, nx],
-                u,
-                out: &mut outer,
-            });
-            let (xx, rest) = outer.split_at(area);
-            let (yy, rest) = rest.split_at(area);
-            sum += xx
-                .iter()
-                .zip(yy)
-                .zip(rest)
-                .map(|((x, y), z)| f64::from((x + y + z).sqrt()))
-                .sum::<f64>();
+            smooth.prepare(&band.voxels, at + 1);
+            sum += gradient_lengths([-1, 0, 1].map(|d| smooth.at(at + d)), [ny, nx]);
         }
         sum
     });
     chunks.iter().sum::<f64>() / band.voxels.len() as f64
+}
+
+/// Σ of |∇u| over one plane.
+fn gradient_lengths([below, here, above]: [&[f32]; 3], [ny, nx]: [usize; 2]) -> f64 {
+    let mut sum = 0.0_f64;
+    for y in 0..ny {
+        let (up, down) = (y.saturating_sub(1) * nx, (y + 1).min(ny - 1) * nx);
+        for x in 0..nx {
+            let (left, right) = (x.saturating_sub(1), (x + 1).min(nx - 1));
+            let i = y * nx + x;
+            let gx = here[y * nx + right] - here[y * nx + left];
+            let gy = here[down + x] - here[up + x];
+            let gz = above[i] - below[i];
+            sum += 0.5 * f64::from((gx * gx + gy * gy + gz * gz).sqrt());
+        }
+    }
+    sum
 }

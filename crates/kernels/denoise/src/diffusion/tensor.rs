@@ -4,8 +4,6 @@
     reason = "what is not inlined into the dispatched function loses its target features"
 )]
 
-use pulp::{Simd, WithSimd};
-
 use super::DiffusionKind;
 use crate::stencil::exp_negative;
 
@@ -28,6 +26,14 @@ impl Law {
             kind,
             inverse: (1.0 / (k * k).max(1e-30)) as f32,
         }
+    }
+
+    /// g of the header where tr J is `trace`.
+    #[inline(always)]
+    fn edge(self, trace: f32) -> f32 {
+        let ratio = 1.0 / (trace * self.inverse).max(1e-4);
+        let fourth = ratio * ratio * ratio * ratio;
+        1.0 - exp_negative(-EDGE * fourth * fourth)
     }
 }
 
@@ -79,9 +85,9 @@ fn product(a: Matrix, b: Matrix) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2] + 2.0 * (a[3] * b[3] + a[4] * b[4] + a[5] * b[5])
 }
 
-/// D of one voxel.
+/// D of one voxel; `g` is the edge function there.
 #[inline(always)]
-fn diffusion(j: Matrix, law: Law) -> Matrix {
+fn diffusion(j: Matrix, g: f32, law: Law) -> Matrix {
     let sum = trace(j);
     let scale = 1.0 / sum.max(1e-30);
     // A little of the identity decides where two directions are alike.
@@ -90,20 +96,12 @@ fn diffusion(j: Matrix, law: Law) -> Matrix {
         *value += 1e-4;
     }
     let least = dominant(adjugate(relative));
-    let edge = || {
-        let ratio = 1.0 / (sum * law.inverse).max(1e-4);
-        let fourth = ratio * ratio * ratio * ratio;
-        1.0 - exp_negative(-EDGE * fourth * fourth)
-    };
     let coherence = |spread: f32| {
         let spread = (spread * law.inverse).max(1e-6);
         (1.0 - LEAST) * exp_negative(-1.0 / (spread * spread))
     };
     let (across, along) = match law.kind {
-        DiffusionKind::EdgeEnhancing => {
-            let g = edge();
-            (g, 1.0 - g)
-        }
+        DiffusionKind::EdgeEnhancing => (g, 1.0 - g),
         DiffusionKind::CoherenceEnhancing => {
             let most = product(dominant(relative), j);
             (LEAST, coherence(most - product(least, j)))
@@ -111,7 +109,6 @@ fn diffusion(j: Matrix, law: Law) -> Matrix {
         DiffusionKind::Hybrid => {
             let (most, low) = (product(dominant(relative), j), product(least, j));
             let middle = sum - most - low;
-            let g = edge();
             let sheet = most - middle > middle - low;
             if sheet {
                 (g, 1.0 - g)
@@ -127,53 +124,80 @@ fn diffusion(j: Matrix, law: Law) -> Matrix {
     d
 }
 
-/// D of the voxels of one plane from their J, both as six planes.
-struct Plane<'a> {
-    j: &'a [f32],
-    law: Law,
-    d: &'a mut [f32],
-}
-
-impl WithSimd for Plane<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) {
-        let area = self.j.len() / 6;
-        let mut rest = self.d;
-        let d: [&mut [f32]; 6] = std::array::from_fn(|_| {
-            let (plane, others) = std::mem::take(&mut rest).split_at_mut(area);
-            rest = others;
-            plane
-        });
-        let j: [&[f32]; 6] = std::array::from_fn(|i| &self.j[i * area..][..area]);
-        let [d0, d1, d2, d3, d4, d5] = d;
-        // One loop per kind, so that each is a loop over vectors.
-        macro_rules! all {
-            ($kind:expr) => {{
-                let law = Law {
-                    kind: $kind,
-                    ..self.law
-                };
-                for i in 0..area {
-                    let matrix = [j[0][i], j[1][i], j[2][i], j[3][i], j[4][i], j[5][i]];
-                    let [xx, yy, zz, xy, xz, yz] = diffusion(matrix, law);
-                    (d0[i], d1[i], d2[i]) = (xx, yy, zz);
-                    (d3[i], d4[i], d5[i]) = (xy, xz, yz);
-                }
-            }};
-        }
-        match self.law.kind {
-            DiffusionKind::EdgeEnhancing => all!(DiffusionKind::EdgeEnhancing),
-            DiffusionKind::CoherenceEnhancing => all!(DiffusionKind::CoherenceEnhancing),
-            DiffusionKind::Hybrid => all!(DiffusionKind::Hybrid),
-        }
+/// 1 − exp(−3.31488 (K/s)¹⁶) of every voxel of a row.
+#[inline(always)]
+fn edges(out: &mut [f32], [xx, yy, zz]: [&[f32]; 3], law: Law) {
+    for (((out, xx), yy), zz) in out.iter_mut().zip(xx).zip(yy).zip(zz) {
+        *out = law.edge(xx + yy + zz);
     }
 }
 
-/// D of a plane from its J, six planes each: xx, yy, zz, xy, xz, yz.
-pub(super) fn diffusion_row(j: &[f32], law: Law, d: &mut [f32]) {
-    pulp::Arch::new().dispatch(Plane { j, law, d });
+/// D of a row of voxels. Each row of the result is an argument of its own: the compiler then knows that they lie apart.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "six rows that do not overlap")]
+fn all(
+    j: [&[f32]; 6],
+    law: Law,
+    edge: &[f32],
+    d0: &mut [f32],
+    d1: &mut [f32],
+    d2: &mut [f32],
+    d3: &mut [f32],
+    d4: &mut [f32],
+    d5: &mut [f32],
+) {
+    let n = edge.len();
+    let [j0, j1, j2, j3, j4, j5] = j.map(|row| &row[..n]);
+    let (d0, d1, d2) = (&mut d0[..n], &mut d1[..n], &mut d2[..n]);
+    let (d3, d4, d5) = (&mut d3[..n], &mut d4[..n], &mut d5[..n]);
+    for i in 0..n {
+        let matrix = [j0[i], j1[i], j2[i], j3[i], j4[i], j5[i]];
+        let [xx, yy, zz, xy, xz, yz] = diffusion(matrix, edge[i], law);
+        (d0[i], d1[i], d2[i]) = (xx, yy, zz);
+        (d3[i], d4[i], d5[i]) = (xy, xz, yz);
+    }
+}
+
+/// D of a row from its J, six rows one after the other: xx, yy, zz, xy, xz, yz. `edge` is room for a row.
+#[inline(always)]
+pub(super) fn diffusion_row(j: &[f32], law: Law, edge: &mut [f32], d: [&mut [f32]; 6]) {
+    let n = edge.len();
+    let j: [&[f32]; 6] = std::array::from_fn(|i| &j[i * n..][..n]);
+    edges(edge, [j[0], j[1], j[2]], law);
+    let [d0, d1, d2, d3, d4, d5] = d;
+    let of = |kind| Law { kind, ..law };
+    // One loop per kind, so that each is a loop over vectors.
+    match law.kind {
+        DiffusionKind::EdgeEnhancing => {
+            all(
+                j,
+                of(DiffusionKind::EdgeEnhancing),
+                edge,
+                d0,
+                d1,
+                d2,
+                d3,
+                d4,
+                d5,
+            );
+        }
+        DiffusionKind::CoherenceEnhancing => {
+            all(
+                j,
+                of(DiffusionKind::CoherenceEnhancing),
+                edge,
+                d0,
+                d1,
+                d2,
+                d3,
+                d4,
+                d5,
+            );
+        }
+        DiffusionKind::Hybrid => {
+            all(j, of(DiffusionKind::Hybrid), edge, d0, d1, d2, d3, d4, d5);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +216,10 @@ mod tests {
         )
     }
 
+    fn of(j: Matrix, law: Law) -> Matrix {
+        diffusion(j, law.edge(trace(j)), law)
+    }
+
     fn along(d: Matrix, v: DVec3) -> f64 {
         let d = d.map(f64::from);
         d[0] * v.x * v.x
@@ -203,7 +231,7 @@ mod tests {
     #[test]
     fn edges_stop_the_flow_across_but_not_along() {
         let (j, axis) = turned([4.0, 1.5, 0.2]);
-        let strong = diffusion(j, Law::new(DiffusionKind::EdgeEnhancing, 0.5));
+        let strong = of(j, Law::new(DiffusionKind::EdgeEnhancing, 0.5));
         assert!(
             (along(strong, axis) - 1.0).abs() < 0.01,
             "{}",
@@ -211,16 +239,16 @@ mod tests {
         );
         let across = axis.any_orthonormal_vector();
         assert!(along(strong, across) < 0.01, "{}", along(strong, across));
-        let weak = diffusion(j, Law::new(DiffusionKind::EdgeEnhancing, 10.0));
+        let weak = of(j, Law::new(DiffusionKind::EdgeEnhancing, 10.0));
         assert!((along(weak, across) - 1.0).abs() < 1e-3);
     }
 
     #[test]
     fn threads_conduct_along_themselves_and_hybrids_choose() {
         let (thread, axis) = turned([4.0, 3.9, 0.01]);
-        let d = diffusion(thread, Law::new(DiffusionKind::CoherenceEnhancing, 0.5));
+        let d = of(thread, Law::new(DiffusionKind::CoherenceEnhancing, 0.5));
         assert!(along(d, axis) > 0.9 && along(d, axis.any_orthonormal_vector()) < 0.01);
-        let blob = diffusion(
+        let blob = of(
             turned([1.0, 1.0, 1.0]).0,
             Law::new(DiffusionKind::CoherenceEnhancing, 2.0),
         );
@@ -228,12 +256,12 @@ mod tests {
         let hybrid = Law::new(DiffusionKind::Hybrid, 0.5);
         let sheet = turned([4.0, 0.1, 0.05]).0;
         let edge = Law::new(DiffusionKind::EdgeEnhancing, 0.5);
-        assert_eq!(diffusion(sheet, hybrid), diffusion(sheet, edge));
+        assert_eq!(of(sheet, hybrid), of(sheet, edge));
         assert_eq!(
-            diffusion(thread, hybrid),
-            diffusion(thread, Law::new(DiffusionKind::CoherenceEnhancing, 0.5))
+            of(thread, hybrid),
+            of(thread, Law::new(DiffusionKind::CoherenceEnhancing, 0.5))
         );
-        let nothing = diffusion([0.0; 6], edge);
+        let nothing = of([0.0; 6], edge);
         assert!(nothing.iter().all(|v| v.is_finite()));
     }
 }
