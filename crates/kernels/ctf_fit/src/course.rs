@@ -3,21 +3,38 @@
 //! ```text
 //!   level_i = level_(i−1) + N(0, q)        value_i = level_i + N(0, s² + r_i)
 //! ```
-//! r is the variance of each estimate; wander q and scatter s are those that make the series most likely (over a grid), so that
-//! a series of repeatable focus gives a tight prior and one of scattered focus a wide one.
+//! r is the variance of each estimate; wander q and scatter s are among those that make the series likely (over a grid), so that
+//! a series of repeatable focus gives a tight prior and one of scattered focus a wide one. For what may scatter by its nature
+//! (the focus) all pairs count as the evidence says; for what does not (the lens) the least of those that are about as likely as
+//! the best is taken.
 
 /// Deviations of the scatter that are tried, Å.
-const SCATTERS: [f64; 8] = [20.0, 50.0, 100.0, 200.0, 300.0, 450.0, 700.0, 1500.0];
+const SCATTERS: [f64; 13] = [
+    10.0, 25.0, 50.0, 75.0, 100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0, 700.0, 1500.0,
+];
 /// Deviations of the wander per view that are tried, Å.
-const WANDERS: [f64; 6] = [3.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+const WANDERS: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+/// Log-likelihood below the best that still counts as about as likely.
+const ALIKE: f64 = 2.0;
 /// Deviations beyond which a value counts less.
 const FAR: f64 = 3.0;
+
+/// What is believed where the evidence leaves it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Belief {
+    /// That values scatter.
+    Scattered,
+    /// That they hardly change.
+    Steady,
+}
 
 /// Predictions of each value from all others.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Course {
     /// `[track][view]`.
     pub(crate) means: Vec<Vec<f64>>,
+    /// The level at each view with its own value taken into account, `[track][view]`.
+    pub(crate) levels: Vec<Vec<f64>>,
     /// Standard deviation of a value about its prediction, without its own error of measurement.
     pub(crate) deviations: Vec<f64>,
     /// Scatter s.
@@ -25,9 +42,9 @@ pub(crate) struct Course {
 }
 
 /// Follows several tracks (such as the components of astigmatism) that share variances, in the order of time.
-pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64]) -> Course {
+pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> Course {
     let mut variances = variances.to_vec();
-    let mut course = most_likely(tracks, &variances);
+    let mut course = likely(tracks, &variances, belief);
     for _ in 0..2 {
         for (view, variance) in variances.iter_mut().enumerate() {
             let expected = course.deviations[view].powi(2) + *variance;
@@ -40,48 +57,85 @@ pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64]) -> Course {
                 *variance += square - expected;
             }
         }
-        course = most_likely(tracks, &variances);
+        course = likely(tracks, &variances, belief);
     }
     course
 }
 
-fn most_likely(tracks: &[Vec<f64>], variances: &[f64]) -> Course {
-    let mut best = (f64::NEG_INFINITY, SCATTERS[0], WANDERS[0]);
+fn likely(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> Course {
+    let mut pairs = Vec::with_capacity(SCATTERS.len() * WANDERS.len());
     for scatter in SCATTERS {
         for wander in WANDERS {
             let total: f64 = tracks
                 .iter()
                 .map(|t| forward(t, variances, scatter, wander).1)
                 .sum();
-            if total > best.0 {
-                best = (total, scatter, wander);
-            }
+            pairs.push((total, scatter, wander));
         }
     }
-    let (_, scatter, wander) = best;
+    let best = pairs
+        .iter()
+        .fold(f64::NEG_INFINITY, |best, p| best.max(p.0));
+    let (scatter, wander) = match belief {
+        Belief::Scattered => expected_spread(&pairs, best),
+        Belief::Steady => least_spread(&pairs, best),
+    };
+    predicted(tracks, variances, scatter, wander)
+}
+
+/// Roots of the mean squares of scatter and wander, each pair as likely as the evidence makes it.
+fn expected_spread(pairs: &[(f64, f64, f64)], best: f64) -> (f64, f64) {
+    let (mut total, mut scatters, mut wanders) = (0.0, 0.0, 0.0);
+    for (value, scatter, wander) in pairs {
+        let weight = (value - best).exp();
+        total += weight;
+        scatters += weight * scatter * scatter;
+        wanders += weight * wander * wander;
+    }
+    ((scatters / total).sqrt(), (wanders / total).sqrt())
+}
+
+/// The least scatter and wander that are about as likely as the best.
+fn least_spread(pairs: &[(f64, f64, f64)], best: f64) -> (f64, f64) {
+    // Both grow the predictions; a wander adds up over a few views.
+    let width = |(_, scatter, wander): &(f64, f64, f64)| scatter.hypot(2.0 * wander);
+    let alike = pairs.iter().filter(|p| p.0 >= best - ALIKE);
+    alike
+        .min_by(|a, b| width(a).total_cmp(&width(b)))
+        .map_or((SCATTERS[0], WANDERS[0]), |p| (p.1, p.2))
+}
+
+/// Predictions with a given scatter and wander.
+fn predicted(tracks: &[Vec<f64>], variances: &[f64], scatter: f64, wander: f64) -> Course {
     let reversed_variances: Vec<f64> = variances.iter().rev().copied().collect();
     let mut deviations = Vec::new();
-    let means = tracks
-        .iter()
-        .map(|track| {
-            let (before, _) = forward(track, variances, scatter, wander);
-            let reversed: Vec<f64> = track.iter().rev().copied().collect();
-            let (mut after, _) = forward(&reversed, &reversed_variances, scatter, wander);
-            after.reverse();
-            let joined: Vec<(f64, f64)> = before
-                .iter()
-                .zip(&after)
-                .map(|(a, b)| join(*a, *b))
-                .collect();
-            deviations = joined
-                .iter()
-                .map(|(_, v)| (v + scatter * scatter).sqrt())
-                .collect();
-            joined.iter().map(|(m, _)| *m).collect()
-        })
-        .collect();
+    let (mut means, mut levels) = (Vec::new(), Vec::new());
+    for track in tracks {
+        let (before, _) = forward(track, variances, scatter, wander);
+        let reversed: Vec<f64> = track.iter().rev().copied().collect();
+        let (mut after, _) = forward(&reversed, &reversed_variances, scatter, wander);
+        after.reverse();
+        let joined: Vec<(f64, f64)> = before
+            .iter()
+            .zip(&after)
+            .map(|(a, b)| join(*a, *b))
+            .collect();
+        let own = track.iter().zip(variances);
+        let with_own = joined.iter().zip(own);
+        levels.push(
+            with_own
+                .map(|(level, (value, noise))| join(*level, (*value, noise + scatter * scatter)).0)
+                .collect(),
+        );
+        deviations = joined
+            .iter()
+            .map(|(_, v)| (v + scatter * scatter).sqrt())
+            .collect();
+        means.push(joined.iter().map(|(m, _)| *m).collect());
+    }
     Course {
         means,
+        levels,
         deviations,
         scatter,
     }
@@ -123,7 +177,7 @@ mod tests {
             .map(|i| 30000.0 + 20.0 * f64::from(i) + if i % 2 == 0 { 80.0 } else { -80.0 })
             .collect();
         track[20] = 12000.0;
-        let course = follow(&[track], &vec![400.0; 41]);
+        let course = follow(&[track], &vec![400.0; 41], Belief::Scattered);
         assert!(
             (course.means[0][20] - 30400.0).abs() < 120.0,
             "{}",
@@ -135,7 +189,7 @@ mod tests {
 
     #[test]
     fn one_value_has_no_opinion() {
-        let course = follow(&[vec![5.0]], &[1.0]);
+        let course = follow(&[vec![5.0]], &[1.0], Belief::Steady);
         assert!(course.deviations[0] > 1e5);
     }
 }

@@ -3,11 +3,13 @@
 use crate::series::{SeriesFit, SeriesView};
 
 /// Log-likelihood a gradient of another size or direction must gain to be reported.
-const GRADIENT_GAIN: f64 = 8.0;
+const GRADIENT_GAIN: f64 = 15.0;
 /// Log-likelihood a view's own gradient must gain over the expected one.
 const VIEW_GAIN: f64 = 10.0;
 /// Angle between slopes that is reported, radians.
 const VIEW_ANGLE: f64 = 0.35;
+/// Share of what single views gain by their own gradients that a common one must gain to explain them.
+const EXPLAINED: f64 = 0.5;
 /// Share of gold that is reported.
 const MUCH_GOLD: f64 = 0.2;
 
@@ -153,13 +155,17 @@ fn of_series(views: &[SeriesView], fit: &SeriesFit, range: [f64; 2]) -> Vec<(Fau
 fn of_gradient(fit: &SeriesFit) -> Vec<(Fault, String)> {
     let mut found = Vec::new();
     let test = &fit.gradient;
-    let contrary = test
+    let gains: Vec<f64> = test
         .per_view
         .iter()
         .filter(|[gain, angle]| *gain > 0.5 * VIEW_GAIN && *angle > VIEW_ANGLE)
-        .count();
+        .map(|[gain, _]| *gain)
+        .collect();
+    let contrary = gains.len();
     let absent = test.gain > GRADIENT_GAIN && test.scale < 0.5;
-    if absent || (contrary >= 3 && 5 * contrary > test.per_view.len()) {
+    // Another axis or size explains what views say against theirs; another order leaves it unexplained.
+    let unexplained = test.gain < EXPLAINED * gains.iter().sum::<f64>();
+    if absent || (unexplained && contrary >= 3 && 5 * contrary > test.per_view.len()) {
         let text = format!(
             "the gradient of {contrary} of {} views contradicts their tilt angles, the whole is {:.2} times the expected one: are the angles in the order of the images?",
             test.per_view.len(),

@@ -48,7 +48,7 @@ pub struct FitOptions {
 impl Default for FitOptions {
     fn default() -> Self {
         Self {
-            resolution: [40.0, 6.0],
+            resolution: [30.0, 6.0],
             defocus: [5_000.0, 90_000.0],
             phase_shift: None,
             thickness: None,
@@ -79,7 +79,7 @@ impl FitOptions {
         if !(low.is_finite() && high > 0.0 && low > 1.2 * high) {
             return fault(
                 "resolution",
-                "a range from low to high resolution, such as 40 to 6 Å",
+                "a range from low to high resolution, such as 30 to 6 Å",
                 format!("{low} to {high}"),
             );
         }

@@ -79,38 +79,43 @@ pub struct PolarLayout {
 }
 
 impl PolarLayout {
-    /// Layout for tiles of `tile` pixels of `pixel_size` Å, from `band[0]` to `band[1]` cycles/Å.
+    /// Layout for tiles of `tile` pixels of `pixel_size` Å, from `band[0]` to `band[1]` cycles/Å, rings one pixel wide.
     pub fn new(tile: usize, pixel_size: f64, band: [f64; 2], sectors: usize) -> Self {
+        Self::fine(tile, pixel_size, band, sectors, 1)
+    }
+
+    /// As [`PolarLayout::new`], with `per_pixel` rings to a pixel, for spectra whose Thon rings are hardly wider than their
+    /// pixels. Rings that hold no pixel are left out.
+    pub fn fine(
+        tile: usize,
+        pixel_size: f64,
+        band: [f64; 2],
+        sectors: usize,
+        per_pixel: usize,
+    ) -> Self {
         let unit = 1.0 / (tile as f64 * pixel_size);
-        let first = (band[0] / unit).ceil().max(1.0) as usize;
-        let last = ((band[1] / unit).floor() as usize).min(tile / 2 - 1);
-        let rings = (last + 1).saturating_sub(first);
         let width = tile / 2 + 1;
+        let places: Vec<Option<(usize, usize, f64)>> = (0..tile * width)
+            .map(|pixel| place(pixel, tile, (unit, band), sectors, per_pixel))
+            .collect();
+        let held: std::collections::BTreeSet<usize> =
+            places.iter().flatten().map(|(ring, _, _)| *ring).collect();
+        let order: std::collections::BTreeMap<usize, usize> = held.into_iter().zip(0..).collect();
+        let rings = order.len();
         let mut index = vec![OUTSIDE; tile * width];
         let mut modes = vec![0.0f32; sectors * rings];
         let mut sums = vec![0.0f64; rings];
         let mut counts = vec![0.0f64; rings];
-        for iy in 0..tile {
-            let ky = signed(iy, tile);
-            for ix in 0..width {
-                let kx = ix as f64;
-                // Column 0 holds every coefficient twice.
-                if ix == 0 && ky < 0.0 {
-                    continue;
-                }
-                let radius = kx.hypot(ky);
-                let ring = radius.round() as usize;
-                if ring < first || ring > last {
-                    continue;
-                }
-                let turn = ky.atan2(kx).rem_euclid(PI) / PI;
-                let sector = ((turn * sectors as f64) as usize).min(sectors - 1);
-                let place = sector * rings + ring - first;
-                index[iy * width + ix] = place as u16;
-                modes[place] += 1.0;
-                sums[ring - first] += radius;
-                counts[ring - first] += 1.0;
-            }
+        for (pixel, found) in places.into_iter().enumerate() {
+            let Some((ring, sector, radius)) = found else {
+                continue;
+            };
+            let ring = order[&ring];
+            let place = sector * rings + ring;
+            index[pixel] = place as u16;
+            modes[place] += 1.0;
+            sums[ring] += radius;
+            counts[ring] += 1.0;
         }
         let inverse = modes.iter().map(|n| 1.0 / n.max(1.0)).collect();
         let frequencies = sums
@@ -126,7 +131,7 @@ impl PolarLayout {
             grid: PolarGrid {
                 angles,
                 frequencies,
-                width: unit,
+                width: unit / per_pixel as f64,
                 modes,
             },
             index,
@@ -151,6 +156,32 @@ impl PolarLayout {
             *value *= inverse;
         }
     }
+}
+
+/// Ring, sector and radius (pixels) of a pixel of a half spectrum, if it lies within the band and is not the twin of another.
+fn place(
+    pixel: usize,
+    tile: usize,
+    (unit, band): (f64, [f64; 2]),
+    sectors: usize,
+    per_pixel: usize,
+) -> Option<(usize, usize, f64)> {
+    let fine = per_pixel as f64;
+    let first = (band[0] / unit * fine).ceil().max(1.0) as usize;
+    let last = ((band[1] / unit * fine).floor() as usize).min((tile / 2 - 1) * per_pixel);
+    let width = tile / 2 + 1;
+    let (ky, kx) = (signed(pixel / width, tile), (pixel % width) as f64);
+    // Column 0 holds every coefficient twice.
+    if kx == 0.0 && ky < 0.0 {
+        return None;
+    }
+    let radius = kx.hypot(ky);
+    let ring = (radius * fine).round() as usize;
+    let turn = ky.atan2(kx).rem_euclid(PI) / PI;
+    let sector = ((turn * sectors as f64) as usize).min(sectors - 1);
+    (first..=last)
+        .contains(&ring)
+        .then_some((ring, sector, radius))
 }
 
 fn signed(row: usize, rows: usize) -> f64 {

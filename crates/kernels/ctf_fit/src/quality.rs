@@ -1,12 +1,11 @@
 //! How well the rings of a view fit: profile, score, significance, and the resolution to which they are seen.
 
 use crate::PolarGrid;
-use crate::rings::{Envelope, ring};
+use crate::rings::{Envelope, ring, window_gain};
+use crate::sector_table::SectorTable;
 use crate::series::{Setting, Work};
 use crate::smooth_basis::SmoothBasis;
 use crate::stretch::equal_phase;
-use crate::tables::RingModels;
-use crate::tables::ViewTable;
 use crate::view_fit::Estimate;
 
 /// Local correlation below which rings count as lost.
@@ -25,6 +24,9 @@ pub struct Quality {
     pub resolution: f64,
     /// Fitted strength of the rings relative to the background, at k = 0.
     pub strength: f64,
+    /// Least deviation of defocus for rings of this strength, Å ([`crate::defocus_bound`], over the rings that were measured);
+    /// infinite without rings.
+    pub bound: f64,
     /// The profile along rings of equal phase.
     pub profile: Profile,
 }
@@ -55,7 +57,7 @@ pub(crate) fn judge(
     setting: &Setting<'_>,
     envelope: &Envelope,
     estimate: &Estimate,
-    heights: &[f64],
+    (heights, table): (&[f64], &SectorTable),
 ) -> Quality {
     let grid = setting.grid;
     let at = (estimate.defocus, estimate.astigmatism);
@@ -68,9 +70,7 @@ pub(crate) fn judge(
             strength * ring(&setting.optics, *k, grid.width, estimate.defocus)
         })
         .collect();
-    let models = RingModels::new(grid, &work.white, &setting.optics, envelope, setting.axis);
-    let table = ViewTable::new(&work.white, grid, &models);
-    let strength = table.strength(estimate.defocus, estimate.astigmatism, heights);
+    let strength = table.strength(estimate.defocus, estimate.astigmatism);
     let profile = profile(
         grid,
         (&excess, &modes),
@@ -83,8 +83,30 @@ pub(crate) fn judge(
         log_likelihood: estimate.log_likelihood,
         resolution: resolution(&profile),
         strength,
+        bound: bound_of(work, setting, envelope, (strength, estimate.defocus)),
         profile,
     }
+}
+
+/// Least deviation of defocus for rings of a strength: 1/√(Σ n ½ (2πλk² · 2a)²), a the amplitude of −½ cos 2χ in each ring.
+fn bound_of(
+    work: &Work<'_>,
+    setting: &Setting<'_>,
+    envelope: &Envelope,
+    (strength, defocus): (f64, f64),
+) -> f64 {
+    let (grid, optics) = (setting.grid, &setting.optics);
+    let tiles: f64 = work.white.weights.iter().sum();
+    let rings = grid.frequencies.iter().zip(grid.ring_modes());
+    let information: f64 = rings
+        .map(|(k, modes)| {
+            let slope = 2.0 * std::f64::consts::PI * optics.wavelength * k * k;
+            let amplitude = strength * envelope.value(*k, optics.wavelength);
+            let gain = window_gain(optics.lag(*k, defocus), work.white.window);
+            0.5 * tiles * modes * gain * (slope * amplitude).powi(2)
+        })
+        .sum();
+    information.sqrt().recip()
 }
 
 /// Profile and model without what a smooth background can express.

@@ -12,6 +12,9 @@ use std::f64::consts::PI;
 
 use thon_model::Optics;
 
+/// Least autocorrelation of a window that is made up for.
+const LEAST_KEPT: f64 = 0.4;
+
 /// Constants of the microscope as the rings need them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RingOptics {
@@ -39,6 +42,13 @@ impl RingOptics {
         let wavelength = self.wavelength;
         let aberration = 0.5 * self.spherical_aberration * wavelength * wavelength * squared;
         PI * wavelength * squared * (defocus - aberration) + self.constant
+    }
+
+    /// Period of the rings at k turned over, Å: the lag of the image's autocorrelation that they are.
+    pub fn lag(&self, k: f64, defocus: f64) -> f64 {
+        let wavelength = self.wavelength;
+        let aberration = self.spherical_aberration * wavelength * wavelength * k * k;
+        2.0 * wavelength * k * (defocus - aberration)
     }
 
     /// The frequency at which underfocus `to` has the phase that underfocus `from` has at `k`; `None` when there is none.
@@ -86,6 +96,21 @@ pub(crate) fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-6 { 1.0 } else { x.sin() / x }
 }
 
+/// How much more rings at a lag (Å) count than their coefficients say, in spectra of tiles under sine windows of a length (Å).
+///
+/// A window smears spectra; rings and noise lose the same factor at their lag, the window's autocorrelation r = (1 − τ) cos πτ +
+/// (1/π) sin πτ with τ = lag / length. Counted as independent, coefficients would have noise without that factor: 1/r² mends
+/// it. Lags that hardly fit into a tile are not believed further.
+pub(crate) fn window_gain(lag: f64, length: f64) -> f64 {
+    if length <= 0.0 {
+        return 1.0;
+    }
+    let share = (lag.abs() / length).min(1.0);
+    let turn = PI * share;
+    let kept = (1.0 - share) * turn.cos() + turn.sin() / PI;
+    kept.max(LEAST_KEPT).powi(-2)
+}
+
 /// −cos 2χ averaged over a ring of `width` cycles/Å.
 pub(crate) fn ring(optics: &RingOptics, k: f64, width: f64, defocus: f64) -> f64 {
     let slope = 2.0 * PI * optics.wavelength * k * defocus;
@@ -95,6 +120,18 @@ pub(crate) fn ring(optics: &RingOptics, k: f64, width: f64, defocus: f64) -> f64
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lags_are_periods_turned_over() {
+        let optics = RingOptics::new(&Optics::default(), 0.0);
+        let step = 1e-6;
+        let slope = (optics.phase(0.15 + step, 3e4) - optics.phase(0.15 - step, 3e4)) / step;
+        assert!((optics.lag(0.15, 3e4) - slope / (2.0 * PI)).abs() < 1e-3);
+        assert!(window_gain(100.0, 0.0) == 1.0 && (window_gain(0.0, 700.0) - 1.0).abs() < 1e-12);
+        // (¾ cos π/4 + sin(π/4)/π)⁻².
+        assert!((window_gain(175.0, 700.0) - 1.752).abs() < 0.01);
+        assert!(window_gain(-900.0, 700.0) <= 6.25 + 1e-9);
+    }
 
     #[test]
     fn stretching_keeps_the_phase() {

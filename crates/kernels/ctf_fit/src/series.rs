@@ -9,6 +9,7 @@ use thon_compute::progress::Progress;
 use thon_geometry::TiltGeometry;
 use thon_model::Optics;
 
+use crate::expect::{expected_astigmatism, expected_defocus};
 use crate::gradient::{GradientTest, test_gradient};
 use crate::hand::{HandTest, PlaneSearch, compare_hands};
 use crate::options::{FitOptions, TileMode};
@@ -16,11 +17,10 @@ use crate::plane::Plane;
 use crate::quality::Quality;
 use crate::rings::RingOptics;
 use crate::stages::{
-    Starts, collapsed_tables, expectations, final_views, first_course, fit_views, strength_of,
+    collapsed_tables, final_views, first_course, fit_views, sector_tables, strength_of,
 };
 use crate::strength::Strength;
 use crate::tables::DefocusAxis;
-use crate::tiles::HANN_REACH;
 use crate::whiten::{Whitened, whiten};
 use crate::{CtfFitError, PolarGrid, TileSpectra};
 
@@ -28,6 +28,12 @@ use crate::{CtfFitError, PolarGrid, TileSpectra};
 const FIRST_B_FACTOR: f64 = 100.0;
 /// Rings of the spectrum needed at least.
 pub(crate) const FEWEST_RINGS: usize = 16;
+
+/// Log-likelihood a thickness must gain to be called seen.
+const THICKNESS_SEEN: f64 = 8.0;
+
+/// Deviations beyond which astigmatism has a direction.
+const DETERMINED: f64 = 3.0;
 
 /// One view of the series.
 #[derive(Clone, Debug)]
@@ -55,10 +61,24 @@ pub struct ViewFit {
     pub astigmatism_deviation: f64,
     /// Defocus that this view alone gives, without what the others say, Å.
     pub defocus_alone: f64,
+    /// Least deviation of defocus that any estimate from this view alone could have, by the strength of its rings, Å.
+    pub bound: f64,
     /// Defocus and its deviation that the other views lead one to expect, Å.
     pub expected: [f64; 2],
     /// What speaks for the rings.
     pub quality: Quality,
+}
+
+impl ViewFit {
+    /// How far the view alone is from what the others lead one to expect, in deviations: those of the bound and of the series.
+    pub fn deviate(&self) -> f64 {
+        (self.defocus_alone - self.expected[0]) / self.expected[1].hypot(self.bound)
+    }
+
+    /// True when the astigmatism is larger than three of its deviations: its direction then means something.
+    pub fn has_determined_astigmatism(&self) -> bool {
+        self.astigmatism[0].hypot(self.astigmatism[1]) > DETERMINED * self.astigmatism_deviation
+    }
 }
 
 /// Contrast transfer of a series.
@@ -185,20 +205,15 @@ fn estimate(
     first: Strength,
     phase: f64,
 ) -> Result<SeriesFit, CtfFitError> {
+    let (options, progress) = (setting.options, setting.progress);
     let none = vec![[0.0; 2]; works.len()];
     let tables = collapsed_tables(works, setting, first, &none)?;
     let (course, hand) = first_course(&tables, works, setting);
     // Astigmatism, then the tables again with it.
     let level = Plane::default();
-    let estimates = fit_views(
-        works,
-        setting,
-        first,
-        (&level, hand),
-        &Starts::Course(&course),
-    )?;
-    let expected = expectations(works, &estimates, setting.options);
-    let tables = collapsed_tables(works, setting, first, &expected.astigmatism)?;
+    let tables = sector_tables(works, setting, first, (&level, hand), None)?;
+    let expected = expected_astigmatism(&tables, &course, options, progress)?;
+    let tables = collapsed_tables(works, setting, first, &expected.values)?;
     let search = PlaneSearch {
         tables: &tables,
         works,
@@ -208,23 +223,18 @@ fn estimate(
     let place = (&plane, test.sign.value());
     let course = search.course(&plane, place.1).0;
     let gradient = test_gradient(&search, &course, &plane, place.1);
-    let estimates = fit_views(
-        works,
-        setting,
-        first,
-        place,
-        &Starts::Around(&course, &expected),
-    )?;
+    // Envelope and thickness from a fit with the first ones.
+    let tables = sector_tables(works, setting, first, place, None)?;
+    let expected = expected_astigmatism(&tables, &course, options, progress)?;
+    let estimates = fit_views(&tables, &course, &expected, setting)?;
     let strength = strength_of(works, setting, &estimates, place);
-    let alone = fit_views(
-        works,
-        setting,
-        strength,
-        place,
-        &Starts::Again(&estimates, &expected),
-    )?;
-    let expected = expectations(works, &alone, setting.options);
-    let last = final_views(works, setting, strength, place, &alone, &expected)?;
+    let course: Vec<f64> = estimates.iter().map(|e| e.defocus).collect();
+    let tables = sector_tables(works, setting, strength, place, Some(&course))?;
+    let astigmatism = expected_astigmatism(&tables, &course, options, progress)?;
+    let alone = fit_views(&tables, &course, &astigmatism, setting)?;
+    let defocus = expected_defocus(&alone, options);
+    let expected = (&defocus[..], &astigmatism);
+    let last = final_views(works, setting, (strength, place), &tables, &alone, expected)?;
     let mut views = vec![None; count];
     for (place, (work, (estimate, quality))) in works.iter().zip(last).enumerate() {
         views[work.index] = Some(ViewFit {
@@ -234,7 +244,8 @@ fn estimate(
             defocus_deviation: estimate.defocus_deviation,
             astigmatism_deviation: estimate.astigmatism_deviation,
             defocus_alone: alone[place].defocus,
-            expected: expected.defocus[place],
+            bound: quality.bound,
+            expected: defocus[place],
             quality,
         });
     }
@@ -250,7 +261,9 @@ fn estimate(
             ..gradient
         },
         b_factor: strength.b_factor,
-        thickness: (strength.thickness > 0.0).then_some(strength.thickness),
+        thickness: (strength.thickness > 0.0
+            && (options.thickness.is_some() || strength.thickness_gain > THICKNESS_SEEN))
+            .then_some(strength.thickness),
     })
 }
 
@@ -280,7 +293,7 @@ fn prepared<'a>(views: &'a [SeriesView], grid: &PolarGrid, options: &FitOptions)
                 spread: if flat {
                     0.0
                 } else {
-                    gradient * HANN_REACH * view.spectra.tile_length
+                    gradient * view.spectra.reach
                 },
             })
         })

@@ -13,8 +13,10 @@ use thon_units::Radians;
 use crate::series::{FEWEST_RINGS, SeriesView, ViewFit, fit_series};
 use crate::{CtfFitError, FitOptions, PolarGrid, PolarLayout, TileSpectra};
 
-/// Sectors of a spectrum in two dimensions: 2000 Å of astigmatism change by 100 Å within one.
-const SECTORS: usize = 60;
+/// Sectors of a spectrum in two dimensions: 2000 Å of astigmatism change by 50 Å within one.
+const SECTORS: usize = 120;
+/// Rings to a pixel: rings of 2 µm at 4 Å are hardly wider than the pixels of a spectrum of 256, and would be averaged away.
+const PER_PIXEL: usize = 3;
 /// Rings over which level and spread of a spectrum without background are taken.
 const NEAR: usize = 10;
 
@@ -78,7 +80,8 @@ pub fn fit_spectrum(
             found: [n, nx],
         });
     }
-    let layout = PolarLayout::new(n, pixel_size, options.resolution.map(|r| 1.0 / r), SECTORS);
+    let band = options.resolution.map(|r| 1.0 / r);
+    let layout = PolarLayout::fine(n, pixel_size, band, SECTORS, PER_PIXEL);
     if layout.grid.rings() < FEWEST_RINGS {
         return Err(narrow(options, layout.grid.rings()));
     }
@@ -142,7 +145,8 @@ fn given_view(power: &[f64], grid: &PolarGrid, rank: usize) -> SeriesView {
             power: power.iter().map(|v| *v as f32).collect(),
             positions: vec![DVec2::ZERO],
             weights: vec![1.0],
-            tile_length: 0.0,
+            reach: 0.0,
+            window: 0.0,
             redundancy,
             flat: !positive && power.iter().all(|v| (v - 1.0).abs() <= 0.2 + 1e-9),
             covered: 0.0,
@@ -166,9 +170,10 @@ fn redundancy(power: &[f64], grid: &PolarGrid) -> f64 {
                 - 4.0 * values[i + 1]
                 + values[i + 2];
             let relative = difference / near;
-            squares.push(
-                (f64::from(grid.modes[sector * rings + i]) * relative * relative / 70.0) as f32,
-            );
+            let modes = grid.modes[sector * rings + i];
+            if modes > 0.0 {
+                squares.push((f64::from(modes) * relative * relative / 70.0) as f32);
+            }
         }
     }
     // The median of χ² with one degree of freedom is 0.455.

@@ -5,7 +5,7 @@
 //! thickness t; its log-likelihood against t = 0 says whether the thickness is seen at all.
 
 use crate::PolarGrid;
-use crate::rings::{Envelope, RingOptics, ring};
+use crate::rings::{Envelope, RingOptics, ring, window_gain};
 use crate::smooth_basis::SmoothBasis;
 use crate::tables::{Astigmatism, sector_weights};
 use crate::whiten::Whitened;
@@ -66,9 +66,10 @@ pub(crate) fn demodulate(
         }
         basis.remove(&mut model);
         for (i, excess) in excess.iter().enumerate() {
-            products[i] += f64::from(*excess) * model[i];
+            let gain = window_gain(optics.lag(grid.frequencies[i], local), view.window);
+            products[i] += gain * f64::from(*excess) * model[i];
             let count = view.ring_weights[i] * f64::from(grid.modes[sector * rings + i]);
-            squares[i] += weight * count * model[i] * model[i];
+            squares[i] += gain * weight * count * model[i] * model[i];
         }
     }
     Demodulated { products, squares }

@@ -52,6 +52,7 @@ pub(crate) fn stretch_sum(
         weights: vec![1.0],
         freedom: view.freedom,
         ring_weights: vec![1.0; rings],
+        window: view.window,
         mean: view.mean.clone(),
         background: view.background.clone(),
     };

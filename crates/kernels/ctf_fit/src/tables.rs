@@ -9,7 +9,8 @@
 use thon_compute::product::{Matrix, multiply};
 
 use crate::PolarGrid;
-use crate::rings::{Envelope, RingOptics, ring};
+use crate::rings::{Envelope, RingOptics, ring, window_gain};
+use crate::sector_table::SectorTable;
 use crate::smooth_basis::SmoothBasis;
 use crate::whiten::Whitened;
 
@@ -41,7 +42,7 @@ impl DefocusAxis {
     }
 
     /// Grid point at or below `defocus` that has a neighbour on each side and two above, and the fraction beyond it.
-    fn place(&self, defocus: f64) -> (usize, f32) {
+    pub(crate) fn place(&self, defocus: f64) -> (usize, f32) {
         let position = ((defocus - self.first) / self.step).clamp(1.0, (self.count - 3) as f64);
         let index = position.floor();
         (index as usize, (position - index) as f32)
@@ -93,7 +94,12 @@ impl RingModels {
                 .zip(&strength)
                 .map(|(k, strength)| strength * ring(optics, *k, grid.width, defocus))
                 .collect();
-            let mut rest = plain.clone();
+            let gains: Vec<f64> = grid
+                .frequencies
+                .iter()
+                .map(|k| window_gain(optics.lag(*k, defocus), view.window))
+                .collect();
+            let mut rest: Vec<f64> = plain.iter().zip(&gains).map(|(p, g)| p * g).collect();
             basis.remove(&mut rest);
             for (place, value) in rest.iter().enumerate() {
                 projected[place * axis.count + index] = *value as f32;
@@ -161,46 +167,29 @@ impl ViewTable {
         self.directions.len()
     }
 
-    /// C and S at one defocus, astigmatism and height of each tile.
-    fn sums(&self, defocus: f64, astigmatism: Astigmatism, heights: &[f64]) -> (f64, f64) {
-        let count = self.axis.count;
-        let shifts: Vec<f64> = self
-            .directions
-            .iter()
-            .map(|[c, s]| defocus + astigmatism[0] * c + astigmatism[1] * s)
-            .collect();
-        let (mut product, mut norm) = (0.0f64, 0.0f64);
-        let tiles = self.values.chunks_exact(count * self.sectors());
+    /// One row per sector, tiles brought to one defocus by their heights.
+    pub(crate) fn folded(&self, heights: &[f64]) -> SectorTable {
+        let (count, sectors) = (self.axis.count, self.sectors());
+        let mut values = vec![0.0f32; sectors * count];
+        let mut norm = vec![0.0f32; count];
+        let plain: Vec<f32> = self.norm.iter().map(|n| *n as f32).collect();
+        let tiles = self.values.chunks_exact(count * sectors);
         for ((rows, weight), height) in tiles.zip(&self.weights).zip(heights) {
             if *weight <= 0.0 {
                 continue;
             }
-            let mut tile = 0.0f32;
-            for (row, shift) in rows.chunks_exact(count).zip(&shifts) {
-                let (index, fraction) = self.axis.place(shift + height);
-                tile += interpolate(&row[index - 1..index + 3], fraction);
-                norm += weight * self.norm[index];
+            let shift = height / self.axis.step;
+            for (out, row) in values.chunks_exact_mut(count).zip(rows.chunks_exact(count)) {
+                add_shifted(out, row, shift, 0..count, 1.0);
             }
-            product += f64::from(tile);
+            add_shifted(&mut norm, &plain, shift, 0..count, *weight as f32);
         }
-        (product, norm)
-    }
-
-    /// The log-likelihood against no rings, with the strength that fits best.
-    pub(crate) fn log_likelihood(
-        &self,
-        defocus: f64,
-        astigmatism: Astigmatism,
-        heights: &[f64],
-    ) -> f64 {
-        let (product, norm) = self.sums(defocus, astigmatism, heights);
-        gain(product, norm)
-    }
-
-    /// Strength of the rings that fits best.
-    pub(crate) fn strength(&self, defocus: f64, astigmatism: Astigmatism, heights: &[f64]) -> f64 {
-        let (product, norm) = self.sums(defocus, astigmatism, heights);
-        if norm > 0.0 { product / norm } else { 0.0 }
+        SectorTable {
+            axis: self.axis,
+            values,
+            norm,
+            directions: self.directions.clone(),
+        }
     }
 
     /// One row per tile, sectors read at the given astigmatism and summed.
@@ -253,7 +242,7 @@ impl ViewTable {
     }
 }
 
-fn gain(product: f64, norm: f64) -> f64 {
+pub(crate) fn gain(product: f64, norm: f64) -> f64 {
     if product > 0.0 && norm > 0.0 {
         0.5 * product * product / norm
     } else {
@@ -262,7 +251,7 @@ fn gain(product: f64, norm: f64) -> f64 {
 }
 
 /// Catmull–Rom cubic between the second and third of four values.
-fn interpolate(v: &[f32], t: f32) -> f32 {
+pub(crate) fn interpolate(v: &[f32], t: f32) -> f32 {
     let [w0, w1, w2, w3] = cubic_weights(t);
     w0 * v[0] + w1 * v[1] + w2 * v[2] + w3 * v[3]
 }

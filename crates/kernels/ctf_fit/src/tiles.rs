@@ -1,34 +1,38 @@
 //! Power spectra of overlapping tiles of a tilt image.
 //!
-//! Tiles overlap by half, opaque places are covered first, each tile is freed of its mean and tapered by a Hann window; its
-//! power is averaged in sectors and rings. Positions are Å from the image's centre pixel ⌊n/2⌋.
-
-use std::f32::consts::TAU;
+//! Tiles overlap by half, opaque places are covered first, each tile is freed of its mean and multiplied by a window (the
+//! powers of all windows sum to one at every pixel); its power is averaged in sectors and rings. Positions are Å from the
+//! image's centre pixel ⌊n/2⌋.
 
 use thon_geometry::glam::DVec2;
 use thon_signal::fft::{Complex32, Fft2};
 
 use crate::gold::cover;
+use crate::windows::{Window, windows};
 use crate::{CtfFitError, PolarGrid, PolarLayout};
 
 /// Covered share from which on a tile is left out.
-const TOO_MUCH_GOLD: f32 = 0.4;
+const TOO_MUCH_GOLD: f64 = 0.4;
 
-/// Variance of a Hann window squared, as a length in units of its width: how far a tile reaches.
-pub(crate) const HANN_REACH: f64 = 0.1415;
+/// Fourier coefficients per independent one, once tiles are weighted by the power of their windows: the powers sum to one, which
+/// leaves what neighbouring tiles share of their overlap.
+const REDUNDANCY: f64 = 1.1;
 
 /// Power spectra of the tiles of one view.
 #[derive(Clone, Debug)]
 pub struct TileSpectra {
     /// Mean power, `[tile][sector][ring]`.
     pub power: Vec<f32>,
-    /// Middle of each tile, Å from the image's centre.
+    /// Middle of what each tile shows, Å from the image's centre.
     pub positions: Vec<DVec2>,
-    /// Weight of each tile, 0 to 1: what is not covered by gold.
+    /// Weight of each tile, 0 to 1: the power of its window, less what is covered by gold.
     pub weights: Vec<f32>,
-    /// Edge of a tile, Å; 0 for spectra that were given as such.
-    pub tile_length: f64,
-    /// Fourier coefficients per independent one: window and overlap make neighbours depend on each other.
+    /// Root mean square distance along one direction of what a tile shows from its middle, Å; 0 for spectra that were given
+    /// as such.
+    pub reach: f64,
+    /// Length of the sine windows, Å; 0 for spectra that were given as such.
+    pub window: f64,
+    /// Fourier coefficients (times weights) per independent one: window and overlap make neighbours depend on each other.
     pub redundancy: f64,
     /// True for spectra whose background was taken out before.
     pub flat: bool,
@@ -55,20 +59,15 @@ pub struct Tiler {
     /// Sectors and rings.
     pub layout: PolarLayout,
     plan: Fft2,
-    window: Vec<f32>,
     pixel_size: f64,
 }
 
 impl Tiler {
     /// For images of `pixel_size` Å, tiles of `tile` pixels, a band of frequencies (cycles/Å) and a number of sectors.
     pub fn new(tile: usize, pixel_size: f64, band: [f64; 2], sectors: usize) -> Self {
-        let window = (0..tile)
-            .map(|i| 0.5 - 0.5 * (TAU * (i as f32 + 0.5) / tile as f32).cos())
-            .collect();
         Self {
             layout: PolarLayout::new(tile, pixel_size, band, sectors),
             plan: Fft2::plan([tile, tile]),
-            window,
             pixel_size,
         }
     }
@@ -99,111 +98,100 @@ impl Tiler {
             *pixel = 0.0;
         }
         let cover = cover(pixels, size, self.pixel_size);
-        let places = places(size, tile);
+        let [rows, columns] = [ny, nx].map(|n| windows(n, tile));
+        let count = rows.len() * columns.len();
         let mut spectra = TileSpectra {
-            power: vec![0.0; places.len() * self.grid().len()],
-            positions: Vec::with_capacity(places.len()),
-            weights: Vec::with_capacity(places.len()),
-            tile_length: tile as f64 * self.pixel_size,
-            // Hann windows overlapping by half in both directions hold 0.97² of the information of the field, sixteen
-            // quarters of which they count four times.
-            redundancy: 4.25,
+            power: vec![0.0; count * self.grid().len()],
+            positions: Vec::with_capacity(count),
+            weights: Vec::with_capacity(count),
+            reach: self.pixel_size * reach(&rows, &columns),
+            window: self.pixel_size * tile as f64,
+            redundancy: REDUNDANCY,
             flat: false,
             covered: cover.covered.iter().filter(|c| **c).count() as f64 / (ny * nx) as f64,
             blank: cover.deviation <= 0.0,
         };
         let mut buffer = vec![0.0f32; tile * tile];
         let mut spectrum = vec![Complex32::default(); tile * (tile / 2 + 1)];
-        for (out, &[y, x]) in spectra
-            .power
-            .chunks_exact_mut(self.grid().len())
-            .zip(&places)
-        {
-            let hidden = self.cut(pixels, &cover.covered, nx, [y, x], &mut buffer);
+        let tiles = rows
+            .iter()
+            .flat_map(|row| columns.iter().map(move |c| [row, c]));
+        let outs = spectra.power.chunks_exact_mut(self.grid().len());
+        for (out, [row, column]) in outs.zip(tiles) {
+            let hidden = cut(pixels, &cover.covered, nx, [row, column], &mut buffer);
             self.plan.forward_into(&buffer, &mut spectrum);
-            self.layout.average(|pixel| spectrum[pixel].norm_sqr(), out);
-            let middle = |start: usize, n: usize| {
-                (start as f64 + 0.5 * (tile as f64 - 1.0) - (n / 2) as f64) * self.pixel_size
-            };
+            let power = row.power * column.power;
+            let scale = (1.0 / power) as f32;
+            self.layout
+                .average(|pixel| scale * spectrum[pixel].norm_sqr(), out);
+            let middle =
+                |window: &Window, n: usize| (window.centre - (n / 2) as f64) * self.pixel_size;
             spectra
                 .positions
-                .push(DVec2::new(middle(x, nx), middle(y, ny)));
+                .push(DVec2::new(middle(column, nx), middle(row, ny)));
             spectra.weights.push(if hidden > TOO_MUCH_GOLD {
                 0.0
             } else {
-                (1.0 - hidden) * (1.0 - hidden)
+                (power * (1.0 - hidden) * (1.0 - hidden)) as f32
             });
         }
         Ok(spectra)
     }
-
-    /// Copies a tile, less its mean, times the window; returns the share of it that is covered.
-    fn cut(
-        &self,
-        pixels: &[f32],
-        covered: &[bool],
-        nx: usize,
-        [y, x]: [usize; 2],
-        out: &mut [f32],
-    ) -> f32 {
-        let tile = self.layout.tile;
-        let (mut sum, mut hidden) = (0.0f64, 0usize);
-        for row in y..y + tile {
-            let range = row * nx + x..row * nx + x + tile;
-            sum += pixels[range.clone()]
-                .iter()
-                .map(|v| f64::from(*v))
-                .sum::<f64>();
-            hidden += covered[range].iter().filter(|c| **c).count();
-        }
-        let mean = (sum / (tile * tile) as f64) as f32;
-        for (row, out) in out.chunks_exact_mut(tile).enumerate() {
-            let start = (y + row) * nx + x;
-            let factor = self.window[row];
-            for ((out, pixel), window) in out
-                .iter_mut()
-                .zip(&pixels[start..start + tile])
-                .zip(&self.window)
-            {
-                *out = (pixel - mean) * window * factor;
-            }
-        }
-        hidden as f32 / (tile * tile) as f32
-    }
 }
 
-/// First pixels `[y, x]` of the tiles, overlapping by half, spread over the whole image.
-fn places([ny, nx]: [usize; 2], tile: usize) -> Vec<[usize; 2]> {
-    let starts = |n: usize| {
-        let count = (n - tile).div_ceil(tile / 2) + 1;
-        (0..count)
-            .map(|i| {
-                if count == 1 {
-                    (n - tile) / 2
-                } else {
-                    (i * (n - tile)) / (count - 1)
-                }
-            })
-            .collect::<Vec<usize>>()
+/// Copies a tile, less its mean, times its windows; returns the share of its power that is covered.
+fn cut(
+    pixels: &[f32],
+    covered: &[bool],
+    nx: usize,
+    [down, across]: [&Window; 2],
+    out: &mut [f32],
+) -> f64 {
+    let tile = across.values.len();
+    let squares: Vec<f64> = across.values.iter().map(|v| f64::from(v * v)).collect();
+    let (mut sum, mut total, mut hidden) = (0.0f64, 0.0f64, 0.0f64);
+    let row_of = |row: usize| {
+        let start = (down.start + row) * nx + across.start;
+        start..start + tile
     };
-    let columns = starts(nx);
-    starts(ny)
-        .into_iter()
-        .flat_map(|y| columns.iter().map(move |x| [y, *x]))
-        .collect()
+    for (row, factor) in down.values.iter().enumerate() {
+        let square = f64::from(factor * factor);
+        let (mut row_sum, mut row_hidden, mut row_total) = (0.0f64, 0.0f64, 0.0f64);
+        let values = pixels[row_of(row)].iter().zip(&covered[row_of(row)]);
+        for ((value, covered), weight) in values.zip(&squares) {
+            row_sum += weight * f64::from(*value);
+            row_total += weight;
+            row_hidden += if *covered { *weight } else { 0.0 };
+        }
+        sum += square * row_sum;
+        total += square * row_total;
+        hidden += square * row_hidden;
+    }
+    let mean = (sum / total) as f32;
+    for (row, out) in out.chunks_exact_mut(tile).enumerate() {
+        let factor = down.values[row];
+        let values = pixels[row_of(row)].iter().zip(&across.values);
+        for (out, (pixel, window)) in out.iter_mut().zip(values) {
+            *out = (pixel - mean) * window * factor;
+        }
+    }
+    hidden / total
+}
+
+/// Root mean square distance from the middle, along one direction, over all tiles, pixels.
+fn reach(rows: &[Window], columns: &[Window]) -> f64 {
+    let (mut sum, mut total) = (0.0, 0.0);
+    for window in rows.iter().chain(columns) {
+        sum += window.power * window.variance;
+        total += window.power;
+    }
+    (sum / total).sqrt()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tiles_cover_the_image() {
-        let places = places([512, 600], 256);
-        assert_eq!(places.len(), 3 * 4);
-        assert_eq!((places[0], places[11]), ([0, 0], [256, 344]));
-        assert_eq!(super::places([256, 256], 256), [[0, 0]]);
-    }
+    use std::f32::consts::TAU;
 
     #[test]
     fn a_wave_appears_in_its_sector_and_ring() {
@@ -224,7 +212,12 @@ mod tests {
         let (sector, ring) = (best / grid.rings(), best % grid.rings());
         assert!((grid.angles[sector] - 0.785).abs() < 0.14);
         assert!((grid.frequencies[ring] - 28.28 / 256.0).abs() < grid.width);
-        assert!((spectra.positions[0] - DVec2::new(-129.0, -129.0)).length() < 1e-9);
+        // The outermost windows are flat to the border, so that the middle of what they show lies farther out.
+        let corner = spectra.positions[0];
+        assert!(
+            corner.x == corner.y && corner.x > -178.0 && corner.x < -140.0,
+            "{corner}"
+        );
         assert!(tiler.spectra(&mut image[..100], [10, 10]).is_err());
     }
 }

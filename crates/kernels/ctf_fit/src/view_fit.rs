@@ -1,6 +1,7 @@
 //! Defocus and astigmatism of one view from its tables: a compass search from given starts, and the curvature at the maximum.
 
-use crate::tables::{Astigmatism, ViewTable};
+use crate::sector_table::SectorTable;
+use crate::tables::Astigmatism;
 
 /// Smallest step of the search, Å.
 const FINEST: f64 = 2.0;
@@ -62,8 +63,7 @@ impl Prior {
 
 /// The best estimate from several starts; the defocus stays within `window` of its start.
 pub(crate) fn fit_view(
-    table: &ViewTable,
-    heights: &[f64],
+    table: &SectorTable,
     starts: &[(f64, Astigmatism)],
     window: f64,
     prior: &Prior,
@@ -74,7 +74,7 @@ pub(crate) fn fit_view(
             if (p[0] - defocus).abs() > window {
                 return f64::NEG_INFINITY;
             }
-            table.log_likelihood(p[0], [p[1], p[2]], heights) + prior.logarithm(p)
+            table.log_likelihood(p[0], [p[1], p[2]]) + prior.logarithm(p)
         };
         let start = [*defocus, astigmatism[0], astigmatism[1]];
         let found = compass(start, 100.0, FINEST, &value);
@@ -83,11 +83,11 @@ pub(crate) fn fit_view(
         }
     }
     let (place, _) = best.unwrap_or(([0.0; 3], 0.0));
-    finish(table, heights, place)
+    finish(table, place)
 }
 
-fn finish(table: &ViewTable, heights: &[f64], place: [f64; 3]) -> Estimate {
-    let value = |p: [f64; 3]| table.log_likelihood(p[0], [p[1], p[2]], heights);
+fn finish(table: &SectorTable, place: [f64; 3]) -> Estimate {
+    let value = |p: [f64; 3]| table.log_likelihood(p[0], [p[1], p[2]]);
     let middle = value(place);
     let deviation = |axis: usize| {
         let side = |sign: f64| {

@@ -31,6 +31,8 @@ pub(crate) struct Whitened {
     pub(crate) freedom: usize,
     /// Weight of each ring, 0 to 1.
     pub(crate) ring_weights: Vec<f64>,
+    /// Length of the tiles' windows, Å; 0 for none.
+    pub(crate) window: f64,
     /// Mean spectrum over tiles and sectors, `[ring]`.
     pub(crate) mean: Vec<f64>,
     /// Its smooth background, `[ring]`.
@@ -92,6 +94,7 @@ pub(crate) fn whiten(spectra: &TileSpectra, grid: &PolarGrid, trust: f64) -> Opt
             FREEDOM.min(grid.rings() / 4).max(4)
         },
         ring_weights,
+        window: spectra.window,
         mean,
         background,
     })

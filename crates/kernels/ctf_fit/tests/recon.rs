@@ -250,7 +250,7 @@ fn run(names: &[&str], options: &FitOptions, bound: [f64; 3]) {
 #[ignore = "needs THON_RECON_DATA"]
 fn series_of_1024_pixels() {
     let options = FitOptions {
-        resolution: [40.0, 6.0],
+        resolution: [30.0, 6.0],
         ..FitOptions::default()
     };
     run(
@@ -264,7 +264,7 @@ fn series_of_1024_pixels() {
 #[ignore = "needs THON_RECON_DATA"]
 fn series_of_512_pixels() {
     let options = FitOptions {
-        resolution: [60.0, 11.2],
+        resolution: [30.0, 11.2],
         ..FitOptions::default()
     };
     let names = [
@@ -283,7 +283,7 @@ fn series_of_512_pixels() {
 #[ignore = "needs THON_RECON_DATA"]
 fn stretched_sums_of_1024_pixels() {
     let options = FitOptions {
-        resolution: [40.0, 6.0],
+        resolution: [30.0, 6.0],
         mode: TileMode::StretchSum,
         ..FitOptions::default()
     };

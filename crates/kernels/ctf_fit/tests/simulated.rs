@@ -216,10 +216,11 @@ fn whole_series_are_named() {
     let named = |views: &[SeriesView], tiler: &Tiler| -> Vec<Fault> {
         let fit = fit(views, tiler, &recorded, &options());
         println!(
-            "scale {:.2} turn {:.0}° gain {:.0}",
+            "scale {:.2} turn {:.0}° gain {:.0}, of single views {:.0}",
             fit.gradient.scale,
             fit.gradient.turn.to_degrees(),
-            fit.gradient.gain
+            fit.gradient.gain,
+            fit.gradient.per_view.iter().map(|v| v[0]).sum::<f64>()
         );
         faults(views, &fit)
             .into_iter()
@@ -352,7 +353,7 @@ fn errors_against_the_bound() {
                 joint_series: mode == TileMode::Joint,
                 ..options()
             };
-            let tiler = Tiler::new(256, 2.4, options.resolution.map(|r| 1.0 / r), 12);
+            let tiler = Tiler::new(512, 2.4, options.resolution.map(|r| 1.0 / r), 12);
             let views: Vec<SeriesView> = recorded
                 .images
                 .iter()

@@ -18,8 +18,8 @@ use thon_units::{Angstrom, Degrees, Radians};
 use super::estimate_report::{apply, curves, pictures, told};
 use crate::tilt_images::{TiltImages, image_findings};
 
-/// Length of a tile that is aimed at, Å: fine enough for rings, short enough for the tilt.
-const TILE_LENGTH: f64 = 600.0;
+/// Least length of a tile that is aimed at, Å: rings at 6 Å of 3 µm are periods of 200 Å turned over, which must fit in often.
+const TILE_LENGTH: f64 = 690.0;
 /// Sectors of the tile spectra.
 const SECTORS: usize = 12;
 
@@ -34,7 +34,7 @@ pub(crate) struct Estimate;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
-    /// Lowest resolution used; no less than 5.4 times the highest one, since coarse pixels show the first rings only.
+    /// Lowest resolution used, where rings of single molecules do not yet count; no less than 2.5 times the highest one.
     pub resolution_low: Angstrom,
     /// Highest resolution used; 5 Å, or two and a quarter pixels if that is less fine, when empty.
     pub resolution_high: Option<Angstrom>,
@@ -60,7 +60,7 @@ pub(crate) struct Params {
     /// How the tiles of tilted views are used.
     #[schemars(extend("x-level" = "expert"))]
     pub tiles: TileMode,
-    /// Edge of a tile in pixels; about 600 Å, as a power of two from 256 (128 in small images) to 512, when empty.
+    /// Edge of a tile in pixels; 690 Å or more, as a power of two from 256 (128 in small images) to 1024, when empty.
     #[schemars(range(min = 64, max = 2048), extend("x-level" = "expert"))]
     pub tile_size: Option<usize>,
     /// Whether views inform each other.
@@ -97,7 +97,7 @@ pub(crate) enum HandChoice {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            resolution_low: Angstrom(40.0),
+            resolution_low: Angstrom(30.0),
             resolution_high: None,
             defocus_min: Angstrom(5_000.0),
             defocus_max: Angstrom(90_000.0),
@@ -271,7 +271,7 @@ fn options(params: &Params, series: &TiltSeries) -> FitOptions {
         .resolution_high
         .map_or((2.25 * series.pixel_size.0).max(5.0), |r| r.0);
     FitOptions {
-        resolution: [params.resolution_low.0.max(5.4 * high), high],
+        resolution: [params.resolution_low.0.max(2.5 * high), high],
         defocus: [params.defocus_min.0, params.defocus_max.0],
         phase_shift: params
             .phase_shift
@@ -298,7 +298,7 @@ fn tile_size(params: &Params, series: &TiltSeries) -> usize {
     } else {
         128
     };
-    let automatic = wanted.next_power_of_two().clamp(least, 512);
+    let automatic = wanted.next_power_of_two().clamp(least, 1024);
     params.tile_size.unwrap_or(automatic) & !1
 }
 

@@ -249,7 +249,12 @@ pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> 
             column("angle of u", "°", &|v| angle(v).rem_euclid(180.0)),
             column("phase shift", "°", &|v| v.phase_shift.to_degrees()),
             column("deviation of defocus", "Å", &|v| v.defocus_deviation),
+            column("least deviation of a view alone", "Å", &|v| v.bound),
             column("expected from the others", "Å", &|v| v.expected[0]),
+            column("deviate from the others", "", &|v| v.deviate()),
+            column("deviation of astigmatism", "Å", &|v| {
+                2.0 * v.astigmatism_deviation
+            }),
             column("score", "", &|v| v.quality.score),
             column("log-likelihood", "", &|v| v.quality.log_likelihood),
             column("resolution of rings", "Å", &|v| v.quality.resolution),
