@@ -177,6 +177,16 @@ pub const SECTIONS: &[Section] = &[
         &["per core", "floor", "GFLOP", "per second", "CPU s"],
     ),
     section(
+        "contrast-transfer",
+        &[
+            cargo("cargo test -p thon-ctf-fit --test real_spectra -- --nocapture --test-threads 1"),
+            cargo(
+                "cargo test -p thon-ctf-fit --test recon series_of_1024 -- --ignored --nocapture --test-threads 1",
+            ),
+        ],
+        &["ctf "],
+    ),
+    section(
         "tomograms",
         &[
             cargo("cargo bench -p thon-benches --bench tomogram"),

@@ -1,5 +1,7 @@
 //! What is wrong with a series, by name, from its estimate: nothing fails silently.
 
+use crate::TileSpectra;
+use crate::grain::shared_grain;
 use crate::series::{SeriesFit, SeriesView};
 
 /// Log-likelihood a gradient of another size or direction must gain to be reported.
@@ -10,6 +12,11 @@ const VIEW_GAIN: f64 = 10.0;
 const VIEW_ANGLE: f64 = 0.35;
 /// Share of what single views gain by their own gradients that a common one must gain to explain them.
 const EXPLAINED: f64 = 0.5;
+/// Power of a tile over the median tile's below which it is dark, and the share of such tiles that is reported.
+const DARK: f32 = 0.4;
+const SHADED: f64 = 0.04;
+/// Share of a fixed pattern in the noise that is reported.
+const PATTERN: f64 = 0.02;
 /// Share of gold that is reported.
 const MUCH_GOLD: f64 = 0.2;
 
@@ -20,6 +27,8 @@ pub enum Fault {
     Blank,
     /// A view whose tiles are mostly covered by gold.
     Gold,
+    /// A view part of which is dark: a grid bar, ice or an aperture stands before it.
+    Blocked,
     /// A view without Thon rings beyond chance.
     NoRings,
     /// A view whose defocus is far from what the others say.
@@ -36,6 +45,8 @@ pub enum Fault {
     WrongAxis,
     /// A series many of whose views contradict their tilt angles: they are in another order.
     WrongOrder,
+    /// A series whose images share a pattern of single pixels: the gain reference is wrong.
+    FixedPattern,
     /// A series whose hand cannot be told.
     UncertainHand,
     /// A series whose gradient contradicts the hand that was given.
@@ -86,6 +97,14 @@ fn of_view(view: &SeriesView, fit: &SeriesFit, index: usize) -> Vec<(Fault, Stri
             format!("opaque objects cover {share:.0} % of the image"),
         ));
     }
+    let shaded = shaded(&view.spectra);
+    if shaded > SHADED {
+        let text = format!(
+            "{:.0} % of the image are dark: something blocks the beam there",
+            100.0 * shaded
+        );
+        found.push((Fault::Blocked, text));
+    }
     let Some(result) = &fit.views[index] else {
         found.push((
             Fault::NoRings,
@@ -123,8 +142,37 @@ fn of_view(view: &SeriesView, fit: &SeriesFit, index: usize) -> Vec<(Fault, Stri
     found
 }
 
+/// Share of an image whose tiles have less than [`DARK`] of the power of its middle tile.
+fn shaded(spectra: &TileSpectra) -> f64 {
+    let size = spectra.power.len() / spectra.len().max(1);
+    if size == 0 || spectra.len() < 4 {
+        return 0.0;
+    }
+    let levels: Vec<f32> = spectra
+        .power
+        .chunks_exact(size)
+        .map(|tile| tile.iter().sum::<f32>())
+        .collect();
+    let middle = thon_signal::statistics::median(&levels).unwrap_or(0.0);
+    let dark = levels
+        .iter()
+        .filter(|level| **level < DARK * middle)
+        .count();
+    dark as f64 / levels.len() as f64
+}
+
 fn of_series(views: &[SeriesView], fit: &SeriesFit, range: [f64; 2]) -> Vec<(Fault, String)> {
     let mut found = Vec::new();
+    let grains = views.iter().map(|view| &view.spectra.grain[..]);
+    if let Some((share, chance)) = shared_grain(grains)
+        && share > PATTERN.max(6.0 * chance)
+    {
+        let text = format!(
+            "{:.0} % of the noise of single pixels is the same in all images: the gain reference is missing, or was applied turned or flipped",
+            100.0 * share
+        );
+        found.push((Fault::FixedPattern, text));
+    }
     let used: Vec<_> = fit.views.iter().flatten().collect();
     let with = used.iter().filter(|v| v.quality.has_rings()).count();
     if 2 * with < views.len() {

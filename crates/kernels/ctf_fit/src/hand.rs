@@ -16,7 +16,7 @@ const WINDOW: f64 = 1_500.0;
 /// Deviation of pre-tilts that is expected, radians.
 const PRE_TILT: f64 = 0.25;
 /// Log-likelihood that an inclined plane must gain.
-const PLANE_GAIN: f64 = 6.0;
+const PLANE_GAIN: f64 = 12.0;
 
 /// The measured hand.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,6 +8,7 @@ mod error;
 mod expect;
 mod gold;
 mod gradient;
+mod grain;
 mod hand;
 mod joint;
 mod options;

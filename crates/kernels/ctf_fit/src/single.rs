@@ -151,6 +151,7 @@ fn given_view(power: &[f64], grid: &PolarGrid, rank: usize) -> SeriesView {
             flat: !positive && power.iter().all(|v| (v - 1.0).abs() <= 0.2 + 1e-9),
             covered: 0.0,
             blank: false,
+            grain: Vec::new(),
         },
         geometry: TiltGeometry::tilted(Radians(0.0)),
         rank,

@@ -8,6 +8,7 @@ use thon_geometry::glam::DVec2;
 use thon_signal::fft::{Complex32, Fft2};
 
 use crate::gold::cover;
+use crate::grain::grain;
 use crate::windows::{Window, windows};
 use crate::{CtfFitError, PolarGrid, PolarLayout};
 
@@ -40,6 +41,8 @@ pub struct TileSpectra {
     pub covered: f64,
     /// True when the image has no contrast at all.
     pub blank: bool,
+    /// Noise of the image's middle pixels, for comparison with other images; empty for spectra that were given as such.
+    pub grain: Vec<f32>,
 }
 
 impl TileSpectra {
@@ -110,6 +113,7 @@ impl Tiler {
             flat: false,
             covered: cover.covered.iter().filter(|c| **c).count() as f64 / (ny * nx) as f64,
             blank: cover.deviation <= 0.0,
+            grain: grain(pixels, size),
         };
         let mut buffer = vec![0.0f32; tile * tile];
         let mut spectrum = vec![Complex32::default(); tile * (tile / 2 + 1)];

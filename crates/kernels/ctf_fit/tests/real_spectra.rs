@@ -96,7 +96,7 @@ fn profiles_of_warp_give_its_defocus() {
     let mut sizes: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
     sizes.sort_by(f64::total_cmp);
     println!(
-        "median {:.0} Å of {} views",
+        "ctf Warp: median difference {:.0} Å of {} views (asked 150)",
         sizes[sizes.len() / 2],
         sizes.len()
     );
@@ -146,20 +146,17 @@ fn the_diagnostic_of_ctffind_gives_its_astigmatism() {
             }
         }),
     ];
-    // How far defocus (Å) and angle (°) may be from what CTFFIND states. Of the measured half the rings correlate with CTFFIND's
-    // own fit by 0.04 only, so that neighbouring solutions are as likely.
-    for (picture, [defocus, degrees]) in halves.iter().zip([[450.0, 10.0], [100.0, 3.0]]) {
+    for (picture, which) in halves.iter().zip(["measured", "drawn fit"]) {
         let fit = fit_spectrum(&picture.view(), 1.4, &optics, &options).unwrap();
         let half = fit.astigmatism[0].hypot(fit.astigmatism[1]);
         let angle = 0.5 * fit.astigmatism[1].atan2(fit.astigmatism[0]).to_degrees();
         println!(
-            "{:.0} {:.0} at {angle:.1}°, to {:.1} Å",
+            "ctf CTFFIND, {which}: {:.0} and {:.0} Å at {angle:.1}° (stated 16186, 14047, 46)",
             fit.defocus + half,
-            fit.defocus - half,
-            fit.quality.resolution
+            fit.defocus - half
         );
-        assert!((fit.defocus + half - 16186.4).abs() <= defocus);
-        assert!((fit.defocus - half - 14047.1).abs() <= defocus);
-        assert!((angle - 46.0).abs() <= degrees);
+        assert!((fit.defocus + half - 16186.4).abs() <= 100.0);
+        assert!((fit.defocus - half - 14047.1).abs() <= 100.0);
+        assert!((angle - 46.0).abs() <= 3.0);
     }
 }

@@ -181,6 +181,7 @@ fn fault_name(fault: Fault) -> &'static str {
     match fault {
         Fault::Blank => "blank",
         Fault::Gold => "gold",
+        Fault::Blocked => "blocked",
         Fault::NoRings => "no rings",
         Fault::OffCourse => "off course",
         Fault::WrongTilt => "wrong tilt",
@@ -189,6 +190,7 @@ fn fault_name(fault: Fault) -> &'static str {
         Fault::WrongScale => "wrong pixel size",
         Fault::WrongAxis => "wrong axis",
         Fault::WrongOrder => "wrong order",
+        Fault::FixedPattern => "fixed pattern",
         Fault::UncertainHand => "uncertain hand",
         Fault::ContraryHand => "contrary hand",
     }

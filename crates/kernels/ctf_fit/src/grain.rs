@@ -1,0 +1,103 @@
+//! Noise of single pixels that is the same in every image: the mark of a wrong gain reference.
+//!
+//! Counts of two images are independent, and what the specimen shows moves with tilt and stage; what stays at its pixel is the
+//! detector's. A gain reference that is turned, flipped or missing leaves such a pattern. Of each image the middle is kept, less
+//! the mean of its neighbours, over its deviation; the mean correlation of images that follow each other is the pattern's share
+//! of the noise.
+
+/// Edge of the middle that is looked at, pixels.
+const MIDDLE: usize = 256;
+/// Pixels on each side whose mean is taken out.
+const NEAR: usize = 2;
+/// Deviations to which values are clipped.
+const CLIP: f32 = 4.0;
+
+/// The grain of the middle of an image `[ny, nx]`: values of deviation one; empty when there is no contrast.
+pub(crate) fn grain(pixels: &[f32], [ny, nx]: [usize; 2]) -> Vec<f32> {
+    let [height, width] = [ny, nx].map(|n| n.min(MIDDLE));
+    let [top, left] = [(ny - height) / 2, (nx - width) / 2];
+    let mut out = Vec::with_capacity(height * width);
+    for y in top..top + height {
+        let rows = y.saturating_sub(NEAR)..(y + NEAR + 1).min(ny);
+        for x in left..left + width {
+            let columns = x.saturating_sub(NEAR)..(x + NEAR + 1).min(nx);
+            let count = (rows.len() * columns.len()) as f32;
+            let near: f32 = rows
+                .clone()
+                .map(|row| {
+                    pixels[row * nx + columns.start..row * nx + columns.end]
+                        .iter()
+                        .sum::<f32>()
+                })
+                .sum();
+            out.push(pixels[y * nx + x] - near / count);
+        }
+    }
+    let square: f64 = out.iter().map(|v| f64::from(v * v)).sum();
+    let deviation = (square / out.len().max(1) as f64).sqrt() as f32;
+    if deviation <= 0.0 || !deviation.is_finite() {
+        return Vec::new();
+    }
+    for value in &mut out {
+        *value = (*value / deviation).clamp(-CLIP, CLIP);
+    }
+    out
+}
+
+/// Mean correlation of grains that follow each other, and its deviation by chance; `None` without two of one size.
+pub(crate) fn shared_grain<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<(f64, f64)> {
+    let kept: Vec<&[f32]> = grains.filter(|g| !g.is_empty()).collect();
+    let (mut sum, mut pairs) = (0.0, 0.0);
+    for pair in kept
+        .windows(2)
+        .filter(|pair| pair[0].len() == pair[1].len())
+    {
+        let dot: f64 = pair[0]
+            .iter()
+            .zip(pair[1])
+            .map(|(a, b)| f64::from(a * b))
+            .sum();
+        sum += dot / pair[0].len() as f64;
+        pairs += 1.0;
+    }
+    let length = kept.first()?.len() as f64;
+    (pairs > 0.0).then(|| (sum / pairs, 1.0 / (pairs * length).sqrt()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+
+    #[test]
+    fn a_pattern_of_a_tenth_is_found_and_counts_are_not() {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
+        let mut noise = || -> Vec<f32> {
+            (0..300 * 280)
+                .map(|_| random.random::<f32>() + random.random::<f32>())
+                .collect()
+        };
+        let pattern = noise();
+        let images: Vec<Vec<f32>> = (0..6).map(|_| noise()).collect();
+        let share = |strength: f32| {
+            let grains: Vec<Vec<f32>> = images
+                .iter()
+                .map(|image| {
+                    let mixed: Vec<f32> = image
+                        .iter()
+                        .zip(&pattern)
+                        .map(|(i, p)| i + strength * p)
+                        .collect();
+                    grain(&mixed, [300, 280])
+                })
+                .collect();
+            shared_grain(grains.iter().map(Vec::as_slice)).unwrap()
+        };
+        let (none, chance) = share(0.0);
+        assert!(none.abs() < 5.0 * chance, "{none} {chance}");
+        // A third of the amplitude: a tenth of the variance.
+        let (found, _) = share(1.0 / 3.0);
+        assert!((found - 0.1).abs() < 0.01, "{found}");
+        assert!(grain(&vec![3.0; 4096], [64, 64]).is_empty());
+    }
+}
