@@ -181,8 +181,11 @@ impl Job for Estimate {
             .pow(2)
             .max(1);
         let threads = rayon::current_num_threads() as u64;
-        // Spectra twice (power and excess), tables of 1000 defoci per tile; while a view is read: image, covers and means.
-        let kept = views * tiles * (8 * SECTORS as u64 * tile / 2 + 4 * 1000);
+        // Spectra twice (power and excess), tables of 1000 defoci per tile and sector, grain of the middle; while a view is read:
+        // image, covers and means.
+        let kept = views
+            * (tiles * (8 * SECTORS as u64 * tile / 2 + 4 * 1000)
+                + 4 * (65536 + 1000 * SECTORS as u64));
         let working = threads.min(views) * (28 * pixels + 4 * 1000 * tiles * SECTORS as u64);
         Cost {
             memory: (48 << 20) + kept + working,

@@ -198,20 +198,22 @@ fn fault_name(fault: Fault) -> &'static str {
 
 /// Everything that was estimated, against tilt.
 pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> Curves {
-    let mut rows: Vec<(f64, &ViewFit)> = fit
+    let mut rows: Vec<(f64, &ViewFit, [f64; 2])> = fit
         .views
         .iter()
         .zip(places)
-        .filter_map(|(view, place)| {
-            Some((
-                series.images[*place].tilt_angle().degrees().0,
-                view.as_ref()?,
-            ))
+        .zip(&fit.gradient.per_view)
+        .filter_map(|((view, place), gradient)| {
+            let tilt = series.images[*place].tilt_angle().degrees().0;
+            Some((tilt, view.as_ref()?, *gradient))
         })
         .collect();
     rows.sort_by(|a, b| a.0.total_cmp(&b.0));
     let column = |label: &str, unit: &str, value: &dyn Fn(&ViewFit) -> f64| {
-        Column::new(label, unit, rows.iter().map(|(_, view)| value(view)))
+        Column::new(label, unit, rows.iter().map(|(_, view, _)| value(view)))
+    };
+    let gradient = |label: &str, unit: &str, value: &dyn Fn([f64; 2]) -> f64| {
+        Column::new(label, unit, rows.iter().map(|(_, _, own)| value(*own)))
     };
     let half = |view: &ViewFit| view.astigmatism[0].hypot(view.astigmatism[1]);
     let angle = |view: &ViewFit| 0.5 * view.astigmatism[1].atan2(view.astigmatism[0]).to_degrees();
@@ -245,7 +247,7 @@ pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> 
     Curves {
         title: format!("Contrast transfer of {}", series.name),
         columns: vec![
-            Column::new("tilt", "°", rows.iter().map(|(tilt, _)| *tilt)),
+            Column::new("tilt", "°", rows.iter().map(|(tilt, _, _)| *tilt)),
             column("defocus u", "Å", &|v| v.defocus + half(v)),
             column("defocus v", "Å", &|v| v.defocus - half(v)),
             column("angle of u", "°", &|v| angle(v).rem_euclid(180.0)),
@@ -260,6 +262,11 @@ pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> 
             column("score", "", &|v| v.quality.score),
             column("log-likelihood", "", &|v| v.quality.log_likelihood),
             column("resolution of rings", "Å", &|v| v.quality.resolution),
+            // How the plane of the rings agrees with the alignment.
+            gradient("own gradient: angle to the expected one", "°", &|g| {
+                g[1].to_degrees()
+            }),
+            gradient("own gradient: log-likelihood gained", "", &|g| g[0]),
         ],
         facts,
     }
