@@ -64,8 +64,8 @@ pub struct CorrectedMovie {
     pub quality: MovieQuality,
 }
 
-/// Corrects one movie. Memory: a byte per pixel and frame for the copy, the binned frames (at most 6 million pixels each, 4
-/// bytes, 16 groups), then four images of 4 bytes per pixel for the sums (see [`memory`]).
+/// Corrects one movie. Memory: a byte per pixel and frame for the copy, then the coefficients of tiles of the binned frames, or
+/// the sums of 4 bytes per pixel each (see [`memory`]).
 ///
 /// # Errors
 /// Frames that cannot be read, are all black or hold numbers that are none; a gain or defects of another size.
@@ -82,7 +82,7 @@ pub fn correct_movie(
         detector.gain,
         detector.defects,
         detector.find_defects,
-    );
+    )?;
     let motion = estimate(&frames, &options.motion, progress)?;
     let sums = sum_frames(&frames, &motion, &options.sums, progress)?;
     let quality = quality(&store, &frames, &motion, options.motion.pixel_size);
@@ -93,20 +93,28 @@ pub fn correct_movie(
     })
 }
 
-/// Bytes that [`correct_movie`] needs for a movie of `frames` frames of `[ny, nx]`.
-pub fn memory([ny, nx]: [usize; 2], frames: usize, options: &CorrectOptions) -> u64 {
+/// Bytes that [`correct_movie`] needs for a movie of `frames` frames of `[ny, nx]`, its sums included; `counted` says that the
+/// frames are whole numbers from 0 to 255.
+pub fn memory([ny, nx]: [usize; 2], frames: usize, counted: bool, options: &CorrectOptions) -> u64 {
     let pixels = (ny * nx) as u64;
-    let kept = (pixels * frames as u64).min(options.keep as u64);
-    let mut bin = 1;
-    while pixels / (bin * bin) > 6_000_000 {
-        bin += 1;
-    }
-    let groups = frames.min(16) as u64;
-    // Binned frames and their tiles' spectra (as much again, at most), beside one frame and the sum of all.
-    let search = pixels / (bin * bin) * 4 * groups * 2 + 8 * pixels;
-    let parts = if options.sums.halves { 2 } else { 1 };
-    let sums = pixels * 4 * (3 + 2 * parts);
-    kept + search.max(sums) + 4 * pixels
+    // One frame as numbers, where it is not kept as bytes.
+    let (kept, loose) = if counted && pixels * frames as u64 <= options.keep as u64 {
+        (pixels * frames as u64, 0)
+    } else if counted {
+        (options.keep as u64, 4 * pixels)
+    } else {
+        (0, 4 * pixels)
+    };
+    let search = crate::estimate::memory([ny, nx], frames, &options.motion);
+    let images = if options.sums.halves { 3 } else { 1 };
+    // A frame, its spectrum, and the spectra of the sums.
+    let transforms = if options.sums.exposure.is_some() {
+        4 * pixels * 2
+    } else {
+        0
+    };
+    // The map of defects.
+    kept + loose + pixels + search.max(4 * pixels * images + transforms)
 }
 
 fn check_options(

@@ -23,6 +23,7 @@ mod power;
 mod smooth;
 mod sums;
 mod tiles;
+mod vectors;
 mod warp;
 
 pub use correct::{CorrectOptions, CorrectedMovie, Detector, MovieQuality, correct_movie, memory};
