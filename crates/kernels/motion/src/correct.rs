@@ -75,6 +75,30 @@ pub fn correct_movie(
     options: &CorrectOptions,
     progress: &dyn Progress,
 ) -> Result<CorrectedMovie, MotionError> {
+    correct(source, detector, options, None, progress)
+}
+
+/// As [`correct_movie`], with a motion that was estimated before on the same movie with the same options.
+///
+/// # Errors
+/// As [`correct_movie`]; a motion of a movie of another size or of other frames.
+pub fn correct_movie_by(
+    motion: Motion,
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+    progress: &dyn Progress,
+) -> Result<CorrectedMovie, MotionError> {
+    correct(source, detector, options, Some(motion), progress)
+}
+
+fn correct(
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+    known: Option<Motion>,
+    progress: &dyn Progress,
+) -> Result<CorrectedMovie, MotionError> {
     check_options(source, detector, options)?;
     let store = FrameStore::read(source, options.keep, progress)?;
     let frames = CorrectedFrames::new(
@@ -83,7 +107,17 @@ pub fn correct_movie(
         detector.defects,
         detector.find_defects,
     )?;
-    let motion = estimate(&frames, &options.motion, progress)?;
+    let motion = match known {
+        None => estimate(&frames, &options.motion, progress)?,
+        Some(motion) if motion.size == frames.size() && motion.frames == frames.usable() => motion,
+        Some(motion) => {
+            return Err(MotionError::Option {
+                field: "motion",
+                found: format!("{:?}, {} frames", motion.size, motion.frames.len()),
+                expected: "the motion of this movie",
+            });
+        }
+    };
     let sums = sum_frames(&frames, &motion, &options.sums, progress)?;
     let quality = quality(&store, &frames, &motion, options.motion.pixel_size);
     Ok(CorrectedMovie {

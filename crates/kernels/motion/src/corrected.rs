@@ -8,6 +8,7 @@ use thon_compute::columns::with_buffer;
 use crate::defects::{DefectMap, StandIns};
 use crate::error::MotionError;
 use crate::frames::{Counts, FrameStore, TASK};
+use crate::vectors::vectorised;
 
 /// Frames of one movie, corrected on the way.
 pub(crate) struct CorrectedFrames<'a> {
@@ -108,7 +109,7 @@ fn find_defects(
 /// Adds the pixels from index `start` on.
 fn add_counts(batch: &[(usize, Counts<'_>)], start: usize, sum: &mut [f32]) {
     let span = start..start + sum.len();
-    crate::vectors::vectorised(
+    vectorised(
         #[inline(always)]
         || {
             for (_, counts) in batch {
@@ -140,7 +141,7 @@ pub(crate) struct CorrectedFrame<'a> {
     mean: f32,
 }
 
-impl<'a> CorrectedFrame<'a> {
+impl CorrectedFrame<'_> {
     /// The same frame with pixels that need no further correction.
     pub fn with_pixels<'b>(&self, pixels: &'b [f32]) -> CorrectedFrame<'b> {
         CorrectedFrame {
@@ -191,12 +192,15 @@ impl<'a> CorrectedFrame<'a> {
         pixels
             .par_chunks_mut(TASK)
             .enumerate()
-            .for_each(|(part, pixels)| {
-                crate::vectors::vectorised(
-                    #[inline(always)]
-                    || self.read(part * TASK, pixels),
-                );
-            });
+            .for_each(|(part, pixels)| self.read_part(part * TASK, pixels));
+    }
+
+    /// As [`Self::read`], outside a vectorised loop.
+    pub fn read_part(&self, start: usize, pixels: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || self.read(start, pixels),
+        );
     }
 }
 
@@ -266,26 +270,16 @@ fn add_binned(frame: &CorrectedFrame<'_>, nx: usize, bin: usize, sum: &mut [f32]
         .for_each(|(row, sums)| {
             with_buffer(2 * columns * bin, |lines: &mut [f32]| {
                 let (line, all) = lines.split_at_mut(columns * bin);
-                crate::vectors::vectorised(
-                    #[inline(always)]
-                    || {
-                        frame.read(row * bin * nx, all);
-                        for y in row * bin + 1..(row + 1) * bin {
-                            frame.read(y * nx, line);
-                            all.iter_mut().zip(&*line).for_each(|(a, v)| *a += v);
-                        }
-                        add_line(all, bin, sums);
-                    },
-                );
+                frame.read_part(row * bin * nx, all);
+                for y in row * bin + 1..(row + 1) * bin {
+                    frame.read_part(y * nx, line);
+                    all.iter_mut().zip(&*line).for_each(|(a, v)| *a += v);
+                }
+                add_line(all, bin, sums);
             });
         });
 }
 
-#[expect(
-    clippy::inline_always,
-    reason = "inlined into the function that enables the instruction set"
-)]
-#[inline(always)]
 fn add_line(line: &[f32], bin: usize, sums: &mut [f32]) {
     match bin {
         1 => sums.iter_mut().zip(line).for_each(|(s, v)| *s += v),

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use thon_compute::columns::with_buffer;
 
 use crate::error::MotionError;
+use crate::vectors::vectorised;
 
 /// Edge of the blocks that a neighbourhood is described by, pixels.
 const BLOCK: usize = 32;
@@ -258,7 +259,7 @@ impl Block {
         reason = "loops over the axes of an array, one in another"
     )]
     fn moments(&self, rows: &[f32], bad: Option<&[bool]>, low: f32, high: f32) -> (f64, f64, f64) {
-        crate::vectors::vectorised(
+        vectorised(
             #[inline(always)]
             || {
                 let (mut count, mut total, mut squares) =

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use thon_compute::progress::{Progress, check};
 
 use crate::error::{MotionError, SourceError};
+use crate::vectors::vectorised;
 
 /// Frames of one movie, read one at a time; counts before any correction.
 pub trait FrameSource: Sync {
@@ -228,7 +229,7 @@ impl Look {
     }
 
     fn of_few_bytes(bytes: &[u8]) -> Self {
-        crate::vectors::vectorised(
+        vectorised(
             #[inline(always)]
             || {
                 let (mut sum, mut low, mut high) = (0_u32, u8::MAX, u8::MIN);
@@ -270,7 +271,7 @@ impl Look {
         reason = "loops over the axes of an array, one in another"
     )]
     fn of_chunk(values: &[f32]) -> Self {
-        crate::vectors::vectorised(
+        vectorised(
             #[inline(always)]
             || {
                 const LANES: usize = 16;

@@ -10,6 +10,7 @@ use std::f64::consts::TAU;
 use thon_geometry::glam::DVec2;
 
 use crate::tiles::{Band, LANES, Tile};
+use crate::vectors::vectorised;
 
 /// Weight of each coefficient, and where they end.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ type Lanes = [f32; LANES];
 
 /// Evaluates one tile at the displacements `d` (pixels), one per frame, relative to what the tile followed.
 pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
-    crate::vectors::vectorised(
+    vectorised(
         #[inline(always)]
         || evaluate_rows::<false>(tile, band, weights, d),
     )
@@ -48,7 +49,7 @@ pub(crate) fn evaluate_with_curvature(
     weights: &Weights,
     d: &[DVec2],
 ) -> TileTerms {
-    crate::vectors::vectorised(
+    vectorised(
         #[inline(always)]
         || evaluate_rows::<true>(tile, band, weights, d),
     )
@@ -127,7 +128,7 @@ fn evaluate_rows<const CURVATURE: bool>(
 
 /// Adds the mean product of two frames, c, of every coefficient to sums over shells.
 pub(crate) fn add_products(tile: &Tile, band: &Band, d: &[DVec2], shells: &mut [f64]) {
-    crate::vectors::vectorised(
+    vectorised(
         #[inline(always)]
         || {
             let mut turned = Turned::new(band, d, usize::MAX);

@@ -15,6 +15,7 @@ use thon_units::{Dose, Kilovolt, PixelSize, SpatialFrequency};
 use crate::corrected::CorrectedFrames;
 use crate::error::MotionError;
 use crate::estimate::Motion;
+use crate::vectors::vectorised;
 use crate::warp::add_moved_back;
 
 /// How frames are weighted by exposure.
@@ -183,7 +184,7 @@ fn add_moved(
             let ky = signed_index(y, ny) as f64 / ny as f64;
             let [row_re, row_im] = turn(ky * shift.y);
             let factors = weights.row(ky, nx);
-            crate::vectors::vectorised(
+            vectorised(
                 #[inline(always)]
                 || {
                     let one =

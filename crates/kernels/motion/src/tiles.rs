@@ -240,29 +240,34 @@ impl Cutter<'_> {
         let (band, edge) = (self.band, self.band.edge);
         let half = edge / 2 + 1;
         let columns = band.columns;
-        with_buffer(edge * half, |rows: &mut [Complex32]| {
+        with_buffer(edge * (half + columns), |buffer: &mut [Complex32]| {
+            let (rows, turned) = buffer.split_at_mut(edge * half);
             self.along_x.forward_into(pixels, rows);
-            with_buffer(columns * edge, |turned: &mut [Complex32]| {
-                // Eight columns at a time, a cache line of each row.
-                for first in (0..columns).step_by(8) {
-                    let count = 8.min(columns - first);
-                    for (y, row) in rows.chunks_exact(half).enumerate() {
-                        for (x, value) in row[first..first + count].iter().enumerate() {
-                            turned[(first + x) * edge + y] = *value;
-                        }
-                    }
+            turn(rows, half, turned, edge);
+            self.along_y.forward_in_place(turned);
+            for row in &band.rows {
+                let y = row.ky.rem_euclid(edge as isize) as usize;
+                let columns = turned[row.first * edge + y..].iter().step_by(edge);
+                let span = row.start..row.start + row.length;
+                let parts = re[span.clone()].iter_mut().zip(&mut im[span]);
+                for ((re, im), value) in parts.zip(columns) {
+                    (*re, *im) = (value.re, value.im);
                 }
-                self.along_y.forward_in_place(turned);
-                for row in &band.rows {
-                    let y = row.ky.rem_euclid(edge as isize) as usize;
-                    for i in 0..row.length {
-                        let value = turned[(row.first + i) * edge + y];
-                        re[row.start + i] = value.re;
-                        im[row.start + i] = value.im;
-                    }
-                }
-            });
+            }
         });
+    }
+}
+
+/// Writes columns of `rows`, which are `length` long, one after the other, `edge` each; eight at a time, a cache line of each
+/// row.
+fn turn(rows: &[Complex32], length: usize, columns: &mut [Complex32], edge: usize) {
+    for (group, columns) in columns.chunks_mut(8 * edge).enumerate() {
+        for (y, row) in rows.chunks_exact(length).enumerate() {
+            let places = columns[y..].iter_mut().step_by(edge);
+            places
+                .zip(&row[8 * group..])
+                .for_each(|(to, from)| *to = *from);
+        }
     }
 }
 

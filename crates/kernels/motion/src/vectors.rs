@@ -9,6 +9,10 @@ struct Work<F>(F);
 impl<R, F: FnMut() -> R> pulp::WithSimd for Work<F> {
     type Output = R;
 
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(mut self, _: S) -> R {
         (self.0)()

@@ -15,6 +15,7 @@ use thon_geometry::glam::DVec2;
 
 use crate::corrected::CorrectedFrame;
 use crate::estimate::Motion;
+use crate::vectors::vectorised;
 
 /// Taps along an axis.
 const TAPS: usize = 16;
@@ -101,28 +102,37 @@ impl Rectangle {
     fn add(self, frame: &CorrectedFrame<'_>, size: [usize; 2], at: DVec2, rows: &mut [f32]) {
         let padded = self.width.next_multiple_of(LANES);
         let lines = self.height + TAPS - 1;
-        with_buffer(padded + TAPS, |line: &mut [f32]| {
-            with_buffer(lines * padded, |patch: &mut [f32]| {
-                with_buffer(padded, |out: &mut [f32]| {
-                    crate::vectors::vectorised(
-                        #[inline(always)]
-                        || {
-                            self.along_rows(frame, size, at, line, patch);
-                            let weights = taps(at.y - at.y.floor());
-                            for y in 0..self.height {
-                                let from: [&[Lanes]; TAPS] = std::array::from_fn(|t| {
-                                    patch[(y + t) * padded..(y + t + 1) * padded].as_chunks().0
-                                });
-                                weighted(&from, weights, out.as_chunks_mut().0);
-                                let to = y * size[1] + self.left;
-                                let to = &mut rows[to..to + self.width];
-                                to.iter_mut().zip(&*out).for_each(|(to, v)| *to += v);
-                            }
-                        },
-                    );
-                });
-            });
+        with_buffer((lines + 2) * padded + TAPS, |buffer: &mut [f32]| {
+            let (line, buffer) = buffer.split_at_mut(padded + TAPS);
+            let (patch, out) = buffer.split_at_mut(lines * padded);
+            vectorised(
+                #[inline(always)]
+                || {
+                    self.along_rows(frame, size, at, line, patch);
+                    self.along_columns(size[1], at, patch, out, rows);
+                },
+            );
         });
+    }
+
+    /// Interpolates along y and adds what comes out.
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
+    #[inline(always)]
+    fn along_columns(self, nx: usize, at: DVec2, patch: &[f32], out: &mut [f32], rows: &mut [f32]) {
+        let padded = out.len();
+        let weights = taps(at.y - at.y.floor());
+        for y in 0..self.height {
+            let from: [&[Lanes]; TAPS] = std::array::from_fn(|t| {
+                patch[(y + t) * padded..(y + t + 1) * padded].as_chunks().0
+            });
+            weighted(&from, weights, out.as_chunks_mut().0);
+            let to = y * nx + self.left;
+            let to = &mut rows[to..to + self.width];
+            to.iter_mut().zip(&*out).for_each(|(to, v)| *to += v);
+        }
     }
 
     /// Interpolates along x every line that the rectangle needs.
@@ -164,6 +174,10 @@ impl Rectangle {
 }
 
 /// Σ weight · value of lists beside one another.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "called only where the instruction set is enabled; elsewhere it is slow and right"
+)]
 #[expect(
     clippy::inline_always,
     reason = "inlined into the function that enables the instruction set"
