@@ -39,6 +39,8 @@ pub struct Application {
     pub catalogue: Catalogue,
     /// What `thon demo` shows, when there is a demonstration.
     pub demo: Option<&'static Demo>,
+    /// Pipelines that come with the program, which `thon help NAME` prints: name, what it does, and the TOML.
+    pub pipelines: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// What every command is handed.

@@ -78,6 +78,7 @@ mod tests {
             version: "0",
             catalogue: thon_engine::Catalogue::new(&[]),
             demo: None,
+            pipelines: &[],
         };
         let root = crate::arguments::command(&application, &[]);
         root.clone().debug_assert();

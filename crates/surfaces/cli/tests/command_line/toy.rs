@@ -45,6 +45,7 @@ pub fn application() -> Application {
         version: "0.0.0-toy",
         catalogue: Catalogue::new(ALL),
         demo: Some(&DEMO),
+        pipelines: &[],
     }
 }
 
