@@ -31,6 +31,11 @@ fn main() -> ExitCode {
             .with_plugins(plugins),
         demo: Some(&demo::FIRST_LIGHT),
         serve: Some(thon_server::serve),
+        pipelines: &[(
+            "movies-to-tomograms",
+            "From movies, their mdocs and a gain reference to CTF-corrected tomograms",
+            include_str!("../pipelines/movies-to-tomograms.toml"),
+        )],
     };
     thon_cli::run(application, std::env::args_os())
 }

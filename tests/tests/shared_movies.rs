@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use npyz::npz::NpzArchive;
 use thon_compute::Quiet;
 use thon_geometry::glam::DVec2;
+use thon_images::Samples;
 use thon_images::mrc::Mrc;
 use thon_motion::{
     CorrectOptions, CorrectedMovie, DefectMap, Detector, EstimateOptions, FrameSource, LocalChoice,
@@ -30,6 +31,17 @@ impl FrameSource for Stack {
 
     fn read(&self, frame: usize, pixels: &mut [f32]) -> Result<(), SourceError> {
         Ok(self.0.read_section_into(frame, pixels)?)
+    }
+
+    fn counts(&self, frame: usize) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(match self.0.read_section_samples(frame)? {
+            Samples::U8(counts) => Some(counts),
+            Samples::I8(values) => {
+                let counted = values.iter().all(|v| *v >= 0);
+                counted.then(|| values.into_iter().map(i8::cast_unsigned).collect())
+            }
+            _ => None,
+        })
     }
 }
 

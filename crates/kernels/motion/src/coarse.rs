@@ -1,6 +1,6 @@
 //! A first trajectory, to a few binned pixels: from all pairs of frames, with low frequencies only.
 //!
-//! The frames are reduced to at most 512 pixels and clipped (gold would rule every correlation). First a straight drift: the
+//! The frames are reduced to few pixels and clipped (gold would rule every correlation). First a straight drift: the
 //! correlations of all pairs of the same lag are added up, and the velocity is taken whose displacements at all lags together
 //! correlate best. Then each frame against the sum of the others, a few times. A frame whose peak does not stand out of
 //! the noise keeps its place on the line.
@@ -11,8 +11,6 @@ use thon_signal::fft::{Complex32, Fft2, signed_index};
 
 use crate::corrected::BinnedFrames;
 
-/// Longest edge of the reduced frames.
-const EDGE: usize = 512;
 /// Fall-off exp(−2 B k²) of a correlation, pixels² of the reduced frames.
 const B: f64 = 12.0;
 /// Peaks lower than this many deviations of the correlation are not believed.
@@ -24,14 +22,7 @@ pub(crate) fn first_trajectory(frames: &BinnedFrames) -> Vec<DVec2> {
     if count < 2 {
         return vec![DVec2::ZERO; count];
     }
-    let factor = frames
-        .size
-        .iter()
-        .max()
-        .map_or(1, |n| n.div_ceil(EDGE))
-        .max(1);
-    let reduced = frames.coarser(factor);
-    let search = Search::new(&reduced);
+    let search = Search::new(frames);
     let mut shifts = search.straight();
     for round in 0..6 {
         let moved = search.refine(&mut shifts, if round == 0 { 6 } else { 3 });
@@ -39,7 +30,7 @@ pub(crate) fn first_trajectory(frames: &BinnedFrames) -> Vec<DVec2> {
             break;
         }
     }
-    shifts.iter().map(|s| *s * factor as f64).collect()
+    shifts
 }
 
 struct Search {

@@ -64,8 +64,8 @@ pub struct CorrectedMovie {
     pub quality: MovieQuality,
 }
 
-/// Corrects one movie. Memory: a byte per pixel and frame for the copy, the binned frames (at most 6 million pixels each, 4
-/// bytes, 16 groups), then four images of 4 bytes per pixel for the sums (see [`memory`]).
+/// Corrects one movie. Memory: a byte per pixel and frame for the copy, then the coefficients of tiles of the binned frames, or
+/// the sums of 4 bytes per pixel each (see [`memory`]).
 ///
 /// # Errors
 /// Frames that cannot be read, are all black or hold numbers that are none; a gain or defects of another size.
@@ -75,6 +75,30 @@ pub fn correct_movie(
     options: &CorrectOptions,
     progress: &dyn Progress,
 ) -> Result<CorrectedMovie, MotionError> {
+    correct(source, detector, options, None, progress)
+}
+
+/// As [`correct_movie`], with a motion that was estimated before on the same movie with the same options.
+///
+/// # Errors
+/// As [`correct_movie`]; a motion of a movie of another size or of other frames.
+pub fn correct_movie_by(
+    motion: Motion,
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+    progress: &dyn Progress,
+) -> Result<CorrectedMovie, MotionError> {
+    correct(source, detector, options, Some(motion), progress)
+}
+
+fn correct(
+    source: &dyn FrameSource,
+    detector: &Detector<'_>,
+    options: &CorrectOptions,
+    known: Option<Motion>,
+    progress: &dyn Progress,
+) -> Result<CorrectedMovie, MotionError> {
     check_options(source, detector, options)?;
     let store = FrameStore::read(source, options.keep, progress)?;
     let frames = CorrectedFrames::new(
@@ -82,8 +106,18 @@ pub fn correct_movie(
         detector.gain,
         detector.defects,
         detector.find_defects,
-    );
-    let motion = estimate(&frames, &options.motion, progress)?;
+    )?;
+    let motion = match known {
+        None => estimate(&frames, &options.motion, progress)?,
+        Some(motion) if motion.size == frames.size() && motion.frames == frames.usable() => motion,
+        Some(motion) => {
+            return Err(MotionError::Option {
+                field: "motion",
+                found: format!("{:?}, {} frames", motion.size, motion.frames.len()),
+                expected: "the motion of this movie",
+            });
+        }
+    };
     let sums = sum_frames(&frames, &motion, &options.sums, progress)?;
     let quality = quality(&store, &frames, &motion, options.motion.pixel_size);
     Ok(CorrectedMovie {
@@ -93,20 +127,28 @@ pub fn correct_movie(
     })
 }
 
-/// Bytes that [`correct_movie`] needs for a movie of `frames` frames of `[ny, nx]`.
-pub fn memory([ny, nx]: [usize; 2], frames: usize, options: &CorrectOptions) -> u64 {
+/// Bytes that [`correct_movie`] needs for a movie of `frames` frames of `[ny, nx]`, its sums included; `counted` says that the
+/// frames are whole numbers from 0 to 255.
+pub fn memory([ny, nx]: [usize; 2], frames: usize, counted: bool, options: &CorrectOptions) -> u64 {
     let pixels = (ny * nx) as u64;
-    let kept = (pixels * frames as u64).min(options.keep as u64);
-    let mut bin = 1;
-    while pixels / (bin * bin) > 6_000_000 {
-        bin += 1;
-    }
-    let groups = frames.min(16) as u64;
-    // Binned frames and their tiles' spectra (as much again, at most), beside one frame and the sum of all.
-    let search = pixels / (bin * bin) * 4 * groups * 2 + 8 * pixels;
-    let parts = if options.sums.halves { 2 } else { 1 };
-    let sums = pixels * 4 * (3 + 2 * parts);
-    kept + search.max(sums) + 4 * pixels
+    // One frame as numbers, where it is not kept as bytes.
+    let (kept, loose) = if counted && pixels * frames as u64 <= options.keep as u64 {
+        (pixels * frames as u64, 0)
+    } else if counted {
+        (options.keep as u64, 4 * pixels)
+    } else {
+        (0, 4 * pixels)
+    };
+    let search = crate::estimate::memory([ny, nx], frames, &options.motion);
+    let images = if options.sums.halves { 3 } else { 1 };
+    // A frame, its spectrum, and the spectra of the sums.
+    let transforms = if options.sums.exposure.is_some() {
+        4 * pixels * 2
+    } else {
+        0
+    };
+    // The map of defects.
+    kept + loose + pixels + search.max(4 * pixels * images + transforms)
 }
 
 fn check_options(

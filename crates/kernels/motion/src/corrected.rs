@@ -1,10 +1,14 @@
-//! One frame as it should have been recorded: gain applied, defects replaced; whole, or binned for the search of motion.
+//! Frames as they should have been recorded: gain applied, defects replaced, in pieces; or binned, for the search of motion.
+
+use std::ops::Range;
 
 use rayon::prelude::*;
+use thon_compute::columns::with_buffer;
 
 use crate::defects::{DefectMap, StandIns};
 use crate::error::MotionError;
-use crate::frames::{FrameStore, TASK};
+use crate::frames::{Counts, FrameStore, TASK};
+use crate::vectors::vectorised;
 
 /// Frames of one movie, corrected on the way.
 pub(crate) struct CorrectedFrames<'a> {
@@ -22,21 +26,21 @@ impl<'a> CorrectedFrames<'a> {
         factors: Option<&'a [f32]>,
         known: &DefectMap,
         search: bool,
-    ) -> Self {
+    ) -> Result<Self, MotionError> {
         let mut map = known.clone();
         if let Some(factors) = factors {
             map.add_blind(factors);
         }
         if search {
-            map.find(&store.sum, factors);
+            find_defects(store, factors, &mut map)?;
         }
         let stand_ins = map.stand_ins();
-        Self {
+        Ok(Self {
             store,
             factors,
             defects: map.count(),
             stand_ins,
-        }
+        })
     }
 
     /// Size of a frame, `[ny, nx]`.
@@ -49,109 +53,245 @@ impl<'a> CorrectedFrames<'a> {
         &self.store.usable
     }
 
-    /// Frame `index` of the movie, corrected.
-    pub fn read(&self, index: usize, frame: &mut [f32]) -> Result<(), MotionError> {
-        self.store.frame(index, frame)?;
-        if let Some(factors) = self.factors {
-            (frame.par_chunks_mut(TASK), factors.par_chunks(TASK))
-                .into_par_iter()
-                .for_each(|(values, factors)| {
-                    for (value, factor) in values.iter_mut().zip(factors) {
-                        *value *= factor;
-                    }
-                });
-        }
-        let mean = self.store.means[index] as f32;
-        self.stand_ins.replace(frame, index as u64, mean);
-        Ok(())
+    /// Hands the usable frames to `work`, as many at a time as lie in memory.
+    pub fn each(
+        &self,
+        mut work: impl FnMut(&[CorrectedFrame<'_>]) -> Result<(), MotionError>,
+    ) -> Result<(), MotionError> {
+        self.store.each(|batch| {
+            let frames: Vec<_> = batch.iter().map(|(p, c)| self.frame(*p, *c)).collect();
+            work(&frames)
+        })
     }
+
+    fn frame<'b>(&'b self, position: usize, counts: Counts<'b>) -> CorrectedFrame<'b> {
+        let number = self.store.usable[position];
+        CorrectedFrame {
+            position,
+            number,
+            counts,
+            factors: self.factors,
+            stand_ins: Some(&self.stand_ins),
+            mean: self.store.means[number] as f32,
+        }
+    }
+}
+
+/// Looks for defects in the sum of all usable frames, a band of rows at a time where the frames are in memory.
+fn find_defects(
+    store: &FrameStore<'_>,
+    factors: Option<&[f32]>,
+    map: &mut DefectMap,
+) -> Result<(), MotionError> {
+    let [ny, nx] = store.size();
+    let mut sum: Vec<f32> = Vec::new();
+    let mut done = false;
+    store.each(|batch| {
+        if batch.len() == store.usable.len() {
+            map.find_by_rows(factors, |first, rows| {
+                rows.fill(0.0);
+                add_counts(batch, first * nx, rows);
+            });
+            done = true;
+        } else {
+            sum.resize(ny * nx, 0.0);
+            let parts = sum.par_chunks_mut(TASK).enumerate();
+            parts.for_each(|(part, sum)| add_counts(batch, part * TASK, sum));
+        }
+        Ok(())
+    })?;
+    if !done {
+        map.find(&sum, factors);
+    }
+    Ok(())
+}
+
+/// Adds the pixels from index `start` on.
+fn add_counts(batch: &[(usize, Counts<'_>)], start: usize, sum: &mut [f32]) {
+    let span = start..start + sum.len();
+    vectorised(
+        #[inline(always)]
+        || {
+            for (_, counts) in batch {
+                match counts {
+                    Counts::Bytes(bytes) => sum
+                        .iter_mut()
+                        .zip(&bytes[span.clone()])
+                        .for_each(|(s, v)| *s += f32::from(*v)),
+                    Counts::Floats(values) => sum
+                        .iter_mut()
+                        .zip(&values[span.clone()])
+                        .for_each(|(s, v)| *s += v),
+                }
+            }
+        },
+    );
+}
+
+/// One frame whose pixels are corrected when they are asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct CorrectedFrame<'a> {
+    /// Position in the list of usable frames.
+    pub position: usize,
+    /// Its number in the movie.
+    pub number: usize,
+    counts: Counts<'a>,
+    factors: Option<&'a [f32]>,
+    stand_ins: Option<&'a StandIns>,
+    mean: f32,
+}
+
+impl CorrectedFrame<'_> {
+    /// The same frame with pixels that need no further correction.
+    pub fn with_pixels<'b>(&self, pixels: &'b [f32]) -> CorrectedFrame<'b> {
+        CorrectedFrame {
+            position: self.position,
+            number: self.number,
+            counts: Counts::Floats(pixels),
+            factors: None,
+            stand_ins: None,
+            mean: self.mean,
+        }
+    }
+
+    /// Its pixels from index `start` on.
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
+    #[inline(always)]
+    pub fn read(&self, start: usize, pixels: &mut [f32]) {
+        let span = start..start + pixels.len();
+        match self.counts {
+            Counts::Bytes(bytes) => {
+                let counts = &bytes[span.clone()];
+                pixels
+                    .iter_mut()
+                    .zip(counts)
+                    .for_each(|(p, c)| *p = f32::from(*c));
+            }
+            Counts::Floats(values) => pixels.copy_from_slice(&values[span.clone()]),
+        }
+        if let Some(factors) = self.factors {
+            let factors = &factors[span];
+            pixels.iter_mut().zip(factors).for_each(|(p, f)| *p *= f);
+        }
+        if let Some(stand_ins) = self.stand_ins {
+            stand_ins.replace(start, pixels, self.number as u64, self.mean, |index| {
+                let count = match self.counts {
+                    Counts::Bytes(bytes) => f32::from(bytes[index]),
+                    Counts::Floats(values) => values[index],
+                };
+                count * self.factors.map_or(1.0, |f| f[index])
+            });
+        }
+    }
+
+    /// All of its pixels.
+    pub fn read_all(&self, pixels: &mut [f32]) {
+        pixels
+            .par_chunks_mut(TASK)
+            .enumerate()
+            .for_each(|(part, pixels)| self.read_part(part * TASK, pixels));
+    }
+
+    /// As [`Self::read`], outside a vectorised loop.
+    pub fn read_part(&self, start: usize, pixels: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || self.read(start, pixels),
+        );
+    }
+}
+
+/// How frames are reduced for the search of motion.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reduction {
+    /// Movie pixels along an edge of a binned pixel.
+    pub bin: usize,
+    /// Which usable frames are added up, as positions in the list of usable frames.
+    pub groups: Vec<Range<usize>>,
 }
 
 /// Frames (or groups of them) on larger pixels.
 pub(crate) struct BinnedFrames {
     /// `[ny, nx]` of each.
     pub size: [usize; 2],
-    /// Movie pixels along an edge of a binned pixel.
-    pub bin: usize,
     /// The frames, `[ny · nx]` each, mean zero.
     pub frames: Vec<Vec<f32>>,
-    /// Which usable frames each is the sum of, as positions in the list of usable frames.
-    pub groups: Vec<std::ops::Range<usize>>,
 }
 
 impl BinnedFrames {
     /// Reads, groups and bins a movie.
-    pub fn read(
-        frames: &CorrectedFrames<'_>,
-        bin: usize,
-        group: usize,
-    ) -> Result<Self, MotionError> {
-        let [ny, nx] = frames.size();
-        let size = [ny / bin, nx / bin];
-        let count = frames.usable().len();
-        let groups: Vec<_> = (0..count.div_ceil(group))
-            .map(|g| g * group..((g + 1) * group).min(count))
-            .collect();
-        let mut whole = vec![0.0; ny * nx];
-        let mut binned = Vec::with_capacity(groups.len());
-        for range in &groups {
-            let mut sum = vec![0.0; size[0] * size[1]];
-            for position in range.clone() {
-                frames.read(frames.usable()[position], &mut whole)?;
-                add_binned(&whole, nx, bin, &mut sum, size[1]);
-            }
-            // A last group of fewer frames would weigh less in every product.
-            centre(&mut sum);
-            binned.push(sum);
-        }
+    pub fn read(frames: &CorrectedFrames<'_>, reduction: &Reduction) -> Result<Self, MotionError> {
+        let mut binned = Vec::with_capacity(reduction.groups.len());
+        each_binned(frames, reduction, |_, frame| {
+            let mut frame = frame.to_vec();
+            centre(&mut frame);
+            binned.push(frame);
+        })?;
         Ok(Self {
-            size,
-            bin,
+            size: frames.size().map(|n| n / reduction.bin),
             frames: binned,
-            groups,
         })
-    }
-
-    /// The same on pixels `factor` times as large again.
-    pub fn coarser(&self, factor: usize) -> Self {
-        let size = self.size.map(|n| n / factor);
-        let frames = self.frames.iter().map(|frame| {
-            let mut sum = vec![0.0; size[0] * size[1]];
-            add_binned(frame, self.size[1], factor, &mut sum, size[1]);
-            centre(&mut sum);
-            sum
-        });
-        Self {
-            size,
-            bin: self.bin * factor,
-            frames: frames.collect(),
-            groups: self.groups.clone(),
-        }
     }
 }
 
-/// Adds squares of `bin` × `bin` pixels of rows of `nx` to `sum`, rows of `columns`.
-fn add_binned(values: &[f32], nx: usize, bin: usize, sum: &mut [f32], columns: usize) {
+/// Hands every group of frames to `work`, added up on binned pixels, `[ny/bin, nx/bin]`.
+pub(crate) fn each_binned(
+    frames: &CorrectedFrames<'_>,
+    reduction: &Reduction,
+    mut work: impl FnMut(usize, &[f32]),
+) -> Result<(), MotionError> {
+    let [ny, nx] = frames.size();
+    let (bin, groups) = (reduction.bin, &reduction.groups);
+    let mut sum = vec![0.0; (ny / bin) * (nx / bin)];
+    let mut group = 0;
+    frames.each(|batch| {
+        for frame in batch {
+            if frame.position == groups[group].start {
+                sum.fill(0.0);
+            }
+            add_binned(frame, nx, bin, &mut sum);
+            if frame.position + 1 == groups[group].end {
+                work(group, &sum);
+                group += 1;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Adds squares of `bin` × `bin` pixels of a frame with rows of `nx` to `sum`, rows of `nx / bin`.
+fn add_binned(frame: &CorrectedFrame<'_>, nx: usize, bin: usize, sum: &mut [f32]) {
+    let columns = nx / bin;
     sum.par_chunks_mut(columns)
         .enumerate()
         .for_each(|(row, sums)| {
-            pulp::Arch::new().dispatch(|| {
-                for y in row * bin..(row + 1) * bin {
-                    let line = &values[y * nx..y * nx + columns * bin];
-                    match bin {
-                        1 => sums.iter_mut().zip(line).for_each(|(s, v)| *s += v),
-                        2 => sums
-                            .iter_mut()
-                            .zip(line.chunks_exact(2))
-                            .for_each(|(s, v)| *s += v[0] + v[1]),
-                        _ => sums
-                            .iter_mut()
-                            .zip(line.chunks_exact(bin))
-                            .for_each(|(s, v)| *s += v.iter().sum::<f32>()),
-                    }
+            with_buffer(2 * columns * bin, |lines: &mut [f32]| {
+                let (line, all) = lines.split_at_mut(columns * bin);
+                frame.read_part(row * bin * nx, all);
+                for y in row * bin + 1..(row + 1) * bin {
+                    frame.read_part(y * nx, line);
+                    all.iter_mut().zip(&*line).for_each(|(a, v)| *a += v);
                 }
+                add_line(all, bin, sums);
             });
         });
+}
+
+fn add_line(line: &[f32], bin: usize, sums: &mut [f32]) {
+    match bin {
+        1 => sums.iter_mut().zip(line).for_each(|(s, v)| *s += v),
+        2 => sums
+            .iter_mut()
+            .zip(line.as_chunks::<2>().0)
+            .for_each(|(s, v)| *s += v[0] + v[1]),
+        _ => sums
+            .iter_mut()
+            .zip(line.chunks_exact(bin))
+            .for_each(|(s, v)| *s += v.iter().sum::<f32>()),
+    }
 }
 
 /// Subtracts the mean.

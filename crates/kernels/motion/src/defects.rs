@@ -6,8 +6,10 @@
 //! the noise stays what it was (RELION does so).
 
 use rayon::prelude::*;
+use thon_compute::columns::with_buffer;
 
 use crate::error::MotionError;
+use crate::vectors::vectorised;
 
 /// Edge of the blocks that a neighbourhood is described by, pixels.
 const BLOCK: usize = 32;
@@ -105,22 +107,43 @@ impl DefectMap {
 
     /// Finds defects in the sum of a movie's frames, `[ny, nx]`, corrected by `factors`, and adds them; returns how many.
     pub fn find(&mut self, sum: &[f32], factors: Option<&[f32]>) -> usize {
+        let nx = self.size[1];
+        self.find_by_rows(factors, |first, rows| {
+            rows.copy_from_slice(&sum[first * nx..first * nx + rows.len()]);
+        })
+    }
+
+    /// The same of a sum whose rows from `first` on are written by `sum(first, rows)`.
+    pub(crate) fn find_by_rows(
+        &mut self,
+        factors: Option<&[f32]>,
+        sum: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> usize {
         let [ny, nx] = self.size;
-        let rows = ny.div_ceil(BLOCK);
         let bad = &self.bad;
-        let found: Vec<Vec<usize>> = (0..rows)
+        let found: Vec<Vec<usize>> = (0..ny.div_ceil(BLOCK))
             .into_par_iter()
             .map(|row| {
-                let mut found = Vec::new();
-                for column in 0..nx.div_ceil(BLOCK) {
-                    let block = Block {
-                        y: row * BLOCK,
-                        x: column * BLOCK,
-                        size: [ny, nx],
-                    };
-                    block.outliers(sum, factors, bad, &mut found);
-                }
-                found
+                let top = row * BLOCK;
+                let height = BLOCK.min(ny - top);
+                with_buffer(height * nx, |rows: &mut [f32]| {
+                    sum(top, rows);
+                    if let Some(factors) = factors {
+                        let factors = &factors[top * nx..top * nx + rows.len()];
+                        rows.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
+                    }
+                    let mut found = Vec::new();
+                    for left in (0..nx).step_by(BLOCK) {
+                        let block = Block {
+                            left,
+                            width: BLOCK.min(nx - left),
+                            nx,
+                        };
+                        let bad = &bad[top * nx..(top + height) * nx];
+                        block.outliers(rows, bad, &mut |at| found.push(top * nx + at));
+                    }
+                    found
+                })
             })
             .collect();
         let mut count = 0;
@@ -170,34 +193,36 @@ impl DefectMap {
     }
 }
 
-/// One square of the detector.
+/// One square of a band of the detector.
 struct Block {
-    y: usize,
-    x: usize,
-    size: [usize; 2],
+    left: usize,
+    width: usize,
+    nx: usize,
 }
 
+/// Numbers added side by side.
+const LANES: usize = 16;
+
 impl Block {
-    fn outliers(&self, sum: &[f32], factors: Option<&[f32]>, bad: &[bool], found: &mut Vec<usize>) {
-        let [ny, nx] = self.size;
-        let value = |index: usize| sum[index] * factors.map_or(1.0, |f| f[index]);
-        let mut indices = Vec::with_capacity(BLOCK * BLOCK);
-        for y in self.y..(self.y + BLOCK).min(ny) {
-            indices.extend((self.x..(self.x + BLOCK).min(nx)).map(|x| y * nx + x));
-        }
-        indices.retain(|index| !bad[*index]);
-        let (mut total, mut squares, mut count) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for &index in &indices {
-            let v = f64::from(value(index));
-            total += v;
-            squares += v * v;
-            count += 1.0;
-        }
+    /// Hands `found` the index of every outlier in the band `rows`, of which `bad` are known.
+    fn outliers(&self, rows: &[f32], bad: &[bool], found: &mut dyn FnMut(usize)) {
         // Outliers are taken out of the mean and the deviation, most of them in the first of three rounds.
         let (mut low, mut high, mut mean) = (f32::NEG_INFINITY, f32::INFINITY, 0.0_f32);
-        for _ in 0..3 {
+        let known = self.lines(bad).any(|line| line.iter().any(|b| *b));
+        let mut all = 0.0;
+        for round in 0..3 {
+            let (count, total, squares) = if known {
+                self.moments(rows, Some(bad), low, high)
+            } else {
+                self.moments(rows, None, low, high)
+            };
             if count < 16.0 {
                 return;
+            }
+            if round == 0 {
+                all = count;
+            } else if count >= all {
+                break;
             }
             mean = (total / count) as f32;
             let own = (squares / count - (total / count).powi(2)).max(0.0).sqrt() as f32;
@@ -207,22 +232,72 @@ impl Block {
                 mean - DEVIATIONS * deviation,
                 mean + DEVIATIONS * deviation + 6.0,
             );
-            (total, squares, count) = (0.0, 0.0, 0.0);
-            for &index in &indices {
-                let v = value(index);
-                if v > low && v < high {
-                    total += f64::from(v);
-                    squares += f64::from(v).powi(2);
-                    count += 1.0;
+        }
+        // exp(−24) is the probability of an empty pixel at a mean of 24: six deviations and more.
+        let lowest = if mean > 24.0 { low.max(0.0) } else { low };
+        for (y, (line, bad)) in self.lines(rows).zip(self.lines(bad)).enumerate() {
+            if line.iter().all(|v| *v > lowest && *v < high) {
+                continue;
+            }
+            for (x, (v, bad)) in line.iter().zip(bad).enumerate() {
+                if !bad && (*v >= high || *v <= lowest) {
+                    found(y * self.nx + self.left + x);
                 }
             }
         }
-        // exp(−24) is the probability of an empty pixel at a mean of 24: six deviations and more.
-        let empty = mean > 24.0;
-        found.extend(indices.into_iter().filter(|&index| {
-            let v = value(index);
-            v >= high || v <= low || (empty && v <= 0.0)
-        }));
+    }
+
+    fn lines<'a, T>(&self, band: &'a [T]) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        let (left, width) = (self.left, self.width);
+        band.chunks_exact(self.nx)
+            .map(move |line| &line[left..left + width])
+    }
+
+    /// Number, sum and sum of squares of the values between the limits that are not `bad`.
+    #[expect(
+        clippy::excessive_nesting,
+        reason = "loops over the axes of an array, one in another"
+    )]
+    fn moments(&self, rows: &[f32], bad: Option<&[bool]>, low: f32, high: f32) -> (f64, f64, f64) {
+        vectorised(
+            #[inline(always)]
+            || {
+                let (mut count, mut total, mut squares) =
+                    ([0.0_f32; LANES], [0.0; LANES], [0.0; LANES]);
+                let mut sums = (0.0_f64, 0.0_f64, 0.0_f64);
+                for (y, line) in self.lines(rows).enumerate() {
+                    let start = y * self.nx + self.left;
+                    let bad = bad.map(|b| &b[start..start + self.width]);
+                    for (at, piece) in line.chunks(LANES).enumerate() {
+                        let mut values = [f32::INFINITY; LANES];
+                        values[..piece.len()].copy_from_slice(piece);
+                        if let Some(bad) = bad {
+                            let bad = &bad[at * LANES..];
+                            for (value, bad) in values.iter_mut().zip(bad) {
+                                *value = if *bad { f32::INFINITY } else { *value };
+                            }
+                        }
+                        for lane in 0..LANES {
+                            let v = values[lane];
+                            let inside = v > low && v < high;
+                            let v = if inside { v } else { 0.0 };
+                            count[lane] += f32::from(u8::from(inside));
+                            total[lane] += v;
+                            squares[lane] += v * v;
+                        }
+                    }
+                    if y % 4 == 3 {
+                        sums.1 += total.iter().map(|v| f64::from(*v)).sum::<f64>();
+                        sums.2 += squares.iter().map(|v| f64::from(*v)).sum::<f64>();
+                        (total, squares) = ([0.0; LANES], [0.0; LANES]);
+                    }
+                }
+                sums.0 += count.iter().map(|v| f64::from(*v)).sum::<f64>();
+                sums.1 += total.iter().map(|v| f64::from(*v)).sum::<f64>();
+                sums.2 += squares.iter().map(|v| f64::from(*v)).sum::<f64>();
+                sums
+            },
+        )
     }
 }
 
@@ -233,14 +308,27 @@ pub(crate) struct StandIns {
 }
 
 impl StandIns {
-    /// Replaces the defects of one corrected frame; `seed` (the frame's number) chooses among the neighbours.
-    pub fn replace(&self, frame: &mut [f32], seed: u64, mean: f32) {
-        for (index, candidates) in self.indices.iter().zip(&self.candidates) {
-            frame[*index] = if candidates.is_empty() {
+    /// Replaces the defects in `pixels`, those of one corrected frame from index `start` on. `value` gives corrected pixels of
+    /// the whole frame, `seed` (the frame's number) chooses among the neighbours.
+    pub fn replace(
+        &self,
+        start: usize,
+        pixels: &mut [f32],
+        seed: u64,
+        mean: f32,
+        value: impl Fn(usize) -> f32,
+    ) {
+        let first = self.indices.partition_point(|index| *index < start);
+        let end = start + pixels.len();
+        for (index, candidates) in self.indices[first..].iter().zip(&self.candidates[first..]) {
+            if *index >= end {
+                break;
+            }
+            pixels[index - start] = if candidates.is_empty() {
                 mean
             } else {
                 let choice = mixed(*index as u64 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-                frame[candidates[(choice % candidates.len() as u64) as usize] as usize]
+                value(candidates[(choice % candidates.len() as u64) as usize] as usize)
             };
         }
     }
@@ -306,7 +394,8 @@ mod tests {
                 }
             })
             .collect();
-        map.stand_ins().replace(&mut frame, 3, 0.0);
+        let seen = frame.clone();
+        map.stand_ins().replace(0, &mut frame, 3, 0.0, |i| seen[i]);
         for y in 0..128 {
             let value = frame[y * 128 + 60];
             assert!((value - y as f32).abs() <= 2.0, "{y}: {value}");

@@ -1,11 +1,13 @@
 //! From frames to motion: first trajectory, tiles, joint fit, and local motion where tiles left out of the fit ask for it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use thon_compute::progress::{Progress, check};
 use thon_geometry::glam::DVec2;
 
 use crate::coarse::first_trajectory;
-use crate::corrected::{BinnedFrames, CorrectedFrames};
+use crate::corrected::{BinnedFrames, CorrectedFrames, Reduction};
 use crate::error::MotionError;
 use crate::fit::{Problem, Trajectory, expected_curvature};
 use crate::local::{HeldOut, LocalModel, LocalMotion, normalised, time_functions};
@@ -40,6 +42,8 @@ pub struct EstimateOptions {
     pub group: usize,
 }
 
+/// Longest edge of the frames that the first trajectory is found in.
+const COARSE_EDGE: usize = 256;
 /// Edge of the tiles, binned pixels.
 const EDGE: usize = 256;
 /// Binned pixels of a frame, about: beyond it the frames are binned by one more.
@@ -104,6 +108,39 @@ impl Motion {
     }
 }
 
+/// Binning and number of frames in a group that `frames` frames of `[ny, nx]` are reduced to.
+fn reduced([ny, nx]: [usize; 2], frames: usize, options: &EstimateOptions) -> (usize, usize) {
+    let finest = |bin: usize| 2.2 * bin as f64 * options.pixel_size;
+    let mut bin = 1;
+    while (ny / bin) * (nx / bin) > PIXELS
+        || (finest(bin + 1) < options.resolution && nx.min(ny) / (bin + 1) >= EDGE)
+    {
+        bin += 1;
+    }
+    let group = if options.group > 0 {
+        options.group
+    } else {
+        frames.div_ceil(16)
+    };
+    (bin, group.min(frames.div_ceil(2)).max(1))
+}
+
+/// Highest frequency that frames are aligned by, cycles per pixel of `pixel` Å.
+fn highest(pixel: f64, options: &EstimateOptions) -> f64 {
+    (pixel / options.resolution).min(0.45)
+}
+
+/// Bytes that the estimate needs beside the frames: one binned frame, and the coefficients of all tiles.
+pub(crate) fn memory(size: [usize; 2], frames: usize, options: &EstimateOptions) -> u64 {
+    let (bin, group) = reduced(size, frames, options);
+    let pixels = (size[0] / bin * (size[1] / bin)) as f64;
+    let high = highest(options.pixel_size * bin as f64, options);
+    // Half of the disc |k| ≤ high, real and imaginary parts, and its power.
+    let coefficients = 0.5 * std::f64::consts::PI * high * high * 1.05;
+    let groups = frames.div_ceil(group) as f64;
+    (pixels * (4.0 + coefficients * 4.0 * (2.0 * groups + 1.0))) as u64
+}
+
 /// Estimates the motion of a movie.
 pub(crate) fn estimate(
     frames: &CorrectedFrames<'_>,
@@ -115,36 +152,29 @@ pub(crate) fn estimate(
     if usable.len() < 2 {
         return Ok(Motion::none([ny, nx], usable));
     }
-    let finest = |bin: usize| 2.2 * bin as f64 * options.pixel_size;
-    let mut bin = 1;
-    while (ny / bin) * (nx / bin) > PIXELS
-        || (finest(bin + 1) < options.resolution && nx.min(ny) / (bin + 1) >= EDGE)
-    {
-        bin += 1;
-    }
-    let group = if options.group > 0 {
-        options.group
-    } else {
-        usable.len().div_ceil(16)
+    let (bin, group) = reduced([ny, nx], usable.len(), options);
+    let groups: Vec<Range<usize>> = (0..usable.len().div_ceil(group))
+        .map(|g| g * group..((g + 1) * group).min(usable.len()))
+        .collect();
+    let reduce = |bin| Reduction {
+        bin,
+        groups: groups.clone(),
     };
-    let group = group.min(usable.len().div_ceil(2));
-    let binned = BinnedFrames::read(frames, bin, group)?;
+    let coarse = reduce(ny.max(nx).div_ceil(COARSE_EDGE).max(1));
+    let first = first_trajectory(&BinnedFrames::read(frames, &coarse)?);
     check(progress)?;
-    let first = first_trajectory(&binned);
-    check(progress)?;
+    let per_pixel = coarse.bin as f64 / bin as f64;
+    let first: Vec<DVec2> = first.into_iter().map(|d| d * per_pixel).collect();
     let pixel = options.pixel_size * bin as f64;
-    let edge = EDGE.min(binned.size[0].min(binned.size[1]) / 2 * 2);
-    let high = (pixel / options.resolution).min(0.45);
-    let tiles = Tiles::cut(&binned, edge, &first, pixel / COARSEST, high);
+    let size = [ny / bin, nx / bin];
+    let edge = EDGE.min(size[0].min(size[1]) / 2 * 2);
+    let range = [pixel / COARSEST, highest(pixel, options)];
+    let tiles = Tiles::cut(frames, &reduce(bin), edge, &first, range)?;
     let last = usable.len() as f64;
-    let times: Vec<f64> = binned
-        .groups
+    let times: Vec<f64> = groups
         .iter()
         .map(|g| 0.5 * (g.start + g.end) as f64 / last)
         .collect();
-    let size = binned.size;
-    let groups = binned.groups.clone();
-    drop(binned);
     let search = Search {
         tiles,
         size,
@@ -275,11 +305,7 @@ impl Search {
 
     /// Tiles of strong contrast (gold, edges) are held to what the others say.
     fn trust(&self, round: &Round, trajectory: &Trajectory) -> Vec<f64> {
-        let terms = self.problem(round, 0.0).terms(trajectory, &|_| true);
-        let said: Vec<f64> = terms
-            .iter()
-            .map(|(_, t)| t.curvature.col(0).x + t.curvature.col(1).y)
-            .collect();
+        let said = self.problem(round, 0.0).said(trajectory);
         let mut sorted = said.clone();
         sorted.sort_by(f64::total_cmp);
         let middle = sorted[sorted.len() / 2].max(2.0 * round.curvature);
@@ -311,6 +337,10 @@ impl Search {
         let mut starts = globals.clone();
         for model in LocalModel::ALL {
             check(progress)?;
+            // What a second function of time explains builds on what one explains.
+            if model == LocalModel::QuadraticTwoSpeeds && chosen(&results).is_none() {
+                break;
+            }
             let mut gains = Vec::new();
             for fold in 0..2 {
                 let start = with_model(&starts[fold], model);

@@ -1,4 +1,4 @@
-//! Fits trajectories to all tiles together: Levenberg–Marquardt steps with the expected curvature.
+//! Fits trajectories to all tiles together: steps with the expected curvature, of a length that the last one taught.
 //!
 //! Parameters along each axis are the displacement of every frame and the coefficients of the local model, if there is one. With
 //! J the derivatives of a tile's displacements by them and P = 1 − 11ᵀ/n, the curvature of Q is n κ Σ JᵀPJ, κ = 4π² Σ W S k²
@@ -8,15 +8,17 @@ use rayon::prelude::*;
 use thon_geometry::glam::DVec2;
 
 use crate::local::{LocalModel, normalised, time_functions};
-use crate::objective::{TileTerms, Weights, evaluate};
+use crate::objective::{TileTerms, Weights, evaluate, evaluate_with_curvature};
 use crate::power::SignalPower;
 use crate::tiles::Tiles;
 use thon_compute::cholesky::Cholesky;
 
 /// Steps at most.
-const STEPS: usize = 12;
+const STEPS: usize = 8;
 /// A step that moves nothing farther than this ends the fit, pixels.
 const STILL: f64 = 0.05;
+/// Nor is a step worth taking that gains less than this in the logarithm of the likelihood.
+const LITTLE: f64 = 0.1;
 /// Longest step of any displacement, pixels.
 const LONGEST: f64 = 3.0;
 
@@ -117,6 +119,18 @@ impl Problem<'_> {
             .collect()
     }
 
+    /// What each tile says about displacements by itself: the trace of its own curvature, in order.
+    pub fn said(&self, trajectory: &Trajectory) -> Vec<f64> {
+        (0..self.tiles.list.len())
+            .into_par_iter()
+            .map(|tile| {
+                let d = self.displacements(tile, trajectory);
+                let tiles = self.tiles;
+                evaluate_with_curvature(&tiles.list[tile], &tiles.band, self.weights, &d).curvature
+            })
+            .collect()
+    }
+
     fn value(&self, terms: &[(usize, TileTerms)], trajectory: &Trajectory) -> f64 {
         let data: f64 = terms
             .iter()
@@ -140,46 +154,40 @@ impl Problem<'_> {
         let mut current = start;
         let mut terms = self.terms(&current, member);
         let mut value = self.value(&terms, &current);
-        let mut damping = 0.0;
+        // Curvature along the last step over the expected one.
+        let mut bend = 1.0_f64;
         for _ in 0..STEPS {
-            let Some(step) = self.step(&terms, &current, damping) else {
+            let Some((step, gain)) = self.step(&terms, &current) else {
                 break;
             };
             let length = step.iter().map(|s| s.length()).fold(0.0, f64::max);
-            let scale = (LONGEST / length.max(1e-12)).min(1.0);
+            let scale = (LONGEST / length.max(1e-12)).min(1.0 / bend);
+            if gain * scale < LITTLE {
+                break;
+            }
             let next = moved(&current, &step, scale);
+            // A step too short to matter is not looked at any more.
+            if length * scale < STILL {
+                return next;
+            }
             let next_terms = self.terms(&next, member);
             let next_value = self.value(&next_terms, &next);
-            if next_value >= value {
+            // Along the step the value is to be value + 2 t gain − t² bend gain.
+            let gained = next_value - value;
+            bend = ((2.0 * scale * gain - gained) / (scale * scale * gain)).clamp(0.5, 8.0);
+            if gained >= 0.0 {
                 (current, terms, value) = (next, next_terms, next_value);
-                damping *= 0.25;
-                if damping < 0.05 {
-                    damping = 0.0;
-                }
-                if length * scale < STILL {
-                    break;
-                }
-            } else {
-                if length * scale < STILL {
-                    break;
-                }
-                damping = if damping == 0.0 { 1.0 } else { damping * 4.0 };
             }
         }
         current
     }
 
-    /// The step of all parameters, both axes.
+    /// The step of all parameters, both axes, and what it may be expected to gain.
     #[expect(
         clippy::excessive_nesting,
         reason = "loops over the axes of an array, one in another"
     )]
-    fn step(
-        &self,
-        terms: &[(usize, TileTerms)],
-        at: &Trajectory,
-        damping: f64,
-    ) -> Option<Vec<DVec2>> {
+    fn step(&self, terms: &[(usize, TileTerms)], at: &Trajectory) -> Option<(Vec<DVec2>, f64)> {
         let n = self.tiles.frames;
         let local = at.local.as_ref().map_or(0, |(model, _)| model.terms());
         let size = n + local;
@@ -210,7 +218,6 @@ impl Problem<'_> {
         }
         self.add_priors(&mut matrix, &mut gradient, at, size);
         for i in 0..size {
-            matrix[i * size + i] *= 1.0 + damping;
             matrix[i * size + i] += 1e-9;
         }
         let solver = Cholesky::new(size, matrix).ok()?;
@@ -223,7 +230,8 @@ impl Problem<'_> {
             .collect();
         let mean = step[..n].iter().sum::<DVec2>() / n as f64;
         step[..n].iter_mut().for_each(|s| *s -= mean);
-        Some(step)
+        let gain: f64 = gradient.iter().zip(&step).map(|(g, s)| g.dot(*s)).sum();
+        Some((step, 0.5 * gain))
     }
 
     #[expect(

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use thon_compute::progress::{Progress, check};
 
 use crate::error::{MotionError, SourceError};
+use crate::vectors::vectorised;
 
 /// Frames of one movie, read one at a time; counts before any correction.
 pub trait FrameSource: Sync {
@@ -19,6 +20,14 @@ pub trait FrameSource: Sync {
     /// # Errors
     /// Whatever the reader says.
     fn read(&self, frame: usize, pixels: &mut [f32]) -> Result<(), SourceError>;
+    /// Counts of one frame, `[ny, nx]`, when they are stored as whole numbers from 0 to 255; otherwise `None`, and
+    /// [`Self::read`] gives them.
+    ///
+    /// # Errors
+    /// Whatever the reader says.
+    fn counts(&self, _frame: usize) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(None)
+    }
 }
 
 /// Frames that are in memory, `[ny, nx]` each.
@@ -52,24 +61,27 @@ impl FrameSource for FramesInMemory {
 /// Pixels that one task converts.
 pub(crate) const TASK: usize = 1 << 15;
 
-/// One pass over a movie: frames kept as bytes where that loses nothing, their sum, and what is wrong with each.
+/// One pass over a movie: frames kept as bytes where that loses nothing, and what is wrong with each.
 pub(crate) struct FrameStore<'a> {
     source: &'a dyn FrameSource,
     bytes: Vec<Option<Vec<u8>>>,
-    /// Sum of the usable frames, `[ny · nx]`, uncorrected.
-    pub sum: Vec<f32>,
     /// Mean count of each frame.
     pub means: Vec<f64>,
     /// Frames with electrons, in order.
     pub usable: Vec<usize>,
 }
 
+/// Uncorrected counts of one frame, `[ny · nx]`.
+#[derive(Clone, Copy)]
+pub(crate) enum Counts<'a> {
+    /// As they were kept.
+    Bytes(&'a [u8]),
+    /// As they were read.
+    Floats(&'a [f32]),
+}
+
 impl<'a> FrameStore<'a> {
     /// Reads every frame once. `keep` limits the bytes of the copy.
-    #[expect(
-        clippy::excessive_nesting,
-        reason = "loops over the axes of an array, one in another"
-    )]
     pub fn read(
         source: &'a dyn FrameSource,
         keep: usize,
@@ -87,58 +99,62 @@ impl<'a> FrameStore<'a> {
         let mut store = Self {
             source,
             bytes: Vec::with_capacity(count),
-            sum: vec![0.0; pixels],
             means: Vec::with_capacity(count),
             usable: Vec::new(),
         };
-        let mut frame = vec![0.0; pixels];
+        let mut frame = Vec::new();
         let mut kept = 0;
         let mut flat = Vec::with_capacity(count);
         for index in 0..count {
             check(progress)?;
-            source
-                .read(index, &mut frame)
-                .map_err(|reason| MotionError::Read {
-                    frame: index,
-                    reason,
-                })?;
-            let look = Look::of(&frame);
+            let room = kept + pixels <= keep;
+            let (look, bytes) = store.look(index, room, &mut frame)?;
             if look.not_finite > 0 {
                 return Err(MotionError::NotFinite {
                     frame: index,
                     pixels: look.not_finite,
                 });
             }
+            kept += bytes.as_ref().map_or(0, Vec::len);
             store.means.push(look.sum / pixels as f64);
             flat.push(look.lowest == look.highest);
-            let fits = look.whole && look.lowest >= 0.0 && look.highest <= 255.0;
-            if fits && kept + pixels <= keep {
-                kept += pixels;
-                let mut bytes = vec![0_u8; pixels];
-                (bytes.par_chunks_mut(TASK), frame.par_chunks(TASK))
-                    .into_par_iter()
-                    .for_each(|(to, from)| {
-                        for (byte, value) in to.iter_mut().zip(from) {
-                            *byte = *value as u8;
-                        }
-                    });
-                store.bytes.push(Some(bytes));
-            } else {
-                store.bytes.push(None);
-            }
+            store.bytes.push(bytes);
         }
         store.choose(&flat)?;
-        for index in store.usable.clone() {
-            store.frame(index, &mut frame)?;
-            (store.sum.par_chunks_mut(TASK), frame.par_chunks(TASK))
-                .into_par_iter()
-                .for_each(|(sum, values)| {
-                    for (total, value) in sum.iter_mut().zip(values) {
-                        *total += value;
-                    }
-                });
-        }
         Ok(store)
+    }
+
+    /// Reads one frame and, where there is room and nothing is lost by it, makes bytes of it.
+    fn look(
+        &self,
+        index: usize,
+        room: bool,
+        frame: &mut Vec<f32>,
+    ) -> Result<(Look, Option<Vec<u8>>), MotionError> {
+        let pixels = self.source.size().iter().product();
+        let failed = |reason| MotionError::Read {
+            frame: index,
+            reason,
+        };
+        if room && let Some(bytes) = self.source.counts(index).map_err(failed)? {
+            if bytes.len() != pixels {
+                let reason = format!("{} pixels instead of {pixels}", bytes.len());
+                return Err(failed(reason.into()));
+            }
+            return Ok((Look::of_bytes(&bytes), Some(bytes)));
+        }
+        frame.resize(pixels, 0.0);
+        self.source.read(index, frame).map_err(failed)?;
+        let look = Look::of(frame);
+        let fits = look.whole && look.lowest >= 0.0 && look.highest <= 255.0;
+        let bytes = (fits && room).then(|| {
+            let mut bytes = vec![0_u8; pixels];
+            (bytes.par_chunks_mut(TASK), frame.par_chunks(TASK))
+                .into_par_iter()
+                .for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(b, v)| *b = *v as u8));
+            bytes
+        });
+        Ok((look, bytes))
     }
 
     /// Frames that hold electrons: not flat, and at least a tenth of the median.
@@ -161,23 +177,36 @@ impl<'a> FrameStore<'a> {
         self.source.size()
     }
 
-    /// One frame, uncorrected.
-    pub fn frame(&self, index: usize, pixels: &mut [f32]) -> Result<(), MotionError> {
-        if let Some(bytes) = &self.bytes[index] {
-            (pixels.par_chunks_mut(TASK), bytes.par_chunks(TASK))
-                .into_par_iter()
-                .for_each(|(to, from)| {
-                    for (value, byte) in to.iter_mut().zip(from) {
-                        *value = f32::from(*byte);
-                    }
-                });
-            return Ok(());
+    /// Hands usable frames to `work` by their positions in [`Self::usable`], as many at a time as lie in memory: all that
+    /// were kept as bytes and follow one another, others one by one.
+    pub fn each(
+        &self,
+        mut work: impl FnMut(&[(usize, Counts<'_>)]) -> Result<(), MotionError>,
+    ) -> Result<(), MotionError> {
+        let mut batch = Vec::new();
+        let mut frame = Vec::new();
+        for (position, &index) in self.usable.iter().enumerate() {
+            if let Some(bytes) = &self.bytes[index] {
+                batch.push((position, Counts::Bytes(bytes)));
+                continue;
+            }
+            if !batch.is_empty() {
+                work(&batch)?;
+                batch.clear();
+            }
+            frame.resize(self.size().iter().product(), 0.0);
+            let read = self.source.read(index, &mut frame);
+            read.map_err(|reason| MotionError::Read {
+                frame: index,
+                reason,
+            })?;
+            work(&[(position, Counts::Floats(&frame))])?;
         }
-        let read = self.source.read(index, pixels);
-        read.map_err(|reason| MotionError::Read {
-            frame: index,
-            reason,
-        })
+        if batch.is_empty() {
+            Ok(())
+        } else {
+            work(&batch)
+        }
     }
 }
 
@@ -192,7 +221,35 @@ struct Look {
 
 impl Look {
     fn of(frame: &[f32]) -> Self {
-        let parts: Vec<Self> = frame.par_chunks(TASK).map(Self::of_chunk).collect();
+        Self::joined(frame.par_chunks(TASK).map(Self::of_chunk).collect())
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Self {
+        Self::joined(bytes.par_chunks(TASK).map(Self::of_few_bytes).collect())
+    }
+
+    fn of_few_bytes(bytes: &[u8]) -> Self {
+        vectorised(
+            #[inline(always)]
+            || {
+                let (mut sum, mut low, mut high) = (0_u32, u8::MAX, u8::MIN);
+                for byte in bytes {
+                    sum = sum.wrapping_add(u32::from(*byte));
+                    low = low.min(*byte);
+                    high = high.max(*byte);
+                }
+                Self {
+                    sum: f64::from(sum),
+                    lowest: f32::from(low),
+                    highest: f32::from(high),
+                    whole: true,
+                    not_finite: 0,
+                }
+            },
+        )
+    }
+
+    fn joined(parts: Vec<Self>) -> Self {
         let first = Self {
             sum: 0.0,
             lowest: f32::INFINITY,
@@ -214,36 +271,39 @@ impl Look {
         reason = "loops over the axes of an array, one in another"
     )]
     fn of_chunk(values: &[f32]) -> Self {
-        pulp::Arch::new().dispatch(|| {
-            const LANES: usize = 16;
-            let mut sums = [0.0_f32; LANES];
-            let mut lows = [f32::INFINITY; LANES];
-            let mut highs = [f32::NEG_INFINITY; LANES];
-            let mut fractions = [0.0_f32; LANES];
-            let mut bad = [0_u32; LANES];
-            let mut total = 0.0;
-            for block in values.chunks(LANES * 128) {
-                for row in block.chunks(LANES) {
-                    for (lane, &value) in row.iter().enumerate() {
-                        sums[lane] += value;
-                        lows[lane] = lows[lane].min(value);
-                        highs[lane] = highs[lane].max(value);
-                        // Whole numbers up to 2²² come back unchanged from the rounding of adding 1.5·2²³.
-                        let rounded = (value + 12_582_912.0) - 12_582_912.0;
-                        fractions[lane] += (value - rounded).abs();
-                        bad[lane] += u32::from(!value.is_finite());
+        vectorised(
+            #[inline(always)]
+            || {
+                const LANES: usize = 16;
+                let mut sums = [0.0_f32; LANES];
+                let mut lows = [f32::INFINITY; LANES];
+                let mut highs = [f32::NEG_INFINITY; LANES];
+                let mut fractions = [0.0_f32; LANES];
+                let mut bad = [0_u32; LANES];
+                let mut total = 0.0;
+                for block in values.chunks(LANES * 128) {
+                    for row in block.chunks(LANES) {
+                        for (lane, &value) in row.iter().enumerate() {
+                            sums[lane] += value;
+                            lows[lane] = lows[lane].min(value);
+                            highs[lane] = highs[lane].max(value);
+                            // Whole numbers up to 2²² come back unchanged from the rounding of adding 1.5·2²³.
+                            let rounded = (value + 12_582_912.0) - 12_582_912.0;
+                            fractions[lane] += (value - rounded).abs();
+                            bad[lane] += u32::from(!value.is_finite());
+                        }
                     }
+                    total += sums.iter().map(|s| f64::from(*s)).sum::<f64>();
+                    sums = [0.0; LANES];
                 }
-                total += sums.iter().map(|s| f64::from(*s)).sum::<f64>();
-                sums = [0.0; LANES];
-            }
-            Self {
-                sum: total,
-                lowest: lows.into_iter().fold(f32::INFINITY, f32::min),
-                highest: highs.into_iter().fold(f32::NEG_INFINITY, f32::max),
-                whole: fractions.iter().all(|f| *f == 0.0),
-                not_finite: bad.iter().sum::<u32>() as usize,
-            }
-        })
+                Self {
+                    sum: total,
+                    lowest: lows.into_iter().fold(f32::INFINITY, f32::min),
+                    highest: highs.into_iter().fold(f32::NEG_INFINITY, f32::max),
+                    whole: fractions.iter().all(|f| *f == 0.0),
+                    not_finite: bad.iter().sum::<u32>() as usize,
+                }
+            },
+        )
     }
 }

@@ -23,9 +23,12 @@ mod power;
 mod smooth;
 mod sums;
 mod tiles;
+mod vectors;
 mod warp;
 
-pub use correct::{CorrectOptions, CorrectedMovie, Detector, MovieQuality, correct_movie, memory};
+pub use correct::{
+    CorrectOptions, CorrectedMovie, Detector, MovieQuality, correct_movie, correct_movie_by, memory,
+};
 pub use defects::{DefectArea, DefectMap};
 pub use error::{MotionError, SourceError};
 pub use estimate::{EstimateOptions, LocalChoice, Motion};

@@ -7,9 +7,10 @@
 
 use std::f64::consts::TAU;
 
-use thon_geometry::glam::{DMat2, DVec2};
+use thon_geometry::glam::DVec2;
 
 use crate::tiles::{Band, LANES, Tile};
+use crate::vectors::vectorised;
 
 /// Weight of each coefficient, and where they end.
 #[derive(Clone, Debug)]
@@ -27,15 +28,31 @@ pub(crate) struct TileTerms {
     pub value: f64,
     /// ∂Q/∂d of each frame, per pixel.
     pub gradient: Vec<DVec2>,
-    /// K, per pixel².
-    pub curvature: DMat2,
+    /// Trace of K, per pixel²; only [`evaluate_with_curvature`] gives it.
+    pub curvature: f64,
 }
 
 type Lanes = [f32; LANES];
 
 /// Evaluates one tile at the displacements `d` (pixels), one per frame, relative to what the tile followed.
 pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
-    pulp::Arch::new().dispatch(|| evaluate_rows(tile, band, weights, d))
+    vectorised(
+        #[inline(always)]
+        || evaluate_rows::<false>(tile, band, weights, d),
+    )
+}
+
+/// As [`evaluate`], with the trace of K.
+pub(crate) fn evaluate_with_curvature(
+    tile: &Tile,
+    band: &Band,
+    weights: &Weights,
+    d: &[DVec2],
+) -> TileTerms {
+    vectorised(
+        #[inline(always)]
+        || evaluate_rows::<true>(tile, band, weights, d),
+    )
 }
 
 #[expect(
@@ -43,12 +60,17 @@ pub(crate) fn evaluate(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2])
     reason = "inlined into the function that enables the instruction set"
 )]
 #[inline(always)]
-fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> TileTerms {
+fn evaluate_rows<const CURVATURE: bool>(
+    tile: &Tile,
+    band: &Band,
+    weights: &Weights,
+    d: &[DVec2],
+) -> TileTerms {
     let count = d.len();
-    let mut turned = Turned::new(band, d);
+    let mut turned = Turned::new(band, d, weights.limit);
     let per_pair = 1.0 / (count * (count - 1)).max(1) as f32;
     let mut value = 0.0_f64;
-    let mut curvature = [0.0_f64; 3];
+    let mut curvature = 0.0_f64;
     let mut gradient = vec![DVec2::ZERO; count];
     for row in &band.rows {
         let Some(length) = turned.row(tile, band, row, weights.limit) else {
@@ -59,7 +81,7 @@ fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> Ti
         let (t_re, t_im) = (&turned.sum_re[..length], &turned.sum_im[..length]);
         let kx = &turned.kx[row.first..row.first + length];
         let ky = row.ky as f32;
-        let mut sums = [[0.0_f32; LANES]; 4];
+        let mut sums = [[0.0_f32; LANES]; 2];
         let lists = chunks(weight)
             .iter()
             .zip(chunks(own))
@@ -69,17 +91,15 @@ fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> Ti
         for ((((w, o), a), b), x) in lists {
             for lane in 0..LANES {
                 let power = a[lane] * a[lane] + b[lane] * b[lane];
-                let product = w[lane] * (power - o[lane]) * per_pair;
                 sums[0][lane] += w[lane] * power;
-                sums[1][lane] += product * x[lane] * x[lane];
-                sums[2][lane] += product * x[lane] * ky;
-                sums[3][lane] += product * ky * ky;
+                if CURVATURE {
+                    let product = w[lane] * (power - o[lane]) * per_pair;
+                    sums[1][lane] += product * (x[lane] * x[lane] + ky * ky);
+                }
             }
         }
         value += total(&sums[0]);
-        for (entry, sum) in curvature.iter_mut().zip(&sums[1..]) {
-            *entry += total(sum);
-        }
+        curvature += total(&sums[1]);
         for (frame, gradient) in gradient.iter_mut().enumerate() {
             let (a_re, a_im) = turned.frame(frame, length);
             let mut sums = [[0.0_f32; LANES]; 2];
@@ -99,31 +119,33 @@ fn evaluate_rows(tile: &Tile, band: &Band, weights: &Weights, d: &[DVec2]) -> Ti
         }
     }
     let unit = TAU / band.edge as f64;
-    let [xx, xy, yy] = curvature.map(|sum| 2.0 * unit * unit * sum);
     TileTerms {
         value,
         gradient: gradient.into_iter().map(|g| g * (-2.0 * unit)).collect(),
-        curvature: DMat2::from_cols_array(&[xx, xy, xy, yy]),
+        curvature: 2.0 * unit * unit * curvature,
     }
 }
 
 /// Adds the mean product of two frames, c, of every coefficient to sums over shells.
 pub(crate) fn add_products(tile: &Tile, band: &Band, d: &[DVec2], shells: &mut [f64]) {
-    pulp::Arch::new().dispatch(|| {
-        let mut turned = Turned::new(band, d);
-        let count = d.len();
-        let pairs = (count * (count - 1)).max(1) as f32;
-        for row in &band.rows {
-            let Some(length) = turned.row(tile, band, row, usize::MAX) else {
-                continue;
-            };
-            for at in 0..length {
-                let power = turned.sum_re[at].powi(2) + turned.sum_im[at].powi(2);
-                let product = (power - tile.own[row.start + at]) / pairs;
-                shells[usize::from(band.shells[row.start + at])] += f64::from(product);
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut turned = Turned::new(band, d, usize::MAX);
+            let count = d.len();
+            let pairs = (count * (count - 1)).max(1) as f32;
+            for row in &band.rows {
+                let Some(length) = turned.row(tile, band, row, usize::MAX) else {
+                    continue;
+                };
+                for at in 0..length {
+                    let power = turned.sum_re[at].powi(2) + turned.sum_im[at].powi(2);
+                    let product = (power - tile.own[row.start + at]) / pairs;
+                    shells[usize::from(band.shells[row.start + at])] += f64::from(product);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// A list whose length is a multiple of [`LANES`], in pieces.
@@ -150,13 +172,26 @@ fn total(lanes: &Lanes) -> f64 {
 struct Turned {
     /// 0, 1, 2, …
     kx: Vec<f32>,
-    columns: Vec<[Vec<f32>; 2]>,
-    steps: Vec<DVec2>,
+    /// exp(2πi k d) for k = 0, 1, 2, … along x and along y of each frame, real and imaginary parts.
+    phases: Vec<[[Vec<f32>; 2]; 2]>,
     stride: usize,
     re: Vec<f32>,
     im: Vec<f32>,
     sum_re: Vec<f32>,
     sum_im: Vec<f32>,
+}
+
+/// cos(k·angle) and sin(k·angle) for k = 0, 1, …, by turning on from k to k + 1.
+fn turns(angle: f64, count: usize) -> [Vec<f32>; 2] {
+    let (sine, cosine) = angle.sin_cos();
+    let (mut re, mut im) = (1.0_f64, 0.0_f64);
+    let mut lists = [Vec::with_capacity(count), Vec::with_capacity(count)];
+    for _ in 0..count {
+        lists[0].push(re as f32);
+        lists[1].push(im as f32);
+        (re, im) = (re * cosine - im * sine, re * sine + im * cosine);
+    }
+    lists
 }
 
 impl Turned {
@@ -165,26 +200,16 @@ impl Turned {
         reason = "inlined into the function that enables the instruction set"
     )]
     #[inline(always)]
-    fn new(band: &Band, d: &[DVec2]) -> Self {
-        let stride = (band.edge / 2 + 1).next_multiple_of(LANES) + LANES;
-        let steps: Vec<DVec2> = d.iter().map(|d| *d * (TAU / band.edge as f64)).collect();
-        let columns = steps
-            .iter()
-            .map(|step| {
-                let (mut cosines, mut sines) =
-                    (Vec::with_capacity(stride), Vec::with_capacity(stride));
-                for kx in 0..stride {
-                    let (sine, cosine) = (step.x * kx as f64).sin_cos();
-                    cosines.push(cosine as f32);
-                    sines.push(sine as f32);
-                }
-                [cosines, sines]
-            })
-            .collect();
+    fn new(band: &Band, d: &[DVec2], limit: usize) -> Self {
+        let most = limit.min(band.edge / 2) + 1;
+        let stride = most.next_multiple_of(LANES) + LANES;
+        let phases = d.iter().map(|d| {
+            let step = *d * (TAU / band.edge as f64);
+            [turns(step.x, stride), turns(step.y, most)]
+        });
         Self {
             kx: (0..stride).map(|k| k as f32).collect(),
-            columns,
-            steps,
+            phases: phases.collect(),
             stride,
             re: vec![0.0; stride * d.len()],
             im: vec![0.0; stride * d.len()],
@@ -217,15 +242,14 @@ impl Turned {
         }
         self.sum_re[..length].fill(0.0);
         self.sum_im[..length].fill(0.0);
-        for (frame, step) in self.steps.iter().enumerate() {
-            let (sine, cosine) = (step.y * row.ky as f64).sin_cos();
-            let (sine, cosine) = (sine as f32, cosine as f32);
+        let sign = if row.ky < 0 { -1.0 } else { 1.0 };
+        for (frame, [along_x, along_y]) in self.phases.iter().enumerate() {
+            let (cosine, sine) = (along_y[0][ky], along_y[1][ky] * sign);
             let from = frame * band.length + row.start;
             let f_re = &tile.re[from..from + length];
             let f_im = &tile.im[from..from + length];
-            let [x_re, x_im] = &self.columns[frame];
-            let x_re = &x_re[row.first..row.first + length];
-            let x_im = &x_im[row.first..row.first + length];
+            let x_re = &along_x[0][row.first..row.first + length];
+            let x_im = &along_x[1][row.first..row.first + length];
             let at = frame * self.stride;
             let a_re = &mut self.re[at..at + length];
             let a_im = &mut self.im[at..at + length];

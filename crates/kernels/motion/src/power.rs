@@ -2,7 +2,7 @@
 //!
 //! S(k) is the mean product of two moved-back frames over a shell and all tiles, in units of the noise. Shells are noisy, and
 //! a signal's power falls with frequency apart from the rings of the CTF: S is replaced by its best falling
-//! approximation (isotonic regression by pooling adjacent violators; Ayer et al. 1955). Weights end where 98 % of the information
+//! approximation (isotonic regression by pooling adjacent violators; Ayer et al. 1955). Weights end where 95 % of the information
 //! about displacements, Σ W S k², has been had.
 
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use crate::objective::{Weights, add_products};
 use crate::tiles::Tiles;
 
 /// Part of the information that the weights keep.
-const KEPT: f64 = 0.98;
+const KEPT: f64 = 0.95;
 
 /// Signal power per shell, falling, in units of the noise power of one frame.
 #[derive(Clone, Debug)]

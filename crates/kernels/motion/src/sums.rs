@@ -1,8 +1,9 @@
 //! Aligned sums: of all frames, and of the even and the odd ones; plain or weighted by exposure.
 //!
-//! Where the whole field moves as one, frames are moved in Fourier space, one transform forward per frame and one back per
-//! sum. Local motion is undone by [`add_warped`]. Weights are the amplitudes that the
-//! exposure has left at the dose of each frame, not renormalised, so that images of one series keep their relation.
+//! Plain sums are interpolated by [`add_moved_back`], without any transform. Frames weighted by exposure have to be transformed
+//! anyway: where the whole field moves as one they are moved in Fourier space as well, one transform forward per frame and
+//! one back per sum. Weights are the amplitudes that the exposure has left at the dose of each frame, not renormalised, so
+//! that images of one series keep their relation.
 
 use rayon::prelude::*;
 use thon_compute::progress::{Progress, check};
@@ -14,7 +15,8 @@ use thon_units::{Dose, Kilovolt, PixelSize, SpatialFrequency};
 use crate::corrected::CorrectedFrames;
 use crate::error::MotionError;
 use crate::estimate::Motion;
-use crate::warp::add_warped;
+use crate::vectors::vectorised;
+use crate::warp::add_moved_back;
 
 /// How frames are weighted by exposure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,10 +62,11 @@ pub(crate) fn sum_frames(
 ) -> Result<Sums, MotionError> {
     let size = frames.size();
     let parts = if options.halves { 2 } else { 1 };
-    let mut sums = if motion.local.is_some() {
-        warped(frames, motion, options, parts, progress)?
-    } else {
-        shifted(frames, motion, options, parts, progress)?
+    let mut sums = match options.exposure {
+        Some(exposure) if motion.local.is_none() => {
+            shifted(frames, motion, exposure, parts, progress)?
+        }
+        exposure => interpolated(frames, motion, exposure, parts, progress)?,
     };
     let odd = if options.halves { sums.pop() } else { None };
     let first = sums.pop().unwrap_or_default();
@@ -87,33 +90,31 @@ pub(crate) fn sum_frames(
 fn shifted(
     frames: &CorrectedFrames<'_>,
     motion: &Motion,
-    options: &SumOptions,
+    exposure: ExposureWeighting,
     parts: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, MotionError> {
     let [ny, nx] = frames.size();
     let plan = Fft2::plan([ny, nx]);
     let half = half_length(nx);
-    let mut frame = vec![0.0; ny * nx];
+    let mut pixels = vec![0.0; ny * nx];
     let mut spectrum = vec![Complex32::default(); ny * half];
     let mut sums = vec![vec![Complex32::default(); ny * half]; parts];
-    for (position, index) in motion.frames.iter().enumerate() {
-        check(progress)?;
-        frames.read(*index, &mut frame)?;
-        plan.forward_into(&frame, &mut spectrum);
-        let weights = options.exposure.map(|e| RadialWeights::new(&e, *index));
-        let sum = &mut sums[position % parts];
-        add_moved(
-            sum,
-            &spectrum,
-            [ny, nx],
-            motion.shifts[position],
-            weights.as_ref(),
-        );
-        progress.advance(position as u64 + 1, motion.frames.len() as u64);
-    }
+    frames.each(|batch| {
+        for frame in batch {
+            check(progress)?;
+            let position = frame.position;
+            frame.read_all(&mut pixels);
+            plan.forward_into(&pixels, &mut spectrum);
+            let weights = RadialWeights::new(&exposure, frame.number);
+            let (sum, shift) = (&mut sums[position % parts], motion.shifts[position]);
+            add_moved(sum, &spectrum, [ny, nx], shift, &weights);
+            progress.advance(position as u64 + 1, motion.frames.len() as u64);
+        }
+        Ok(())
+    })?;
     drop(spectrum);
-    let mut images = vec![frame];
+    let mut images = vec![pixels];
     images.resize_with(parts, || vec![0.0; ny * nx]);
     for (mut sum, image) in sums.into_iter().zip(&mut images) {
         plan.inverse_into(&mut sum, image);
@@ -121,25 +122,32 @@ fn shifted(
     Ok(images)
 }
 
-fn warped(
+fn interpolated(
     frames: &CorrectedFrames<'_>,
     motion: &Motion,
-    options: &SumOptions,
+    exposure: Option<ExposureWeighting>,
     parts: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<f32>>, MotionError> {
     let [ny, nx] = frames.size();
-    let mut frame = vec![0.0; ny * nx];
     let mut sums = vec![vec![0.0; ny * nx]; parts];
-    for (position, index) in motion.frames.iter().enumerate() {
+    let mut pixels = Vec::new();
+    frames.each(|batch| {
         check(progress)?;
-        frames.read(*index, &mut frame)?;
-        if let Some(exposure) = options.exposure {
-            weigh(&mut frame, [ny, nx], &RadialWeights::new(&exposure, *index));
+        let Some(exposure) = exposure else {
+            add_moved_back(batch, motion, &mut sums);
+            return Ok(());
+        };
+        for frame in batch {
+            check(progress)?;
+            pixels.resize(ny * nx, 0.0);
+            frame.read_all(&mut pixels);
+            let weights = RadialWeights::new(&exposure, frame.number);
+            weigh(&mut pixels, [ny, nx], &weights);
+            add_moved_back(&[frame.with_pixels(&pixels)], motion, &mut sums);
         }
-        add_warped(&frame, motion, position, &mut sums[position % parts]);
-        progress.advance(position as u64 + 1, motion.frames.len() as u64);
-    }
+        Ok(())
+    })?;
     Ok(sums)
 }
 
@@ -149,7 +157,7 @@ fn weigh(frame: &mut [f32], size: [usize; 2], weights: &RadialWeights) {
     let mut spectrum = vec![Complex32::default(); size[0] * half_length(size[1])];
     plan.forward_into(frame, &mut spectrum);
     let mut sum = vec![Complex32::default(); spectrum.len()];
-    add_moved(&mut sum, &spectrum, size, DVec2::ZERO, Some(weights));
+    add_moved(&mut sum, &spectrum, size, DVec2::ZERO, weights);
     plan.inverse_into(&mut sum, frame);
 }
 
@@ -159,7 +167,7 @@ fn add_moved(
     spectrum: &[Complex32],
     [ny, nx]: [usize; 2],
     shift: DVec2,
-    weights: Option<&RadialWeights>,
+    weights: &RadialWeights,
 ) {
     let half = half_length(nx);
     let turn = |cycles: f64| {
@@ -175,23 +183,21 @@ fn add_moved(
         .for_each(|(y, (sums, values))| {
             let ky = signed_index(y, ny) as f64 / ny as f64;
             let [row_re, row_im] = turn(ky * shift.y);
-            let factors = weights.map(|w| w.row(ky, nx));
-            pulp::Arch::new().dispatch(|| {
-                let one =
-                    |sum: &mut Complex32, value: &Complex32, column: &[f32; 2], weight: f32| {
-                        let re = (row_re * column[0] - row_im * column[1]) * weight;
-                        let im = (row_re * column[1] + row_im * column[0]) * weight;
-                        sum.re += value.re * re - value.im * im;
-                        sum.im += value.re * im + value.im * re;
-                    };
-                let items = sums.iter_mut().zip(values).zip(&columns);
-                match &factors {
-                    None => items.for_each(|((s, v), c)| one(s, v, c, 1.0)),
-                    Some(factors) => items
-                        .zip(factors)
-                        .for_each(|(((s, v), c), w)| one(s, v, c, *w)),
-                }
-            });
+            let factors = weights.row(ky, nx);
+            vectorised(
+                #[inline(always)]
+                || {
+                    let one =
+                        |sum: &mut Complex32, value: &Complex32, column: &[f32; 2], weight: f32| {
+                            let re = (row_re * column[0] - row_im * column[1]) * weight;
+                            let im = (row_re * column[1] + row_im * column[0]) * weight;
+                            sum.re += value.re * re - value.im * im;
+                            sum.im += value.re * im + value.im * re;
+                        };
+                    let items = sums.iter_mut().zip(values).zip(&columns).zip(&factors);
+                    items.for_each(|(((s, v), c), w)| one(s, v, c, *w));
+                },
+            );
         });
 }
 

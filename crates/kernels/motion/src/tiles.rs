@@ -6,10 +6,12 @@
 //! coefficients counts once.
 
 use rayon::prelude::*;
+use thon_compute::columns::with_buffer;
 use thon_geometry::glam::DVec2;
-use thon_signal::fft::{Complex32, Fft2, signed_index};
+use thon_signal::fft::{Complex32, ComplexFft1, Fft1, signed_index};
 
-use crate::corrected::BinnedFrames;
+use crate::corrected::{CorrectedFrames, Reduction, each_binned};
+use crate::error::MotionError;
 
 /// Numbers that are worked on together.
 pub(crate) const LANES: usize = 8;
@@ -38,6 +40,8 @@ pub(crate) struct Band {
     pub rows: Vec<Row>,
     /// Number of coefficients.
     pub length: usize,
+    /// One more than the largest kx.
+    pub columns: usize,
     /// |k| of each coefficient in units of the tile's first frequency, rounded.
     pub shells: Vec<u16>,
 }
@@ -79,6 +83,7 @@ impl Band {
         Self {
             edge,
             length: shells.len(),
+            columns: rows.iter().map(|r| r.first + r.length).max().unwrap_or(0),
             rows,
             shells,
         }
@@ -92,6 +97,8 @@ impl Band {
 
 /// One tile in all frames.
 pub(crate) struct Tile {
+    /// First row and column where nothing has moved.
+    start: [usize; 2],
     /// Its centre on the detector, binned pixels (x, y), mean over frames.
     pub centre: DVec2,
     /// Column and row of the checkerboard.
@@ -119,35 +126,54 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// Cuts the tiles of `edge` pixels.
-    pub fn cut(frames: &BinnedFrames, edge: usize, first: &[DVec2], low: f64, high: f64) -> Self {
+    /// Cuts the tiles of `edge` binned pixels. `first` is the trajectory that is followed, binned pixels.
+    pub fn cut(
+        frames: &CorrectedFrames<'_>,
+        reduction: &Reduction,
+        edge: usize,
+        first: &[DVec2],
+        [low, high]: [f64; 2],
+    ) -> Result<Self, MotionError> {
         let band = Band::new(edge, low, high);
         let taper = taper(edge);
-        let plan = Fft2::plan([edge, edge]);
-        let starts = frames.size.map(|n| starts(n, edge));
-        let places: Vec<[usize; 2]> = (0..starts[0].len())
-            .flat_map(|y| (0..starts[1].len()).map(move |x| [y, x]))
+        let size = frames.size().map(|n| n / reduction.bin);
+        let starts = size.map(|n| starts(n, edge));
+        let places = (0..starts[0].len()).flat_map(|y| (0..starts[1].len()).map(move |x| [y, x]));
+        let count = first.len();
+        let mut list: Vec<Tile> = places
+            .map(|[y, x]| Tile::empty([starts[0][y], starts[1][x]], [x, y], count, &band))
             .collect();
-        let list = places
-            .par_iter()
-            .map(|&[y, x]| {
-                tile(
-                    frames,
-                    &band,
-                    &plan,
-                    &taper,
-                    [starts[0][y], starts[1][x]],
-                    [x, y],
-                    first,
-                )
-            })
-            .collect();
+        let cutter = Cutter {
+            band: &band,
+            along_x: Fft1::plan(edge),
+            along_y: ComplexFft1::plan(edge),
+            taper: &taper,
+            size,
+        };
+        each_binned(frames, reduction, |index, frame| {
+            list.par_iter_mut()
+                .for_each(|tile| cutter.add(tile, frame, index, first[index]));
+        })?;
         let power = |n: i32| taper.iter().map(|w| f64::from(*w).powi(n)).sum::<f64>() / edge as f64;
-        Self {
+        Ok(Self {
             band,
-            frames: frames.frames.len(),
+            frames: count,
             list,
             independence: (power(2).powi(2) / power(4)).powi(2),
+        })
+    }
+}
+
+impl Tile {
+    fn empty(start: [usize; 2], place: [usize; 2], frames: usize, band: &Band) -> Self {
+        Self {
+            start,
+            centre: DVec2::ZERO,
+            place,
+            followed: Vec::with_capacity(frames),
+            re: vec![0.0; frames * band.length],
+            im: vec![0.0; frames * band.length],
+            own: vec![0.0; band.length],
         }
     }
 }
@@ -173,54 +199,76 @@ fn taper(edge: usize) -> Vec<f32> {
         .collect()
 }
 
-fn tile(
-    frames: &BinnedFrames,
-    band: &Band,
-    plan: &Fft2,
-    taper: &[f32],
-    [y, x]: [usize; 2],
-    place: [usize; 2],
-    first: &[DVec2],
-) -> Tile {
-    let edge = band.edge;
-    let [ny, nx] = frames.size;
-    let count = frames.frames.len();
-    let half = edge / 2 + 1;
-    let mut tile = Tile {
-        centre: DVec2::ZERO,
-        place,
-        followed: Vec::with_capacity(count),
-        re: vec![0.0; count * band.length],
-        im: vec![0.0; count * band.length],
-        own: vec![0.0; band.length],
-    };
-    let mut pixels = vec![0.0; edge * edge];
-    let mut spectrum = vec![Complex32::default(); edge * half];
-    let middle = DVec2::splat((edge as f64 - 1.0) * 0.5);
-    for (index, frame) in frames.frames.iter().enumerate() {
+/// What cuts tiles out of frames.
+struct Cutter<'a> {
+    band: &'a Band,
+    along_x: Fft1,
+    along_y: ComplexFft1,
+    taper: &'a [f32],
+    /// Of the binned frames, `[ny, nx]`.
+    size: [usize; 2],
+}
+
+impl Cutter<'_> {
+    /// Adds the next frame to a tile that follows the displacement `by`.
+    fn add(&self, tile: &mut Tile, frame: &[f32], index: usize, by: DVec2) {
+        let (band, edge) = (self.band, self.band.edge);
+        let [ny, nx] = self.size;
+        let count = tile.re.len() / band.length.max(1);
+        let middle = DVec2::splat((edge as f64 - 1.0) * 0.5);
         let move_to = |start: usize, by: f64, length: usize| {
             (start as f64 + by.round()).clamp(0.0, (length - edge) as f64) as usize
         };
-        let (top, left) = (
-            move_to(y, first[index].y, ny),
-            move_to(x, first[index].x, nx),
-        );
+        let [y, x] = tile.start;
+        let (top, left) = (move_to(y, by.y, ny), move_to(x, by.x, nx));
         let by = DVec2::new(left as f64 - x as f64, top as f64 - y as f64);
         tile.followed.push(by);
         tile.centre += (DVec2::new(left as f64, top as f64) + middle) / count as f64;
-        cut(frame, nx, [top, left], edge, taper, &mut pixels);
-        plan.forward_into(&pixels, &mut spectrum);
-        let at = index * band.length;
-        for row in &band.rows {
-            let line = row.ky.rem_euclid(edge as isize) as usize * half + row.first;
-            for (i, value) in spectrum[line..line + row.length].iter().enumerate() {
-                tile.re[at + row.start + i] = value.re;
-                tile.im[at + row.start + i] = value.im;
+        let span = index * band.length..(index + 1) * band.length;
+        let (re, im) = (&mut tile.re[span.clone()], &mut tile.im[span]);
+        with_buffer(edge * edge, |pixels: &mut [f32]| {
+            cut(frame, nx, [top, left], edge, self.taper, pixels);
+            self.transform(pixels, re, im);
+        });
+        scale_to_unit_noise(re, im, &mut tile.own, band);
+    }
+}
+
+impl Cutter<'_> {
+    /// The coefficients of the band: rows are transformed, then the columns that the band reaches.
+    fn transform(&self, pixels: &[f32], re: &mut [f32], im: &mut [f32]) {
+        let (band, edge) = (self.band, self.band.edge);
+        let half = edge / 2 + 1;
+        let columns = band.columns;
+        with_buffer(edge * (half + columns), |buffer: &mut [Complex32]| {
+            let (rows, turned) = buffer.split_at_mut(edge * half);
+            self.along_x.forward_into(pixels, rows);
+            turn(rows, half, turned, edge);
+            self.along_y.forward_in_place(turned);
+            for row in &band.rows {
+                let y = row.ky.rem_euclid(edge as isize) as usize;
+                let columns = turned[row.first * edge + y..].iter().step_by(edge);
+                let span = row.start..row.start + row.length;
+                let parts = re[span.clone()].iter_mut().zip(&mut im[span]);
+                for ((re, im), value) in parts.zip(columns) {
+                    (*re, *im) = (value.re, value.im);
+                }
             }
+        });
+    }
+}
+
+/// Writes columns of `rows`, which are `length` long, one after the other, `edge` each; eight at a time, a cache line of each
+/// row.
+fn turn(rows: &[Complex32], length: usize, columns: &mut [Complex32], edge: usize) {
+    for (group, columns) in columns.chunks_mut(8 * edge).enumerate() {
+        for (y, row) in rows.chunks_exact(length).enumerate() {
+            let places = columns[y..].iter_mut().step_by(edge);
+            places
+                .zip(&row[8 * group..])
+                .for_each(|(to, from)| *to = *from);
         }
     }
-    scale_to_unit_noise(&mut tile, band);
-    tile
 }
 
 /// A tapered window with mean zero.
@@ -244,29 +292,23 @@ fn cut(
     }
 }
 
-/// Divides each frame of a tile by its noise: the power in the upper fifth of the band.
-fn scale_to_unit_noise(tile: &mut Tile, band: &Band) {
+/// Divides one frame of a tile by its noise, the power in the upper fifth of the band, and adds its power to `own`.
+fn scale_to_unit_noise(re: &mut [f32], im: &mut [f32], own: &mut [f32], band: &Band) {
     let from = (band.shell_count() * 4 / 5) as u16;
-    for (re, im) in tile
-        .re
-        .chunks_exact_mut(band.length)
-        .zip(tile.im.chunks_exact_mut(band.length))
-    {
-        let (mut power, mut count) = (0.0_f64, 0.0_f64);
-        for ((a, b), shell) in re.iter().zip(im.iter()).zip(&band.shells) {
-            if *shell >= from {
-                power += f64::from(a * a + b * b);
-                count += 1.0;
-            }
+    let (mut power, mut count) = (0.0_f64, 0.0_f64);
+    for ((a, b), shell) in re.iter().zip(im.iter()).zip(&band.shells) {
+        if *shell >= from {
+            power += f64::from(a * a + b * b);
+            count += 1.0;
         }
-        let scale = if power > 0.0 {
-            (count / power).sqrt() as f32
-        } else {
-            0.0
-        };
-        re.iter_mut().chain(im.iter_mut()).for_each(|v| *v *= scale);
-        for ((own, a), b) in tile.own.iter_mut().zip(re.iter()).zip(im.iter()) {
-            *own += a * a + b * b;
-        }
+    }
+    let scale = if power > 0.0 {
+        (count / power).sqrt() as f32
+    } else {
+        0.0
+    };
+    re.iter_mut().chain(im.iter_mut()).for_each(|v| *v *= scale);
+    for ((own, a), b) in own.iter_mut().zip(re.iter()).zip(im.iter()) {
+        *own += a * a + b * b;
     }
 }

@@ -45,6 +45,8 @@ pub struct Application {
     pub demo: Option<&'static Demo>,
     /// What `thon serve` starts, when there is a server.
     pub serve: Option<Serve>,
+    /// Pipelines that come with the program, which `thon help NAME` prints: name, what it does, and the TOML.
+    pub pipelines: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// What every command is handed.

@@ -130,6 +130,16 @@ impl Engine<'_> {
         Ok(self.project.create_job(request)?.job)
     }
 
+    /// What a recorded job says that it will take: peak memory of a unit in bytes, and seconds of one core for all that is
+    /// still to be run.
+    ///
+    /// # Errors
+    /// Inputs that are not there, or that the job refuses.
+    pub fn predict(&self, number: JobNumber) -> Result<(u64, f64), EngineError> {
+        let measure = self.measure(number)?;
+        Ok((measure.memory, measure.seconds))
+    }
+
     /// The most that any unit of a job will need, by its own prediction, and how many units there are to run.
     pub(crate) fn measure(&self, number: JobNumber) -> Result<Measure, EngineError> {
         let Prepared { job, params, plan } = self.prepare(number)?;

@@ -136,6 +136,7 @@ impl Job for CorrectMotion {
         let memory = thon_motion::memory(
             size,
             movie.frames(),
+            movie.counted(),
             &options(&series, 0, params, movie.frames(), size),
         );
         Cost {

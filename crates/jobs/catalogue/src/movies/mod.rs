@@ -4,6 +4,7 @@ mod correct_motion;
 mod detector_files;
 mod drift_report;
 mod gain_choice;
+mod kept_motion;
 mod movie_files;
 mod series_movies;
 mod stacks;

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use thon_contract::JobError;
 use thon_images::eer::{EerFile, SuperResolution};
-use thon_images::mrc::Mrc;
+use thon_images::mrc::{Mrc, MrcMode};
 use thon_images::tiff::TiffStack;
-use thon_images::{ImageKind, detect_file};
+use thon_images::{ImageKind, Samples, detect_file};
 use thon_motion::{FrameSource, SourceError};
 
 /// Exposure that a fraction of electron events gets when nothing else is asked, e⁻/Å².
@@ -83,6 +83,15 @@ impl MovieFile {
         }
     }
 
+    /// Whether its frames are counts that fit a byte, as far as the kind of file tells.
+    pub(crate) fn counted(&self) -> bool {
+        match &self.content {
+            Content::Mrc(movie) => bytes_of(movie),
+            Content::Tiff(movie) => movie.page(0).is_ok_and(|page| page.bits <= 8),
+            Content::Eer(..) => true,
+        }
+    }
+
     /// What a reader should know of the file.
     pub(crate) fn remark(&self) -> Option<String> {
         let Content::Eer(movie, _) = &self.content else {
@@ -118,5 +127,32 @@ impl FrameSource for MovieFile {
             }
         }
         Ok(())
+    }
+
+    fn counts(&self, frame: usize) -> Result<Option<Vec<u8>>, SourceError> {
+        let samples = match &self.content {
+            _ if !self.counted() => return Ok(None),
+            Content::Mrc(movie) => movie.read_section_samples(frame)?,
+            Content::Tiff(movie) => movie.read_page_samples(frame)?,
+            Content::Eer(..) => return Ok(None),
+        };
+        Ok(as_counts(samples))
+    }
+}
+
+/// Whether an MRC stack has a byte or less for a pixel.
+fn bytes_of(movie: &Mrc<'_>) -> bool {
+    let mode = movie.header().mode;
+    matches!(mode, MrcMode::Int8 | MrcMode::Uint8)
+}
+
+/// Samples that are whole numbers from 0 to 255 by their type.
+fn as_counts(samples: Samples) -> Option<Vec<u8>> {
+    match samples {
+        Samples::U8(counts) => Some(counts),
+        Samples::I8(values) if values.iter().all(|v| *v >= 0) => {
+            Some(values.into_iter().map(i8::cast_unsigned).collect())
+        }
+        _ => None,
     }
 }

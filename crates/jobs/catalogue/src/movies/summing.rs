@@ -5,10 +5,15 @@ use std::path::PathBuf;
 use thon_compute::Progress;
 use thon_contract::{Context, JobError};
 use thon_model::{Exclusion, Movie, TiltSeries, Treatment};
-use thon_motion::{DefectMap, Detector, FrameSource, MotionError, Sums, correct_movie};
+use thon_motion::{
+    CorrectedMovie, DefectMap, Detector, FrameSource, Sums, correct_movie, correct_movie_by,
+};
 
 use super::correct_motion::Params;
 use super::drift_report::Corrected;
+use super::gain_choice::named;
+use super::kept_motion::{keep, kept};
+use super::movie_files::MovieFile;
 use super::series_movies::{lowest, open, options, with_movies};
 use super::stacks::Stacks;
 use crate::pictures;
@@ -96,9 +101,6 @@ impl Work<'_, '_> {
     ) -> Result<(Sums, Corrected), JobError> {
         let movie = open(series, image, self.params, self.context)?;
         let place = format!("{}, image {}", series.name, image + 1);
-        if let Some(remark) = movie.remark() {
-            self.context.warn(format!("{place}: {remark}"));
-        }
         let detector = Detector {
             gain: self.gain,
             defects: self.defects,
@@ -112,24 +114,17 @@ impl Work<'_, '_> {
             series.image_size,
         );
         let progress = PerMovie(self.context.progress());
-        let corrected =
-            correct_movie(&movie, &detector, &options, &progress).map_err(|e| match e {
-                MotionError::Cancelled(_) => JobError::Cancelled,
-                other => JobError::data(other.to_string()),
-            })?;
-        if !corrected.quality.dark_frames.is_empty() {
-            let dark = corrected
-                .quality
-                .dark_frames
-                .iter()
-                .map(|f| (f + 1).to_string());
-            let dark = dark.collect::<Vec<_>>().join(", ");
-            self.context.warn(format!(
-                "{place}: frames without electrons are left out: {dark}"
-            ));
-        }
-        if !corrected.motion.uncertainty.is_finite() && corrected.motion.frames.len() > 1 {
-            self.context.warn(format!("{place}: frames share no signal that they could be aligned by; they were summed as they are"));
+        let known = kept(image, self.context)?;
+        let resumed = known.is_some();
+        let corrected = match known {
+            Some(motion) => correct_movie_by(motion, &movie, &detector, &options, &progress),
+            None => correct_movie(&movie, &detector, &options, &progress),
+        };
+        let corrected = corrected.map_err(named)?;
+        // What an interrupted attempt remarked has been remarked again.
+        if !resumed {
+            self.remark(&place, &movie, &corrected);
+            keep(image, &corrected.motion, self.context)?;
         }
         let target = &mut series.images[image];
         if let Some(Movie { frames, .. }) = &mut target.movie {
@@ -144,5 +139,26 @@ impl Work<'_, '_> {
             quality: corrected.quality,
         };
         Ok((corrected.sums, kept))
+    }
+
+    /// Says what is remarkable about a movie.
+    fn remark(&self, place: &str, movie: &MovieFile, corrected: &CorrectedMovie) {
+        if let Some(remark) = movie.remark() {
+            self.context.warn(format!("{place}: {remark}"));
+        }
+        if !corrected.quality.dark_frames.is_empty() {
+            let dark = corrected
+                .quality
+                .dark_frames
+                .iter()
+                .map(|f| (f + 1).to_string());
+            let dark = dark.collect::<Vec<_>>().join(", ");
+            self.context.warn(format!(
+                "{place}: frames without electrons are left out: {dark}"
+            ));
+        }
+        if !corrected.motion.uncertainty.is_finite() && corrected.motion.frames.len() > 1 {
+            self.context.warn(format!("{place}: frames share no signal that they could be aligned by; they were summed as they are"));
+        }
     }
 }

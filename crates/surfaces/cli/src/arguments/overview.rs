@@ -79,6 +79,7 @@ mod tests {
             catalogue: thon_engine::Catalogue::new(&[]),
             demo: None,
             serve: Some(|_| Ok(())),
+            pipelines: &[],
         };
         let root = crate::arguments::command(&application, &[]);
         root.clone().debug_assert();

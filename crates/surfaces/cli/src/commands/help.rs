@@ -113,9 +113,19 @@ pub(super) fn help(session: &Session, matches: &ArgMatches) -> Outcome {
         }
         return Ok(Exit::Ok);
     }
+    let pipelines = session.application.pipelines;
+    if let Some((.., text)) = pipelines.iter().find(|(name, ..)| name == topic) {
+        terminal.print(text);
+        return Ok(Exit::Ok);
+    }
     match topic.as_str() {
         "exit-codes" => exit_codes(session),
-        "pipelines" => terminal.print(PIPELINES),
+        "pipelines" => {
+            terminal.print(PIPELINES);
+            for (name, about, _) in session.application.pipelines {
+                terminal.print(&format!("\n{about}:\n\n  thon help {name} > {name}.toml\n"));
+            }
+        }
         "executors" => terminal.print(EXECUTORS),
         "plugins" => terminal.print(PLUGINS),
         name => {

@@ -46,6 +46,7 @@ pub fn application() -> Application {
         catalogue: Catalogue::new(ALL),
         demo: Some(&DEMO),
         serve: None,
+        pipelines: &[],
     }
 }
 
