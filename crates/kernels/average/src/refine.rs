@@ -132,6 +132,7 @@ pub fn start(
         starts,
         posteriors: Vec::new(),
         references,
+        apart: Vec::new(),
         mask: input.mask.map(<[f32]>::to_vec),
         weighting: Weighting::first(source, &whole, progress)?,
     };
@@ -176,6 +177,7 @@ pub(crate) fn new_head(
         helix,
         information: Vec::new(),
         data_share: Vec::new(),
+        shared_shell: 0,
         summed_band: 0,
         reports: Vec::new(),
     }

@@ -29,6 +29,10 @@ pub(super) fn weighted(representative: &Representative) -> WeightedPlacement {
 pub(super) struct Maximised {
     /// As [`State::references`].
     pub(super) references: Vec<Vec<f32>>,
+    /// As [`State::apart`].
+    pub(super) apart: Vec<Vec<f32>>,
+    /// Last shell that the halves' maps share.
+    pub(super) shared_shell: usize,
     /// Of the halves; empty for classes.
     pub(super) fsc: Vec<f64>,
     /// Last shell that the data determine.
@@ -79,6 +83,8 @@ pub(super) fn maximise(
         .unwrap_or_else(|| solvent_mask(target, head.box_size, head.voxel_size));
     let Solved {
         references,
+        apart,
+        shared_shell,
         curve,
         resolution_shell,
         mut information,
@@ -88,6 +94,10 @@ pub(super) fn maximise(
         Task::Classify(options) => of_classes(state, options.regularisation, &mask, &sums)?,
     };
     let (references, helix) = helical(head, references);
+    let apart = match &helix {
+        Some(helix) => imposed(head, helix, &apart),
+        None => apart,
+    };
     if let Some(helix) = &helix {
         // Each copy holds the particle once among as many as lie in the central part.
         let copies = helix.copies(head.box_size, head.voxel_size);
@@ -97,6 +107,8 @@ pub(super) fn maximise(
         information,
         data_share,
         references,
+        apart,
+        shared_shell,
         useful_shell: reach(&curve).max(resolution_shell),
         fsc: curve,
         resolution_shell,
@@ -104,9 +116,12 @@ pub(super) fn maximise(
     })
 }
 
-/// References, the correlation of halves (none for classes), the last shell determined, and the maps' information.
+/// References, the halves' maps before they were joined and the last shell shared, the correlation of halves (none for
+/// classes), the last shell determined, and the maps' information.
 struct Solved {
     references: Vec<Vec<f32>>,
+    apart: Vec<Vec<f32>>,
+    shared_shell: usize,
     curve: Vec<f64>,
     resolution_shell: usize,
     information: Vec<Vec<f64>>,
@@ -130,20 +145,24 @@ fn of_halves(
     };
     let measured = |first: &ExpectedSums, second: &ExpectedSums| {
         let [one, two] = [first, second].map(|sums| sums.solve(&Regulariser::none()));
+        let (one, two) = (one?, two?);
         let (n, seed) = (head.box_size, options.poses.seed);
-        let curve = half_correlation(&one?, &two?, mask, n, options.fsc, seed);
-        Ok::<_, AverageError>(curve)
+        let curve = half_correlation(&one, &two, mask, n, options.fsc, seed);
+        Ok::<_, AverageError>((curve, [one, two]))
     };
     // What the halves share is known as well as by all particles, not better.
-    let shared: Vec<f64> = if joined > 0 {
-        let apart = measured(first, second)?;
+    let (shared, apart): (Vec<f64>, Vec<Vec<f32>>) = if joined > 0 {
+        let (curve, maps) = measured(first, second)?;
         ExpectedSums::join_below(first, second, joined + 1)?;
-        let share = apart.iter().take(joined + 1);
-        share.map(|fsc| joined_fsc(*fsc)).collect()
+        let share = curve.iter().take(joined + 1);
+        (
+            share.map(|fsc| joined_fsc(*fsc)).collect(),
+            maps.map(|map| masked(map, mask)).into(),
+        )
     } else {
-        Vec::new()
+        (Vec::new(), Vec::new())
     };
-    let mut curve = measured(first, second)?;
+    let (mut curve, _) = measured(first, second)?;
     curve[..shared.len()].copy_from_slice(&shared);
     let mut references = Vec::with_capacity(sums.len());
     let mut information = Vec::with_capacity(sums.len());
@@ -165,10 +184,7 @@ fn of_halves(
         information.push(weights.iter().enumerate().map(of_shell).collect());
         let share = |(shell, weight): (usize, &f64)| {
             let prior = prior_information(&regulariser, shell);
-            // What halves share tells nothing of its noise: it is taken as it is.
-            if shell <= joined && joined > 0 {
-                1.0
-            } else if *weight > 0.0 {
+            if *weight > 0.0 {
                 weight / (weight + prior)
             } else {
                 0.0
@@ -178,6 +194,8 @@ fn of_halves(
     }
     Ok(Solved {
         references,
+        apart,
+        shared_shell: joined,
         resolution_shell: last_above(&curve),
         curve,
         information,
@@ -297,6 +315,8 @@ fn of_classes(
     }
     Ok(Solved {
         references,
+        apart: Vec::new(),
+        shared_shell: 0,
         curve: Vec::new(),
         resolution_shell: resolution,
         information: Vec::new(),
@@ -327,8 +347,13 @@ fn helical(head: &Head, references: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Option<cra
         let fit = helix.fit(&sum, n, voxel);
         (helix.rise, helix.twist) = (fit.rise, fit.twist);
     }
-    let imposed = references.iter().map(|map| helix.impose(map, n, voxel));
-    (imposed.collect(), Some(helix))
+    (imposed(head, &helix, &references), Some(helix))
+}
+
+fn imposed(head: &Head, helix: &crate::helix::Helix, maps: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let (n, voxel) = (head.box_size, head.voxel_size);
+    let imposed = maps.iter().map(|map| helix.impose(map, n, voxel));
+    imposed.collect()
 }
 
 /// Maps of the last iteration.

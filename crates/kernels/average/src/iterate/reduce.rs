@@ -100,6 +100,7 @@ pub fn reduce(state: &State, blocks: Vec<BlockResult>) -> Result<State, AverageE
         starts: state.starts.clone(),
         posteriors,
         references: made.references,
+        apart: made.apart,
         mask: state.mask.clone(),
         weighting,
     })

@@ -98,6 +98,7 @@ pub(super) fn advance(
     next.helix = made.helix;
     next.information.clone_from(&made.information);
     next.data_share.clone_from(&made.data_share);
+    next.shared_shell = made.shared_shell;
     next.summed_band = head.band.min(largest_band(head));
     next.resolution_shell = made.resolution_shell;
     next.reports.push(report.clone());
