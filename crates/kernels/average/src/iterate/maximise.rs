@@ -9,6 +9,7 @@ use thon_signal::fft::Fft3;
 use thon_signal::mask::{box_centre, sphere};
 use thon_signal::shells::{MaskCorrection, corrected_fsc, fsc, joined_fsc, shell_power};
 
+use crate::helix::{Helix, HelixFit};
 use crate::options::{FscMeasure, RefineOptions, TargetOptions};
 use crate::state::{Head, Task};
 use crate::{AverageError, State};
@@ -43,8 +44,10 @@ pub(super) struct Maximised {
     pub(super) information: Vec<Vec<f64>>,
     /// Share of the data in that information.
     pub(super) data_share: Vec<Vec<f64>>,
-    /// Refined helix.
-    pub(super) helix: Option<crate::helix::Helix>,
+    /// Helix, as refined.
+    pub(super) helix: Option<Helix>,
+    /// What the half maps were found to have.
+    pub(super) helix_fit: Option<HelixFit>,
 }
 
 /// The mask of references: the one given, or the soft sphere.
@@ -83,7 +86,8 @@ pub(super) fn maximise(
         .unwrap_or_else(|| solvent_mask(target, head.box_size, head.voxel_size));
     let Solved {
         references,
-        apart,
+        mut apart,
+        apart_curve,
         shared_shell,
         curve,
         resolution_shell,
@@ -93,10 +97,18 @@ pub(super) fn maximise(
         Task::Refine(options) => of_halves(head, options, &mask, sums)?,
         Task::Classify(options) => of_classes(state, options.regularisation, &mask, &sums)?,
     };
-    let (references, helix) = helical(head, references);
-    let apart = match &helix {
-        Some(helix) => imposed(head, helix, &apart),
-        None => apart,
+    let (helix, helix_fit) = refined_helix(head, &apart, &apart_curve);
+    if shared_shell == 0 {
+        apart.clear();
+    }
+    // Imposing a helix fills what a mask had emptied; particles that are masked are to be compared with what is masked alike.
+    let of_helix = |maps| {
+        let maps = helical(head, helix, helix_fit, maps).into_iter();
+        maps.map(|map| masked(map, &mask)).collect::<Vec<_>>()
+    };
+    let (references, apart) = match helix {
+        Some(_) => (of_helix(references), of_helix(apart)),
+        None => (references, apart),
     };
     if let Some(helix) = &helix {
         // Each copy holds the particle once among as many as lie in the central part.
@@ -113,14 +125,16 @@ pub(super) fn maximise(
         fsc: curve,
         resolution_shell,
         helix,
+        helix_fit,
     })
 }
 
-/// References, the halves' maps before they were joined and the last shell shared, the correlation of halves (none for
+/// References, the halves' maps before they were joined with their correlation and the last shell shared, the correlation of halves (none for
 /// classes), the last shell determined, and the maps' information.
 struct Solved {
     references: Vec<Vec<f32>>,
     apart: Vec<Vec<f32>>,
+    apart_curve: Vec<f64>,
     shared_shell: usize,
     curve: Vec<f64>,
     resolution_shell: usize,
@@ -151,19 +165,15 @@ fn of_halves(
         Ok::<_, AverageError>((curve, [one, two]))
     };
     // What the halves share is known as well as by all particles, not better.
-    let (shared, apart): (Vec<f64>, Vec<Vec<f32>>) = if joined > 0 {
-        let (curve, maps) = measured(first, second)?;
+    let (apart_curve, apart) = measured(first, second)?;
+    let mut curve = apart_curve.clone();
+    if joined > 0 {
         ExpectedSums::join_below(first, second, joined + 1)?;
-        let share = curve.iter().take(joined + 1);
-        (
-            share.map(|fsc| joined_fsc(*fsc)).collect(),
-            maps.map(|map| masked(map, mask)).into(),
-        )
-    } else {
-        (Vec::new(), Vec::new())
-    };
-    let (mut curve, _) = measured(first, second)?;
-    curve[..shared.len()].copy_from_slice(&shared);
+        (curve, _) = measured(first, second)?;
+        for (value, fsc) in curve.iter_mut().zip(&apart_curve).take(joined + 1) {
+            *value = joined_fsc(*fsc);
+        }
+    }
     let mut references = Vec::with_capacity(sums.len());
     let mut information = Vec::with_capacity(sums.len());
     let mut data_share = Vec::with_capacity(sums.len());
@@ -194,7 +204,8 @@ fn of_halves(
     }
     Ok(Solved {
         references,
-        apart,
+        apart: apart.map(|map| masked(map, mask)).into(),
+        apart_curve,
         shared_shell: joined,
         resolution_shell: last_above(&curve),
         curve,
@@ -316,6 +327,7 @@ fn of_classes(
     Ok(Solved {
         references,
         apart: Vec::new(),
+        apart_curve: Vec::new(),
         shared_shell: 0,
         curve: Vec::new(),
         resolution_shell: resolution,
@@ -331,28 +343,43 @@ fn masked(mut map: Vec<f32>, mask: &[f32]) -> Vec<f32> {
     map
 }
 
-/// Imposes the helix of a state, after refining it on the sum of the maps if asked.
-fn helical(head: &Head, references: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Option<crate::helix::Helix>) {
-    let Some(mut helix) = head.helix else {
-        return (references, None);
+/// The helix of a state, refined on half maps of independent noise if asked: around the values first given, never around those
+/// found since.
+fn refined_helix(
+    head: &Head,
+    halves: &[Vec<f32>],
+    curve: &[f64],
+) -> (Option<Helix>, Option<HelixFit>) {
+    let (Some(mut helix), Some(given)) = (head.helix, head.task.target().helix) else {
+        return (head.helix, None);
     };
-    let (n, voxel) = (head.box_size, head.voxel_size);
-    if helix.refine {
-        let mut sum = vec![0.0; n.pow(3)];
-        for map in &references {
-            for (sum, value) in sum.iter_mut().zip(map) {
-                *sum += value;
-            }
-        }
-        let fit = helix.fit(&sum, n, voxel);
+    let [one, two] = halves else {
+        return (Some(helix), None);
+    };
+    if !helix.refine {
+        return (Some(helix), None);
+    }
+    let fit = given.fit([one, two], curve, head.box_size, head.voxel_size);
+    if fit.convinces() {
         (helix.rise, helix.twist) = (fit.rise, fit.twist);
     }
-    (imposed(head, &helix, &references), Some(helix))
+    (Some(helix), Some(fit))
 }
 
-fn imposed(head: &Head, helix: &crate::helix::Helix, maps: &[Vec<f32>]) -> Vec<Vec<f32>> {
+/// Maps with a helix imposed, if there is one, about the axis that was found.
+fn helical(
+    head: &Head,
+    helix: Option<Helix>,
+    fit: Option<HelixFit>,
+    maps: Vec<Vec<f32>>,
+) -> Vec<Vec<f32>> {
+    let Some(helix) = helix else {
+        return maps;
+    };
+    let fit = fit.filter(HelixFit::convinces);
+    let axis = fit.map(|fit| fit.axis).unwrap_or_default();
     let (n, voxel) = (head.box_size, head.voxel_size);
-    let imposed = maps.iter().map(|map| helix.impose(map, n, voxel));
+    let imposed = maps.iter().map(|map| helix.impose(map, &axis, n, voxel));
     imposed.collect()
 }
 
@@ -366,6 +393,8 @@ pub(crate) struct FinishedMaps {
     pub(crate) fsc: Vec<f64>,
     /// Last shell before the FSC falls below 0.143.
     pub(crate) resolution_shell: usize,
+    /// The helix imposed.
+    pub(crate) helix: Option<Helix>,
 }
 
 /// Unfiltered half maps and the regularised map of both from the sums of the last iteration.
@@ -386,7 +415,14 @@ pub(crate) fn finish_maps(
         .unwrap_or_else(|| solvent_mask(&options.target, n, head.voxel_size));
     let one = sums[0].solve(&Regulariser::none())?;
     let two = sums[1].solve(&Regulariser::none())?;
-    let (halves, _) = helical(head, vec![one, two]);
+    let (mut helix, mut fit) = (head.helix, None);
+    if helix.is_some_and(|helix| helix.refine) {
+        let apart = [&one, &two].map(|map| masked(map.clone(), &mask));
+        let seed = options.poses.seed;
+        let curve = half_correlation(&one, &two, &mask, n, options.fsc, seed);
+        (helix, fit) = refined_helix(head, &apart, &curve);
+    }
+    let halves = helical(head, helix, fit, vec![one, two]);
     let [one, two] = <[Vec<f32>; 2]>::try_from(halves).expect("two halves");
     let curve = half_correlation(&one, &two, &mask, n, options.fsc, options.poses.seed);
     let joined: Vec<f64> = curve
@@ -399,11 +435,12 @@ pub(crate) fn finish_maps(
     drop(second);
     let tau2 = gold_standard_tau2(&joined, &both.shell_weights(), options.regularisation);
     let merged = both.solve(&Regulariser::tau2(tau2))?;
-    let (mut merged, _) = helical(head, vec![merged]);
+    let mut merged = helical(head, helix, fit, vec![merged]);
     Ok(FinishedMaps {
         halves: [one, two],
         merged: merged.pop().expect("one map"),
         resolution_shell: last_above(&curve),
         fsc: curve,
+        helix,
     })
 }

@@ -174,6 +174,7 @@ fn report(
         log_likelihood: rows.iter().map(|row| row.log_likelihood).sum(),
         class_shares: Vec::new(),
         scales: [1.0; 2],
+        helix: made.helix_fit,
     }
 }
 
