@@ -82,6 +82,20 @@ pub const SECTIONS: &[Section] = &[
         figures: &["poses", "refined"],
         pictures: &["ribosome_perturbed.png", "ribosome_perturbed_fsc.png"],
     },
+    section(
+        "helix",
+        &[cargo(
+            "cargo test -p thon-average --test helix -- --include-ignored --nocapture --test-threads 1",
+        )],
+        &["helix: "],
+    ),
+    section(
+        "uncertainty",
+        &[cargo(
+            "cargo test -p thon-average --test uncertainty -- --nocapture --test-threads 1",
+        )],
+        &["signal over noise"],
+    ),
     Section {
         name: "symmetry",
         commands: &[cargo(
