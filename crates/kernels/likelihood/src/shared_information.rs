@@ -170,37 +170,6 @@ mod tests {
     use crate::simulated::{phantom, slices};
 
     #[test]
-    fn joined_maps_are_judged_by_those_they_were_joined_of() {
-        let n = 32;
-        let map = Reference::new(&phantom(n, 1), n).unwrap();
-        let nothing = Reference::new(&vec![0.0; n * n * n], n).unwrap();
-        let truth = Placement::default().moved(&[0.9, -0.4, 1.3, 1.0, -0.5, 0.7]);
-        let particle = slices(&map, &truth, 5, 21, 60.0, 0.5);
-        let stated = |band| derivatives(&map, &particle, &truth, band).information;
-        let excess = |apart: [&Reference; 2], share: f64| {
-            let maps = TwoMaps {
-                map: &map,
-                other: &map,
-                share: &[share; 16],
-                joined: Some(JoinedShells { last: 5, apart }),
-            };
-            maps.excess(&particle, &truth, 9, 1)
-        };
-        let (low, all) = (stated(5), stated(9));
-        // The two agree on what they show, or on nothing; the map itself holds half of it. Beyond, the maps stand.
-        let same = excess([&map, &map], 1.0);
-        let none = excess([&map, &nothing], 1.0);
-        let half = excess([&map, &map], 0.5);
-        for k in 0..6 {
-            let off = |found: f64, expected: f64| (found - expected).abs() / all[k][k];
-            assert!(off(same[k][k], 0.0) < 1e-6, "{k}: {}", same[k][k]);
-            assert!(off(none[k][k], low[k][k]) < 1e-3, "{k}: {}", none[k][k]);
-            let beyond = low[k][k] - all[k][k];
-            assert!(off(half[k][k], 0.5 * low[k][k] + beyond) < 1e-3, "{k}");
-        }
-    }
-
-    #[test]
     fn one_map_twice_has_no_excess_and_nothing_else_has_all() {
         let n = 32;
         let map = Reference::new(&phantom(n, 1), n).unwrap();
