@@ -205,6 +205,9 @@ pub const SECTIONS: &[Section] = &[
         &[
             cargo("cargo bench -p thon-benches --bench tomogram"),
             cargo(
+                "cargo test -p thon-denoise --test local_resolution -- --nocapture --test-threads 1",
+            ),
+            cargo(
                 "cargo test -p thon-tests --test recon_tomograms -- --ignored --nocapture --test-threads 1",
             ),
         ],
@@ -215,7 +218,9 @@ pub const SECTIONS: &[Section] = &[
             "strips",
             "3D-CTF",
             "SIRT",
-            "residuals",
+            "diffusion",
+            "local resolution",
+            "floor",
         ],
     ),
     section(
