@@ -6,6 +6,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
+use thon_benches::floor::Floor;
 use thon_benches::{least_cpu_seconds, peak_memory_mib};
 use thon_compute::Quiet;
 use thon_denoise::{
@@ -16,7 +17,8 @@ use thon_geometry::{Grid, TiltGeometry};
 use thon_model::{Ctf, HandSign, Optics};
 use thon_reconstruct::{
     Contrast, CtfCorrection, ImageSource, IterativeOptions, Slab, SlabSink, SourceError, View,
-    WbpOptions, correct_image, reconstruct_ctf_corrected, reconstruct_iterative,
+    WbpOptions, Weighting, correct_image, reconstruct_ctf_corrected, reconstruct_iterative,
+    reconstruct_wbp,
 };
 use thon_units::{Angstrom, Degrees, PixelSize};
 
@@ -67,6 +69,16 @@ impl RowSink for Checksum {
 struct Volume([usize; 3]);
 
 impl RowSource for Volume {
+    fn read_block(
+        &self,
+        rows: std::ops::Range<usize>,
+        columns: std::ops::Range<usize>,
+        out: &mut [f32],
+    ) -> Result<(), SourceError> {
+        noise((rows.start + columns.start) as u32, out);
+        Ok(())
+    }
+
     fn dims(&self) -> [usize; 3] {
         self.0
     }
@@ -121,6 +133,31 @@ fn sirt(size: usize, thickness: usize) {
     );
 }
 
+fn back_projected(name: &str, weighting: Weighting, size: usize, thickness: usize) {
+    let views = views();
+    let grid = Grid::new([thickness, size, size], PixelSize(10.0));
+    let mut options = WbpOptions::default();
+    options.filter.weighting = weighting;
+    let seconds = least_cpu_seconds(1, || {
+        let mut sink = Checksum::default();
+        let pixel = PixelSize(10.0);
+        reconstruct_wbp(
+            &MadeUp(size),
+            &views,
+            pixel,
+            &grid,
+            &options,
+            &Quiet,
+            &mut sink,
+        )
+        .expect("the bench's own input is valid")
+    });
+    println!(
+        "WBP {name} {size}x{size}x{thickness}, 41 views: {seconds:.2} CPU s with preparing images, {:.2} G voxel*view/s",
+        (grid.len() * views.len()) as f64 * 1e-9 / seconds
+    );
+}
+
 fn contrast(step: f64) -> Contrast {
     Contrast {
         optics: Optics::default(),
@@ -131,9 +168,9 @@ fn contrast(step: f64) -> Contrast {
     }
 }
 
-fn corrected(size: usize, thickness: usize, step: f64, memory: usize) {
+fn corrected(size: usize, thickness: usize, pixel: f64, step: f64, memory: usize) {
     let views = views();
-    let grid = Grid::new([thickness, size, size], PixelSize(2.7));
+    let grid = Grid::new([thickness, size, size], PixelSize(pixel));
     let options = WbpOptions {
         memory,
         ..WbpOptions::default()
@@ -144,7 +181,7 @@ fn corrected(size: usize, thickness: usize, step: f64, memory: usize) {
         report = reconstruct_ctf_corrected(
             &MadeUp(size),
             &views,
-            PixelSize(2.7),
+            PixelSize(pixel),
             &grid,
             &options,
             &contrast(step),
@@ -188,8 +225,14 @@ fn images(size: usize) {
 
 fn smoothing(name: &str, method: &Method, iterations: usize, dims: [usize; 3]) {
     let seconds = least_cpu_seconds(1, || {
-        denoise(&Volume(dims), method, 512, &Quiet, &mut Checksum::default())
-            .expect("the bench's own input is valid")
+        denoise(
+            &Volume(dims),
+            method,
+            1024,
+            &Quiet,
+            &mut Checksum::default(),
+        )
+        .expect("the bench's own input is valid")
     });
     let voxels: usize = dims.iter().product();
     println!(
@@ -199,9 +242,32 @@ fn smoothing(name: &str, method: &Method, iterations: usize, dims: [usize; 3]) {
     );
 }
 
+/// Operations of diffusion on a voxel in an iteration with the default options: densities smoothed along three axes by five taps
+/// 24, gradient and products 12, six components smoothed 144, diffusion tensor 240, flux 70.
+const DIFFUSION_OPERATIONS: f64 = 490.0;
+/// Bytes that it must read and write: the volume, the next one, and that one's lines before they are written.
+const DIFFUSION_BYTES: f64 = 12.0;
+
 fn main() {
     let dims = [150, 256, 256];
     let diffusion = DiffusionOptions::default();
+    // Wider than any camera, first because it tells the peak of memory so far.
+    let once = DiffusionOptions {
+        iterations: 1,
+        ..diffusion
+    };
+    smoothing(
+        "edge-enhancing diffusion of a slab of a volume that no memory holds",
+        &Method::Diffusion(once),
+        1,
+        [1500, 16, 5760],
+    );
+    let floor = Floor::measure();
+    println!(
+        "edge-enhancing diffusion, floor: {:.1} ns for {DIFFUSION_OPERATIONS} operations, {:.1} ns for {DIFFUSION_BYTES} bytes",
+        DIFFUSION_OPERATIONS / floor.gflops,
+        DIFFUSION_BYTES / floor.memory
+    );
     smoothing(
         "edge-enhancing diffusion",
         &Method::Diffusion(diffusion),
@@ -218,6 +284,11 @@ fn main() {
     );
     smoothing("median", &Method::Median(MedianOptions::default()), 1, dims);
     images(1024);
+    back_projected("ramp", Weighting::Ramp, 512, 200);
+    let like = Weighting::SirtLike { iterations: 15 };
+    back_projected("15 iterations in one step", like, 512, 200);
+    back_projected("Fourier inversion", Weighting::Fourier, 512, 200);
     sirt(512, 200);
-    corrected(1024, 600, 300.0, 1024);
+    corrected(512, 200, 5.4, 150.0, 1024);
+    corrected(1024, 600, 2.7, 300.0, 1024);
 }

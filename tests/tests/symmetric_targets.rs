@@ -211,7 +211,21 @@ fn refined(particles: &SimulatedParticles, reference: &[f32], symmetry: Symmetry
         references: &references,
         ..Input::default()
     };
-    run(particles, &input, &options, &Quiet).unwrap()
+    let refined = run(particles, &input, &options, &Quiet).unwrap();
+    for report in &refined.reports {
+        println!(
+            "   {symmetry}, iteration {}: {:?}, to {:.1} Å, resolution {:.1} Å, {:.2} modes, {:.2} jumped, moved {:.2}° and {:.2} Å",
+            report.iteration,
+            report.search,
+            report.band,
+            report.resolution,
+            report.effective_modes,
+            report.jumps,
+            report.angle_change,
+            report.shift_change,
+        );
+    }
+    refined
 }
 
 fn cube(map: &[f32]) -> Array3<f32> {

@@ -82,6 +82,20 @@ pub const SECTIONS: &[Section] = &[
         figures: &["poses", "refined"],
         pictures: &["ribosome_perturbed.png", "ribosome_perturbed_fsc.png"],
     },
+    section(
+        "helix",
+        &[cargo(
+            "cargo test -p thon-average --test helix -- --include-ignored --nocapture --test-threads 1",
+        )],
+        &["helix: "],
+    ),
+    section(
+        "uncertainty",
+        &[cargo(
+            "cargo test -p thon-average --test uncertainty -- --nocapture --test-threads 1",
+        )],
+        &["signal over noise"],
+    ),
     Section {
         name: "symmetry",
         commands: &[cargo(
@@ -191,6 +205,9 @@ pub const SECTIONS: &[Section] = &[
         &[
             cargo("cargo bench -p thon-benches --bench tomogram"),
             cargo(
+                "cargo test -p thon-denoise --test local_resolution -- --nocapture --test-threads 1",
+            ),
+            cargo(
                 "cargo test -p thon-tests --test recon_tomograms -- --ignored --nocapture --test-threads 1",
             ),
         ],
@@ -201,7 +218,9 @@ pub const SECTIONS: &[Section] = &[
             "strips",
             "3D-CTF",
             "SIRT",
-            "residuals",
+            "diffusion",
+            "local resolution",
+            "floor",
         ],
     ),
     section(

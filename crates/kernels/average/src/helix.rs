@@ -1,20 +1,42 @@
-//! Helical symmetry in real space: imposing it on a map, and finding rise and twist that fit a map best.
+//! Helical symmetry in real space: imposing it on a map, and finding rise and twist that fit half maps best.
 //!
 //! A helix along z maps a point (x, y, z) onto itself turned by the twist about z and moved by the rise along z
 //! (right-handed for a positive twist with a positive rise). Imposing averages, at each voxel, all copies whose source lies
 //! in the central part of the box, where the map is best (as He & Scheres 2017 do). Maps `[n, n, n]`, axis through
 //! voxel ⌊n/2⌋; cubic interpolation.
 
+mod cylinder;
+mod fit;
+
 use ndarray::Array3;
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thon_compute::parallel::map_indices;
-use thon_signal::filter::{RadialFilter, apply_filters3};
 use thon_signal::resample::{Interpolation, sample3};
 use thon_units::{Angstrom, Degrees};
 
 use crate::AverageError;
+
+pub use fit::HelixFit;
+
+/// Where the axis of a helix lies in a map: near z through the centre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// Where it meets the plane of the centre, x and y, voxels.
+    pub shift: [f64; 2],
+    /// Its turns from z about x, then y, radians.
+    pub tilt: [f64; 2],
+}
+
+impl Axis {
+    /// Where a point relative to the axis (along z through the origin) lies relative to the centre of the map.
+    fn carried(&self, [x, y, z]: [f64; 3]) -> [f64; 3] {
+        let [a, b] = self.tilt.map(f64::sin_cos);
+        let (x, z) = (b.1 * x + b.0 * z, b.1 * z - b.0 * x);
+        let (y, z) = (a.1 * y - a.0 * z, a.1 * z + a.0 * y);
+        [x + self.shift[0], y + self.shift[1], z]
+    }
+}
 
 /// A helix along z, and how it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,19 +50,16 @@ pub struct Helix {
     pub central_part: f64,
     /// Outer radius of the helix, Å; beyond, the map is set to 0.
     pub radius: Angstrom,
-    /// Let rise and twist follow the map after each iteration.
+    /// Let rise and twist follow the half maps after each iteration of a refinement.
     pub refine: bool,
-}
-
-/// Rise and twist that fit a map best.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HelixFit {
-    /// Rise, Å.
-    pub rise: Angstrom,
-    /// Twist, degrees.
-    pub twist: Degrees,
-    /// Mean correlation of the map with its copies one, two and three steps on.
-    pub correlation: f64,
+    /// How far from the given rise is searched to either side, Å; 0: a tenth of the rise.
+    #[serde(default)]
+    #[schemars(extend("x-level" = "expert"))]
+    pub rise_range: Angstrom,
+    /// How far from the given twist is searched to either side, degrees; 0: a tenth of the twist, at least 1°.
+    #[serde(default)]
+    #[schemars(extend("x-level" = "expert"))]
+    pub twist_range: Degrees,
 }
 
 /// A map with its place in the world.
@@ -83,6 +102,17 @@ impl Helix {
                 "a number of degrees",
             ));
         }
+        let [rise, twist] = [self.rise_range.0, self.twist_range.0];
+        if !(rise >= 0.0 && rise < self.rise.0) {
+            return Err(AverageError::option(
+                "rise range",
+                rise,
+                "0 Å or more, below the rise",
+            ));
+        }
+        if !(0.0..=180.0).contains(&twist) {
+            return Err(AverageError::option("twist range", twist, "0° to 180°"));
+        }
         if !(self.radius.0 > 0.0 && self.radius.0 <= edge) {
             return Err(AverageError::option(
                 "radius of the helix",
@@ -105,11 +135,11 @@ impl Helix {
         (self.central_part * box_size as f64 * voxel_size / self.rise.0).max(1.0)
     }
 
-    /// The map `[n, n, n]` with this symmetry imposed.
+    /// The map `[n, n, n]` with this symmetry imposed about its axis, which is along z through the centre afterwards.
     ///
     /// # Panics
     /// When the map is not cubic with `box_size` voxels along the edge.
-    pub fn impose(&self, map: &[f32], box_size: usize, voxel_size: f64) -> Vec<f32> {
+    pub fn impose(&self, map: &[f32], axis: &Axis, box_size: usize, voxel_size: f64) -> Vec<f32> {
         let n = box_size;
         let map = Array3::from_shape_vec((n, n, n), map.to_vec()).expect("a map of the box");
         let field = Field {
@@ -141,102 +171,14 @@ impl Helix {
                         continue;
                     }
                     let copies = turns.iter().filter_map(|(cos, sin, along)| {
-                        field.at([cos * x - sin * y, sin * x + cos * y, z + along])
+                        let from = [cos * x - sin * y, sin * x + cos * y, z + along];
+                        field.at(axis.carried(from))
                     });
                     let (sum, count) = copies.fold((0.0, 0), |(sum, n), v| (sum + v, n + 1));
                     *value = sum / count.max(1) as f32;
                 }
             });
         imposed
-    }
-
-    /// Rise and twist near these that fit the map best: a grid of ±10 % in rise and ±10 % of a turn's twist (at least
-    /// ±1°), then ever finer steps, down to 1e-4 of the rise and 0.002°.
-    ///
-    /// # Panics
-    /// As [`Helix::impose`].
-    pub fn fit(&self, map: &[f32], box_size: usize, voxel_size: f64) -> HelixFit {
-        let n = box_size;
-        let map = Array3::from_shape_vec((n, n, n), map.to_vec()).expect("a map of the box");
-        // Interpolation smooths, which noise rewards with correlation off the voxels: smooth everywhere first (one voxel).
-        let blur = RadialFilter::BFactor(8.0 * std::f64::consts::PI.powi(2));
-        let map = apply_filters3(&map, 1.0, &[blur]);
-        let score = |rise: f64, twist: f64| {
-            let helix = Self {
-                rise: Angstrom(rise),
-                twist: Degrees(twist),
-                ..*self
-            };
-            helix.correlation(&map, voxel_size)
-        };
-        let (mut rise, mut twist) = (self.rise.0, self.twist.0);
-        let mut best = score(rise, twist);
-        let mut steps = [0.025 * rise, (0.025 * twist.abs()).max(0.25)];
-        let mut reach = 4;
-        while steps[0] > 1e-4 * rise || steps[1] > 0.002 {
-            let centre = (rise, twist);
-            let around = (-reach..=reach).flat_map(|i| (-reach..=reach).map(move |j| (i, j)));
-            for (i, j) in around {
-                let candidate = (
-                    centre.0 + f64::from(i) * steps[0],
-                    centre.1 + f64::from(j) * steps[1],
-                );
-                let found = score(candidate.0, candidate.1);
-                if candidate.0 > 0.0 && found > best {
-                    (rise, twist, best) = (candidate.0, candidate.1, found);
-                }
-            }
-            if (rise, twist) == centre || reach > 1 {
-                steps = steps.map(|step| step / 2.0);
-            }
-            reach = 1;
-        }
-        HelixFit {
-            rise: Angstrom(rise),
-            twist: Degrees(twist),
-            correlation: best,
-        }
-    }
-
-    /// Mean correlation of the central part with itself one, two and three subunits on (as far as they stay in the box).
-    fn correlation(&self, map: &Array3<f32>, voxel_size: f64) -> f64 {
-        let n = map.dim().0;
-        let field = Field {
-            map,
-            centre: (n / 2) as f64,
-        };
-        let radius = self.radius.0 / voxel_size;
-        let half = self.central_part * n as f64 / 2.0;
-        let mut total = 0.0;
-        for steps in 1..=3 {
-            let (turn, along) = operator(self, voxel_size, f64::from(steps));
-            let (sin, cos) = turn.sin_cos();
-            let planes = map_indices(n, |plane| {
-                let z = plane as f64 - field.centre;
-                if z.abs() > half {
-                    return [0.0; 3];
-                }
-                let pairs = (0..n * n).filter_map(|i| {
-                    let x = (i % n) as f64 - field.centre;
-                    let y = (i / n) as f64 - field.centre;
-                    let to = [cos * x - sin * y, sin * x + cos * y, z + along];
-                    let within = x.hypot(y) <= radius;
-                    let there = within.then(|| field.at(to)).flatten()?;
-                    Some((f64::from(map[[plane, i / n, i % n]]), f64::from(there)))
-                });
-                pairs.fold([0.0; 3], |s, (here, there)| {
-                    [
-                        s[0] + here * there,
-                        s[1] + here * here,
-                        s[2] + there * there,
-                    ]
-                })
-            });
-            let sum = |which: usize| planes.iter().map(|p| p[which]).sum::<f64>();
-            let power = (sum(1) * sum(2)).sqrt();
-            total += if power > 0.0 { sum(0) / power } else { 0.0 };
-        }
-        total / 3.0
     }
 }
 
@@ -270,30 +212,18 @@ mod tests {
             central_part: 0.4,
             radius: Angstrom(26.0),
             refine: true,
+            rise_range: Angstrom(0.0),
+            twist_range: Degrees(0.0),
         }
-    }
-
-    #[test]
-    fn rise_and_twist_are_found() {
-        let n = 36;
-        let map = tube(n, 0.1);
-        let start = Helix {
-            rise: Angstrom(5.7),
-            twist: Degrees(41.5),
-            ..helix()
-        };
-        let fit = start.fit(&map, n, 2.0);
-        assert!((fit.rise.0 - 6.0).abs() < 0.02, "{fit:?}");
-        assert!((fit.twist.0 - 40.0).abs() < 0.05, "{fit:?}");
-        assert!(fit.correlation > 0.9);
     }
 
     #[test]
     fn imposing_removes_what_is_not_helical() {
         let n = 36;
-        let clean = helix().impose(&tube(n, 0.0), n, 2.0);
+        let axis = Axis::default();
+        let clean = helix().impose(&tube(n, 0.0), &axis, n, 2.0);
         let dirty = tube(n, 0.6);
-        let imposed = helix().impose(&dirty, n, 2.0);
+        let imposed = helix().impose(&dirty, &axis, n, 2.0);
         let within = |i: usize| {
             let [x, y, z] = [i % n, i / n % n, i / n / n].map(|v| v as f64 - 18.0);
             x.hypot(y) < 12.0 && z.abs() < 12.0

@@ -30,7 +30,7 @@ pub use agreement::{PlacedAt, PoseAgreement, compare_poses};
 pub use directions::AngularDistribution;
 pub use error::AverageError;
 pub use halves::draw_halves;
-pub use helix::{Helix, HelixFit};
+pub use helix::{Axis, Helix, HelixFit};
 pub use input::Input;
 pub use iterate::{BlockResult, ParticleRow, UNIT, block_ranges, expect_block, iterate, reduce};
 pub use noise::Weighting;

@@ -127,6 +127,9 @@ pub struct RefineOptions {
     pub highest_resolution: Angstrom,
     /// Iterations at most.
     pub maximum_iterations: usize,
+    /// Iterations at least, even if nothing changes any more.
+    #[schemars(extend("x-level" = "expert"))]
+    pub minimum_iterations: usize,
 }
 
 impl Default for RefineOptions {
@@ -141,6 +144,7 @@ impl Default for RefineOptions {
             fsc: FscMeasure::default(),
             highest_resolution: Angstrom(0.0),
             maximum_iterations: 20,
+            minimum_iterations: 0,
         }
     }
 }
@@ -332,6 +336,12 @@ impl RefineOptions {
             self.maximum_iterations as f64,
             1.0..=1000.0,
             "1 to 1000",
+        )?;
+        within(
+            "minimum iterations",
+            self.minimum_iterations as f64,
+            0.0..=1000.0,
+            "0 to 1000",
         )
     }
 }

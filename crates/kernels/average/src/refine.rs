@@ -17,7 +17,7 @@ use crate::halves::{draw_halves, numbers};
 use crate::input::{Input, prepared_reference};
 use crate::iterate::{
     BlockResult, FinishedMaps, Joined, expect_block, finish_maps, first_band, iterate, join,
-    largest_band, solvent_mask, to_grey_scale, wanted,
+    largest_band, solvent_mask, to_grey_scale, wanted, whole_band,
 };
 use crate::noise::Weighting;
 use crate::options::{RefineOptions, StartingPoses};
@@ -47,6 +47,8 @@ pub struct Refined {
     pub directions: AngularDistribution,
     /// One report per iteration.
     pub reports: Vec<IterationReport>,
+    /// The helix that the maps were given, as refined.
+    pub helix: Option<crate::helix::Helix>,
 }
 
 /// Fails with what is wrong with particles, maps, poses or options, without reading a particle.
@@ -123,7 +125,7 @@ pub fn start(
     };
     let mut head = new_head(source, Task::Refine(options.clone()), 1, search);
     head.band = first_band(n, voxel, low_pass).min(largest_band(&head));
-    let whole = wanted(&options.target, (n, voxel), largest_band(&head), None);
+    let whole = wanted(&options.target, (n, voxel), whole_band(&head), None);
     let mut state = State {
         head,
         halves: input
@@ -132,6 +134,7 @@ pub fn start(
         starts,
         posteriors: Vec::new(),
         references,
+        apart: Vec::new(),
         mask: input.mask.map(<[f32]>::to_vec),
         weighting: Weighting::first(source, &whole, progress)?,
     };
@@ -176,6 +179,7 @@ pub(crate) fn new_head(
         helix,
         information: Vec::new(),
         data_share: Vec::new(),
+        shared_shell: 0,
         summed_band: 0,
         reports: Vec::new(),
     }
@@ -221,6 +225,7 @@ pub fn finish(state: &State, blocks: Vec<BlockResult>) -> Result<Refined, Averag
         merged,
         fsc,
         resolution_shell,
+        helix,
     } = finish_maps(state, options, sums)?;
     let edge = state.head.box_size as f64 * state.head.voxel_size;
     Ok(Refined {
@@ -232,6 +237,7 @@ pub fn finish(state: &State, blocks: Vec<BlockResult>) -> Result<Refined, Averag
         posteriors,
         halves: state.halves.clone(),
         reports: state.head.reports.clone(),
+        helix,
     })
 }
 

@@ -50,4 +50,7 @@ pub struct IterationReport {
     pub class_shares: Vec<f64>,
     /// Smallest and largest scale of a group.
     pub scales: [f64; 2],
+    /// Rise and twist that the half maps were found to have; none where none were looked for.
+    #[serde(default)]
+    pub helix: Option<crate::helix::HelixFit>,
 }

@@ -12,7 +12,7 @@ use crate::noise::Weighting;
 use crate::options::{ClassifyOptions, PoseOptions, RefineOptions, TargetOptions};
 use crate::report::{IterationReport, Search};
 
-const MAGIC: [u8; 8] = *b"thonAVG1";
+const MAGIC: [u8; 8] = *b"thonAVG2";
 
 /// What is being done, with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +86,9 @@ pub struct State {
     pub posteriors: Vec<Posterior>,
     /// The maps `[n, n, n]` particles are compared with next: classes of half 0, then those of half 1.
     pub references: Vec<Vec<f32>>,
+    /// The half maps `[n, n, n]` as they were before halves shared their lowest shells, unregularised, masked: what tells the noise
+    /// of those shells. Empty when halves share nothing.
+    pub apart: Vec<Vec<f32>>,
     /// Where classes or halves may differ from solvent, `[n, n, n]`, 0 to 1; none: the soft sphere.
     pub mask: Option<Vec<f32>>,
     /// Noise and scales.
@@ -140,6 +143,9 @@ pub struct Head {
     /// Share of the data in that information, by map and shell.
     #[serde(default)]
     pub data_share: Vec<Vec<f64>>,
+    /// Last shell that the halves' maps share; 0: none.
+    #[serde(default)]
+    pub shared_shell: usize,
     /// Largest shell of the iteration that made the maps.
     #[serde(default)]
     pub summed_band: usize,
@@ -187,6 +193,7 @@ impl State {
         writer.f64s(&placements_to(&self.starts));
         write_posteriors(&mut writer, &self.posteriors);
         writer.f32s(&self.references.concat());
+        writer.f32s(&self.apart.concat());
         writer.f32s(self.mask.as_deref().unwrap_or_default());
         writer.f64s(&self.weighting.scales);
         writer.f64s(&[self.weighting.noise.shells.len() as f64]);
@@ -209,6 +216,7 @@ impl State {
         let starts = placements_from(&reader.f64s()?)?;
         let posteriors = read_posteriors(&mut reader)?;
         let references = reader.f32s()?;
+        let apart = reader.f32s()?;
         let mask = reader.f32s()?;
         let scales = reader.f64s()?;
         let noise = read_noise(&mut reader)?;
@@ -216,6 +224,7 @@ impl State {
         let voxels = head.box_size.checked_pow(3).unwrap_or(0).max(1);
         let state = Self {
             references: references.chunks(voxels).map(<[f32]>::to_vec).collect(),
+            apart: apart.chunks(voxels).map(<[f32]>::to_vec).collect(),
             mask: (!mask.is_empty()).then_some(mask),
             weighting: Weighting { noise, scales },
             head,
@@ -223,11 +232,15 @@ impl State {
             starts,
             posteriors,
         };
-        state.check_lengths(references.len())?;
+        state.check_lengths(references.len(), apart.len())?;
         Ok(state)
     }
 
-    fn check_lengths(&self, reference_values: usize) -> Result<(), AverageError> {
+    fn check_lengths(
+        &self,
+        reference_values: usize,
+        apart_values: usize,
+    ) -> Result<(), AverageError> {
         let (count, voxels) = (self.head.particles, self.head.box_size.pow(3));
         let or_none = |found: usize| if found == 0 { 0 } else { count };
         let checks = [
@@ -246,6 +259,11 @@ impl State {
                 } else {
                     voxels * self.maps()
                 },
+            ),
+            (
+                "half maps apart",
+                apart_values,
+                if apart_values == 0 { 0 } else { voxels * 2 },
             ),
             ("mask", self.mask.as_ref().map_or(voxels, Vec::len), voxels),
         ];

@@ -21,8 +21,13 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
     (sum / count).sqrt()
 }
 
-/// Stated over true root mean square of angles and of shifts.
-fn stated_over_true(seed: u64, particles: usize, signal_to_noise: f64) -> [f64; 2] {
+/// Stated over true root mean square of angles and of shifts, for halves joined to a resolution.
+fn stated_over_true(
+    seed: u64,
+    particles: usize,
+    signal_to_noise: f64,
+    joined: Angstrom,
+) -> [f64; 2] {
     let map = phantom(N, seed);
     let scheme = Scheme {
         particles,
@@ -36,8 +41,7 @@ fn stated_over_true(seed: u64, particles: usize, signal_to_noise: f64) -> [f64; 
     let particles = SimulatedParticles::new(std::slice::from_ref(&map), scheme);
     let mut options = RefineOptions::default();
     options.target.mask_data = false;
-    // What halves share says nothing of its noise: uncertainties are stated from what they do not share.
-    options.join_halves = Angstrom(100.0);
+    options.join_halves = joined;
     let input = Input {
         references: &[&map],
         ..Input::default()
@@ -61,7 +65,7 @@ fn stated_over_true(seed: u64, particles: usize, signal_to_noise: f64) -> [f64; 
     let angle = rms(kept.iter().map(|i| angles[*i]));
     let shift = rms(kept.iter().map(|i| shifts[*i]));
     println!(
-        "seed {seed}, {} particles, signal over noise {signal_to_noise}: {} iterations, {:.1} Å, {} lost; angle {angle:.2}° (median {:.2}°), \
+        "seed {seed}, {} particles, signal over noise {signal_to_noise}, joined to {joined:?}: {} iterations, {:.1} Å, {} lost; angle {angle:.2}° (median {:.2}°), \
          stated/true {:.2}; shift {shift:.3} voxels, stated/true {:.2}",
         angles.len(),
         refined.reports.len(),
@@ -74,11 +78,21 @@ fn stated_over_true(seed: u64, particles: usize, signal_to_noise: f64) -> [f64; 
     [stated(0..3).to_degrees() / angle, stated(3..6) / shift]
 }
 
-#[test]
-fn stated_uncertainties_are_those_of_the_errors() {
-    for (seed, particles, signal_to_noise) in [(3, 60, 4.0), (4, 60, 1.0)] {
-        let [angle, shift] = stated_over_true(seed, particles, signal_to_noise);
+fn all_near(cases: &[(u64, usize, f64)], joined: Angstrom) {
+    for (seed, particles, signal_to_noise) in cases {
+        let [angle, shift] = stated_over_true(*seed, *particles, *signal_to_noise, joined);
         let near = |ratio: f64| (0.8..1.2).contains(&ratio);
         assert!(near(angle) && near(shift), "{angle} {shift}");
     }
+}
+
+#[test]
+fn stated_uncertainties_are_those_of_the_errors() {
+    all_near(&[(3, 60, 4.0), (4, 60, 1.0)], Angstrom(100.0));
+}
+
+/// The halves share every shell of the box.
+#[test]
+fn stated_uncertainties_are_those_of_the_errors_where_halves_are_joined() {
+    all_near(&[(3, 60, 4.0), (4, 60, 1.0), (5, 60, 2.0)], Angstrom(20.0));
 }

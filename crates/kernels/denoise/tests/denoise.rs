@@ -5,7 +5,6 @@ use rand::RngExt;
 use thon_compute::{Quiet, seed_stream};
 use thon_denoise::*;
 use thon_model::{Ctf, Optics};
-use thon_signal::filter::{Edge, RadialFilter, apply_filters3};
 use thon_units::{Angstrom, PixelSize};
 
 /// A shell three voxels thick, a ball and a thread; density 1.
@@ -234,65 +233,4 @@ fn deconvolution_applies_its_gain() {
             );
         }
     }
-}
-
-#[test]
-fn local_resolution_tells_fine_from_coarse() {
-    let dims = [48, 64, 96];
-    let mut stream = seed_stream(12, "structure", 0);
-    let white: Vec<f32> = (0..48 * 64 * 96)
-        .map(|_| stream.random_range(-1.0..1.0))
-        .collect();
-    let array = ndarray::Array3::from_shape_vec((48, 64, 96), white).unwrap();
-    let low = |cutoff: f64| {
-        let filter = RadialFilter::LowPass {
-            cutoff,
-            edge: Edge::RaisedCosine(0.02),
-        };
-        let filtered = apply_filters3(&array, 1.0, &[filter]);
-        let square = filtered.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
-        let scale = (filtered.len() as f64 / square).sqrt() as f32;
-        filtered.mapv(|v| v * scale)
-    };
-    // Left detail to 4 voxels, right to 10.
-    let (fine, coarse) = (low(1.0 / 4.0), low(1.0 / 10.0));
-    let clean: Vec<f32> = fine
-        .indexed_iter()
-        .map(|((z, y, x), v)| if x < 48 { *v } else { coarse[[z, y, x]] })
-        .collect();
-    let half = |index: u64| VoxelsInMemory {
-        dims,
-        voxels: noisy(&clean, 0.8, index),
-    };
-    let options = LocalResolutionOptions {
-        coarsest: Angstrom(200.0),
-        frequencies: 20,
-        ..LocalResolutionOptions::default()
-    };
-    let mut sink = VoxelsInMemory::zeros(dims);
-    let voxel = PixelSize(10.0);
-    let report =
-        local_resolution(&half(5), &half(6), voxel, &options, 2000, &Quiet, &mut sink).unwrap();
-    let median = |columns: std::ops::Range<usize>| {
-        let mut values: Vec<f32> = (0..48 * 64)
-            .flat_map(|row| sink.voxels[row * 96..][columns.clone()].to_vec())
-            .collect();
-        values.sort_by(f32::total_cmp);
-        values[values.len() / 2]
-    };
-    let (left, right) = (median(8..32), median(68..92));
-    println!("{left} and {right} Å, all {}", report.median());
-    // Bands a quarter of the frequency wide tell the end of strong signal to within that quarter.
-    assert!((28.0..50.0).contains(&left), "{left}");
-    assert!((60.0..130.0).contains(&right), "{right}");
-    assert_eq!(report.voxels.iter().sum::<u64>(), 48 * 64 * 96);
-    let mut banded = VoxelsInMemory::zeros(dims);
-    local_resolution(&half(5), &half(6), voxel, &options, 0, &Quiet, &mut banded).unwrap();
-    let same = banded
-        .voxels
-        .iter()
-        .zip(&sink.voxels)
-        .filter(|(a, b)| (*a - *b).abs() < 12.0)
-        .count();
-    assert!(same as f64 > 0.9 * sink.voxels.len() as f64, "{same}");
 }

@@ -51,5 +51,5 @@ pub use search::{
     Dictionary, GridEntry, GridPosterior, SearchGrid, SearchOptions, candidates, coarse_band,
     search,
 };
-pub use shared_information::TwoMaps;
+pub use shared_information::{JoinedShells, TwoMaps};
 pub use source::{Observe, ParticleSource, SourceError, SphereMask};

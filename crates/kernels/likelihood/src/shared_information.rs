@@ -5,7 +5,9 @@
 //! (Wiener), the noise's part makes up for what the weighing took and F is right; but noise fills the whole mask, and a turn
 //! moves what lies further out further: F is too large for turns. The curvature that the likelihood really has on
 //! average is C = Σ 2 W Re(J̄ J₀) with J₀ those of the particle itself. With a second map V̂₂ = w V₀ + other noise,
-//! C = Σ 2 W Re(J̄ J₂)/w on average, whatever the two noises. The error of a maximum then has the covariance A⁻¹ B A⁻¹, B the
+//! C = Σ 2 W Re(J̄ J₂)/w on average, whatever the two noises. Where V̂ itself is made of both halves (low shells are joined, so that
+//! the halves keep one frame) the halves' own maps V̂₁ and V̂₂ from before stand in: C = w Σ 2 W Re(J̄₁ J₂), w the share that the
+//! joined map holds. The error of a maximum then has the covariance A⁻¹ B A⁻¹, B the
 //! stated information with its prior and A = B − (F − C) (Godambe's, of a likelihood that is not quite the data's).
 
 use glam::{DMat3, DVec3};
@@ -28,6 +30,17 @@ pub struct TwoMaps<'a> {
     pub other: &'a Reference,
     /// Share w of the particle's amplitude that the other map holds, by shell.
     pub share: &'a [f64],
+    /// Where both maps are the same.
+    pub joined: Option<JoinedShells<'a>>,
+}
+
+/// Low shells in which both maps are the mean of two of independent noise.
+#[derive(Clone, Copy, Debug)]
+pub struct JoinedShells<'a> {
+    /// The last of them.
+    pub last: usize,
+    /// The two maps, which hold the whole of the particle's amplitude.
+    pub apart: [&'a Reference; 2],
 }
 
 impl TwoMaps<'_> {
@@ -46,32 +59,44 @@ impl TwoMaps<'_> {
         let mut sums = [[0.0; 6]; 6];
         for (shell, range) in geometry.shells().skip(1).take(band) {
             let share = self.share.get(shell).copied().unwrap_or(0.0);
-            let gain = (1.0 / share.max(1e-9)).min(LARGEST_GAIN);
+            let (pair, gain) = match self.joined {
+                Some(joined) if shell <= joined.last => (joined.apart, share),
+                _ => {
+                    let gain = (1.0 / share.max(1e-9)).min(LARGEST_GAIN);
+                    ([self.map, self.other], gain)
+                }
+            };
             for i in range.filter(|i| i % stride == 0) {
                 let q = DVec3::from_array(geometry.positions[i].map(f64::from));
                 let weight = 2.0 * stride as f64 * f64::from(particle.weights[i]);
-                let [here, there] = [self.map, self.other].map(|map| {
+                let slopes = |map: &Reference| {
                     let (value, slopes) = map.value_and_gradient(inverse * q);
                     jacobian(value, slopes, &rotation, q, step)
-                });
-                add_excess(&mut sums, weight, &here, &there, gain);
+                };
+                let stated = slopes(self.map);
+                let first = if std::ptr::eq(pair[0], self.map) {
+                    stated
+                } else {
+                    slopes(pair[0])
+                };
+                add_excess(&mut sums, weight, &stated, [&first, &slopes(pair[1])], gain);
             }
         }
         std::array::from_fn(|k| std::array::from_fn(|l| sums[k.max(l)][k.min(l)]))
     }
 }
 
-/// Adds a sample's F − C to the lower half of the sums.
+/// Adds a sample's F − C to the lower half of the sums: F of the first slopes, C of the pair.
 fn add_excess(
     sums: &mut Matrix6,
     weight: f64,
-    here: &[Complex32; 6],
-    there: &[Complex32; 6],
+    slopes: &[Complex32; 6],
+    [here, there]: [&[Complex32; 6]; 2],
     gain: f64,
 ) {
     for (k, row) in sums.iter_mut().enumerate() {
         for (l, sum) in row.iter_mut().enumerate().take(k + 1) {
-            let stated = product(here[k], here[l]);
+            let stated = product(slopes[k], slopes[l]);
             let both = 0.5 * (product(here[k], there[l]) + product(there[k], here[l]));
             *sum += weight * (stated - gain * both);
         }
@@ -157,6 +182,7 @@ mod tests {
                 map: &map,
                 other,
                 share: &share,
+                joined: None,
             };
             maps.excess(&particle, &truth, 9, 1)
         };

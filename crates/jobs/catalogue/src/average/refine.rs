@@ -292,7 +292,13 @@ fn store(
         .collect();
     let what = "log-likelihood";
     drawn.extend(cones_by_score(&prepared.set, &scores, what, context)?);
-    let table = report::iterations(&refined.reports);
+    let mut table = report::iterations(&refined.reports);
+    if let Some(helix) = &refined.helix {
+        for (name, value) in [("rise (Å)", helix.rise.0), ("twist (°)", helix.twist.0)] {
+            context.metric(name, value);
+            table.facts.insert(name.to_owned(), value);
+        }
+    }
     let noise = prepared.noise(&done.state.weighting);
     Ok(Outputs {
         map: Output::of(vec![context.store::<MapKind>("map", &whole)?]),

@@ -1,7 +1,7 @@
 //! Iterations, correlations and viewing directions as tables and pictures.
 
 use ndarray::Array2;
-use thon_average::{AngularDistribution, IterationReport, Weighting};
+use thon_average::{AngularDistribution, HelixFit, IterationReport, Weighting};
 use thon_contract::kinds::{Column, Curves};
 use thon_geometry::glam::DVec3;
 use thon_picture::Picture;
@@ -14,7 +14,7 @@ pub(super) fn iterations(reports: &[IterationReport]) -> Curves {
     let column = |label: &str, unit: &str, of: &dyn Fn(&IterationReport) -> f64| {
         Column::new(label, unit, reports.iter().map(of))
     };
-    Curves {
+    let mut curves = Curves {
         title: "Iterations".into(),
         columns: vec![
             column("iteration", "", &|r| r.iteration as f64),
@@ -35,7 +35,22 @@ pub(super) fn iterations(reports: &[IterationReport]) -> Curves {
             .map(|r| ("resolution (Å)".to_owned(), r.resolution))
             .into_iter()
             .collect(),
+    };
+    if reports.iter().any(|r| r.helix.is_some()) {
+        let of = |value: fn(&HelixFit) -> f64| {
+            move |r: &IterationReport| r.helix.as_ref().map_or(f64::NAN, value)
+        };
+        curves.columns.extend([
+            column("rise of the half maps", "Å", &of(|fit| fit.rise.0)),
+            column("twist of the half maps", "°", &of(|fit| fit.twist.0)),
+            column(
+                "share that the helix explains",
+                "",
+                &of(|fit| fit.explained),
+            ),
+        ]);
     }
+    curves
 }
 
 /// Power of the noise of each group by shell, as the variance of one of the `values` voxels or pixels that a particle has; shells

@@ -68,7 +68,10 @@ pub(super) fn has_transfers(particles: &ParticleSet) -> bool {
     };
     match images.kind {
         RepresentationKind::Volume => !images.ctf_paths.is_empty(),
-        RepresentationKind::Projection => !images.ctfs.is_empty() && particles.optics.is_some(),
+        // A projection of a subtomogram keeps the 3D CTF of that.
+        RepresentationKind::Projection => {
+            !images.ctf_paths.is_empty() || (!images.ctfs.is_empty() && particles.optics.is_some())
+        }
         RepresentationKind::TiltStack => false,
     }
 }
@@ -85,7 +88,7 @@ fn transfer(
     let n = images.box_size;
     let disc = HalfDisc::new((n - 1) / 2);
     let (mut values, premultiplied) = match (images.ctfs.get(row), particles.optics) {
-        (Some(ctf), Some(optics)) => {
+        (Some(ctf), Some(optics)) if images.ctf_paths.is_empty() => {
             let values = transfer_of_ctf(&optics, ctf, &disc, n, images.pixel_size.0);
             (values, images.ctf_premultiplied)
         }

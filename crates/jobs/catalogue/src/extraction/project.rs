@@ -16,7 +16,8 @@ pub(crate) struct ProjectSubtomograms;
 
 /// Project subtomograms along z into one stack of images.
 ///
-/// Names and places of the particles stay, so that a choice among two-dimensional classes comes back to the volumes by name.
+/// Names and places of the particles stay, so that a choice among two-dimensional classes comes back to the volumes by name;
+/// so do their 3D CTFs, whose section across z is that of a projection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
@@ -119,9 +120,8 @@ impl Job for ProjectSubtomograms {
             kind: RepresentationKind::Projection,
             paths: vec![published; set.len()],
             sections: (0..set.len() as u32).collect(),
-            ctf_paths: Vec::new(),
             visible: Vec::new(),
-            ctf_premultiplied: false,
+            // The section of a 3D CTF across z is what its projection was seen through.
             ..images
         });
         let listing = FileListing {

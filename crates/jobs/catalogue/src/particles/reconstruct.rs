@@ -137,8 +137,10 @@ impl Job for ReconstructParticles {
         if volumes(&particles).is_some() {
             let voxels = n.pow(3);
             return Cost {
-                // Two exact sums and one solution; a block of particles with their transfer.
-                memory: (24 << 20) + 48 * padded + 16 * 16 * voxels,
+                // Two exact sums and one solution; a block of particles with their lists; a particle per thread.
+                memory: (28 << 20)
+                    + 36 * padded
+                    + (96 + 16 * rayon::current_num_threads() as u64) * voxels,
                 disk: (1 << 17) + 12 * voxels,
                 cpu_seconds: 0.6 + particles.len() as f64 * voxels as f64 * 2e-8,
             };

@@ -8,6 +8,7 @@ mod reconstruct_ctf;
 mod reconstruct_iterative;
 mod reconstruct_wbp;
 mod rows;
+mod slices;
 mod transfer;
 mod volume;
 

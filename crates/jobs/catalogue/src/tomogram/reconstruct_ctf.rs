@@ -121,6 +121,12 @@ impl Job for ReconstructCtf {
         if let Err(e) = params.filter.check() {
             findings.push(Finding::error("filter", e.to_string()));
         }
+        if params.filter.weighting == thon_reconstruct::Weighting::Fourier {
+            let message = "expected a filter of back-projection, found fourier";
+            findings.push(Finding::error("filter.weighting", message).with_hint(
+                "correct the images by tomogram.correct-ctf, then use tomogram.reconstruct-wbp",
+            ));
+        }
         findings
     }
 

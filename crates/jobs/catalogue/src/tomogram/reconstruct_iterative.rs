@@ -13,6 +13,7 @@ use thon_reconstruct::{
 };
 use thon_units::{Angstrom, PixelSize};
 
+use super::slices::slice_findings;
 use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
 use crate::kernel_errors::stopped;
 use crate::tilt_images::{alignment_findings, image_findings};
@@ -123,28 +124,7 @@ impl Job for ReconstructIterative {
                 "expected at least 1 view in an update, found 0",
             ));
         }
-        for index in series.used() {
-            let Some(geometry) = series.images[index].geometry else {
-                continue;
-            };
-            let place = format!("{}, image {}", series.name, index + 1);
-            if geometry.x_tilt.0.abs() > 1e-9 {
-                findings.push(
-                    Finding::error(
-                        place,
-                        "it has an x-tilt; slices across the axis do not see one row of it",
-                    )
-                    .with_hint("use tomogram.reconstruct-wbp, with its SIRT-like filter"),
-                );
-                break;
-            }
-            if geometry.tilt_angle.0.cos().abs() < 0.17 {
-                findings.push(
-                    Finding::error(place, "it is tilted by more than 80°").with_hint("exclude it"),
-                );
-                break;
-            }
-        }
+        findings.extend(slice_findings(&series));
         findings
     }
 

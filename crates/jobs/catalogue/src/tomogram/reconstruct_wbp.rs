@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
 use thon_model::Weighting;
-use thon_reconstruct::{Background, RadialFilter, WbpOptions, reconstruct_wbp};
+use thon_reconstruct::{
+    Background, RadialFilter, WbpOptions, Weighting as Filter, reconstruct_wbp,
+};
 use thon_units::{Angstrom, PixelSize};
 
+use super::slices::slice_findings;
 use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
 use crate::kernel_errors::stopped;
 use crate::tilt_images::{alignment_findings, image_findings};
@@ -87,7 +90,7 @@ pub(crate) struct Outputs {
 
 impl Job for ReconstructWbp {
     const ID: &'static str = "tomogram.reconstruct-wbp";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -103,6 +106,9 @@ impl Job for ReconstructWbp {
         if let Err(e) = params.filter.check() {
             findings.push(Finding::error("filter", e.to_string()));
         }
+        if params.filter.weighting == Filter::Fourier {
+            findings.extend(slice_findings(&series));
+        }
         findings
     }
 
@@ -115,13 +121,27 @@ impl Job for ReconstructWbp {
         let pixels = (series.image_size[0] * series.image_size[1]) as f64;
         let images = series.used().count() as f64;
         let kernel = (kernel_memory(&volume, &series, context) as u64) << 20;
-        let grid = volume.grid(&series).len() as f64;
+        let grid = volume.grid(&series);
+        let [nz, _, nx] = grid.dims.map(|n| n as f64);
+        let grid = grid.len() as f64;
+        // Mixtures of all frequencies; places of all values, and slices in work.
+        let (own, work) = match params.filter.weighting {
+            Filter::SirtLike { .. } => {
+                let matrices = 4.0 * images * (images + 8.0) * (nx + 4.0 * nz);
+                (matrices.min(2.7e8) + 64.0 * images * (nx + 4.0 * nz), 3.0)
+            }
+            Filter::Fourier => (
+                20.0 * images * (nx + 2.0 * nz) + 16.0 * nz * (nx + 2.0 * nz),
+                6.0,
+            ),
+            Filter::Ramp | Filter::Exact { .. } => (0.0, 1.0),
+        };
         Cost {
-            memory: kernel + (32 << 20) + 16 * pixels as u64,
+            memory: kernel + (32 << 20) + 16 * pixels as u64 + own as u64,
             disk,
             // 3 G voxel·view/s, and preparing images at 25 M pixel/s; pictures read some of the volume again.
             cpu_seconds: 0.05
-                + volume.work() * (grid * images / 3e9 + pixels * images / 2.5e7)
+                + volume.work() * (work * grid * images / 3e9 + pixels * images / 2.5e7)
                 + voxels * 2e-9,
         }
     }
@@ -172,7 +192,7 @@ impl Job for ReconstructWbp {
 
 fn weighting(filter: &RadialFilter) -> Weighting {
     match filter.weighting {
-        thon_reconstruct::Weighting::SirtLike { iterations } => {
+        Filter::SirtLike { iterations } => {
             Weighting::DisplayOnly(format!("SIRT-like filter of {iterations} iterations"))
         }
         _ => Weighting::BackProjection,

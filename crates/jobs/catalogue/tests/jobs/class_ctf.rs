@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 
 use ndarray::Array2;
 use serde_json::json;
+use thon_contract::SlotRecord;
 use thon_ctf::CtfModel;
-use thon_images::mrc::{Mrc, write_stack};
+use thon_images::mrc::{Mrc, write_stack, write_volume};
 use thon_model::{Ctf, Optics};
 use thon_signal::fft::Fft2;
 use thon_units::{Angstrom, PixelSize};
@@ -92,6 +93,59 @@ fn agreement(premultiplied: bool, correction: &str) -> f64 {
     let params = json!({ "file": path.to_str().unwrap(), "allow_unknown_tomograms": true });
     let particles =
         &project.run("import.relion-particles", params, &[]).outputs["particles"].clone();
+    judged(&project, particles, correction)
+}
+
+/// Correlation of the class average of subtomograms that show the truth in their middle plane, projected, with the truth.
+fn projected_agreement(correction: &str) -> f64 {
+    let project = Project::new();
+    let write = |name: String, values: &[f32]| {
+        write_volume(project.path().join(name), values, [N; 3], Some(PIXEL)).unwrap();
+    };
+    let mut random = 9_u64;
+    let mut text = format!(
+        "data_optics\n\nloop_\n_rlnOpticsGroup #1\n_rlnOpticsGroupName #2\n_rlnImagePixelSize #3\n_rlnImageSize #4\n\
+         _rlnImageDimensionality #5\n1 one {PIXEL} {N} 3\n\n\ndata_particles\n\nloop_\n_rlnMicrographName #1\n\
+         _rlnCoordinateX #2\n_rlnCoordinateY #3\n_rlnCoordinateZ #4\n_rlnImageName #5\n_rlnCtfImage #6\n\
+         _rlnOpticsGroup #7\n"
+    );
+    for i in 0..5 {
+        // The CTF along z is that of the plane, the origin in the middle.
+        let model = CtfModel::new(&Optics::default(), &Ctf::round(Angstrom(defocus(i))));
+        let plane = model.half_spectrum(N, N, PixelSize(PIXEL));
+        let section: Vec<f32> = (0..N * N)
+            .map(|at| {
+                let [x, y] = [at % N, at / N].map(|k| (k + N / 2) % N);
+                let [x, y] = if x > N / 2 {
+                    [N - x, (N - y) % N]
+                } else {
+                    [x, y]
+                };
+                -plane[[y, x]]
+            })
+            .collect();
+        write(format!("ctf{i}.mrc"), &section.repeat(N));
+    }
+    for i in 0..15 {
+        let image = seen(&truth(), defocus(i), 1);
+        let mut values = vec![0.0; N.pow(3)];
+        for (at, value) in image.iter().enumerate() {
+            let noise: f32 = (0..12).map(|_| drawn(&mut random)).sum();
+            values[N / 2 * N * N + at] = value + 0.2 * noise;
+        }
+        write(format!("{i}.mrc"), &values);
+        writeln!(text, "tomo.mrc 10 20 30 {i}.mrc ctf{}.mrc 1", i % 5).unwrap();
+    }
+    project.write("particles.star", &text);
+    let path = project.path().join("particles.star");
+    let params = json!({ "file": path.to_str().unwrap(), "allow_unknown_tomograms": true });
+    let volumes = &project.run("import.relion-particles", params, &[]).outputs["particles"].clone();
+    let projected = project.run("particles.project", json!({}), &[("particles", volumes)]);
+    judged(&project, &projected.outputs["particles"], correction)
+}
+
+/// Correlation of the average of one class with the truth.
+fn judged(project: &Project, particles: &SlotRecord, correction: &str) -> f64 {
     let options = json!({ "options": {
         "classes": 1, "diameter": 200.0, "resolution": 14.0, "iterations": 6, "ctf": correction } });
     let found = project.run(
@@ -138,4 +192,14 @@ fn averages_of_images_are_corrected_for_their_ctfs() {
         whole > 0.94 && premultiplied > 0.94,
         "{whole} {premultiplied}"
     );
+}
+
+/// The projections' sum along z is brought to a background of its own, in grey and scale.
+#[test]
+fn projections_of_subtomograms_keep_their_ctfs() {
+    let [plain, whole] = ["none", "whole"].map(projected_agreement);
+    println!(
+        "projected subtomograms: agreement with the truth {plain:.3} uncorrected, {whole:.3} wholly"
+    );
+    assert!(plain < 0.9 && whole > 0.94, "{plain} {whole}");
 }

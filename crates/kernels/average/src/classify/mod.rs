@@ -148,6 +148,7 @@ fn empty_state(
         starts: input.starts.to_vec(),
         posteriors: Vec::new(),
         references: Vec::new(),
+        apart: Vec::new(),
         mask: input.mask.map(<[f32]>::to_vec),
         weighting: Weighting::first(source, &whole, progress)?,
     })

@@ -6,8 +6,8 @@ use glam::DVec3;
 use rayon::prelude::*;
 use thon_compute::Progress;
 use thon_likelihood::{
-    Candidate, Dictionary, Mode, Observation, ParticleSource, Placement, Posterior, Reference,
-    Representative, Residual, TwoMaps, Whitened, posterior, representatives,
+    Candidate, Dictionary, JoinedShells, Mode, Observation, ParticleSource, Placement, Posterior,
+    Reference, Representative, Residual, TwoMaps, Whitened, posterior, representatives,
 };
 use thon_reconstruct::{Contribution, WeightedPlacement};
 
@@ -163,6 +163,7 @@ impl Prepared<'_> {
             map: &self.references[half],
             other: &self.references[1 - half],
             share: &self.state.head.data_share[1 - half],
+            joined: self.joined_shells(),
         };
         // Some thousand samples are enough.
         let stride = particle.geometry.count_to(self.band).div_ceil(8000).max(1);
@@ -172,6 +173,17 @@ impl Prepared<'_> {
         });
         found.modes = widened.collect();
         found
+    }
+
+    /// The shells that halves share, with the maps of before they did.
+    fn joined_shells(&self) -> Option<JoinedShells<'_>> {
+        let [one, two] = self.apart.as_slice() else {
+            return None;
+        };
+        Some(JoinedShells {
+            last: self.state.head.shared_shell,
+            apart: [one, two],
+        })
     }
 
     /// The posterior of the iteration before, or the pose given at the start.

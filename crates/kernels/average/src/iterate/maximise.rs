@@ -9,6 +9,7 @@ use thon_signal::fft::Fft3;
 use thon_signal::mask::{box_centre, sphere};
 use thon_signal::shells::{MaskCorrection, corrected_fsc, fsc, joined_fsc, shell_power};
 
+use crate::helix::{Helix, HelixFit};
 use crate::options::{FscMeasure, RefineOptions, TargetOptions};
 use crate::state::{Head, Task};
 use crate::{AverageError, State};
@@ -29,6 +30,10 @@ pub(super) fn weighted(representative: &Representative) -> WeightedPlacement {
 pub(super) struct Maximised {
     /// As [`State::references`].
     pub(super) references: Vec<Vec<f32>>,
+    /// As [`State::apart`].
+    pub(super) apart: Vec<Vec<f32>>,
+    /// Last shell that the halves' maps share.
+    pub(super) shared_shell: usize,
     /// Of the halves; empty for classes.
     pub(super) fsc: Vec<f64>,
     /// Last shell that the data determine.
@@ -39,8 +44,10 @@ pub(super) struct Maximised {
     pub(super) information: Vec<Vec<f64>>,
     /// Share of the data in that information.
     pub(super) data_share: Vec<Vec<f64>>,
-    /// Refined helix.
-    pub(super) helix: Option<crate::helix::Helix>,
+    /// Helix, as refined.
+    pub(super) helix: Option<Helix>,
+    /// What the half maps were found to have.
+    pub(super) helix_fit: Option<HelixFit>,
 }
 
 /// The mask of references: the one given, or the soft sphere.
@@ -79,6 +86,9 @@ pub(super) fn maximise(
         .unwrap_or_else(|| solvent_mask(target, head.box_size, head.voxel_size));
     let Solved {
         references,
+        mut apart,
+        apart_curve,
+        shared_shell,
         curve,
         resolution_shell,
         mut information,
@@ -87,7 +97,19 @@ pub(super) fn maximise(
         Task::Refine(options) => of_halves(head, options, &mask, sums)?,
         Task::Classify(options) => of_classes(state, options.regularisation, &mask, &sums)?,
     };
-    let (references, helix) = helical(head, references);
+    let (helix, helix_fit) = refined_helix(head, &apart, &apart_curve);
+    if shared_shell == 0 {
+        apart.clear();
+    }
+    // Imposing a helix fills what a mask had emptied; particles that are masked are to be compared with what is masked alike.
+    let of_helix = |maps| {
+        let maps = helical(head, helix, helix_fit, maps).into_iter();
+        maps.map(|map| masked(map, &mask)).collect::<Vec<_>>()
+    };
+    let (references, apart) = match helix {
+        Some(_) => (of_helix(references), of_helix(apart)),
+        None => (references, apart),
+    };
     if let Some(helix) = &helix {
         // Each copy holds the particle once among as many as lie in the central part.
         let copies = helix.copies(head.box_size, head.voxel_size);
@@ -97,16 +119,23 @@ pub(super) fn maximise(
         information,
         data_share,
         references,
+        apart,
+        shared_shell,
         useful_shell: reach(&curve).max(resolution_shell),
         fsc: curve,
         resolution_shell,
         helix,
+        helix_fit,
     })
 }
 
-/// References, the correlation of halves (none for classes), the last shell determined, and the maps' information.
+/// References, the halves' maps before they were joined with their correlation and the last shell shared, the correlation of halves (none for
+/// classes), the last shell determined, and the maps' information.
 struct Solved {
     references: Vec<Vec<f32>>,
+    apart: Vec<Vec<f32>>,
+    apart_curve: Vec<f64>,
+    shared_shell: usize,
     curve: Vec<f64>,
     resolution_shell: usize,
     information: Vec<Vec<f64>>,
@@ -130,21 +159,21 @@ fn of_halves(
     };
     let measured = |first: &ExpectedSums, second: &ExpectedSums| {
         let [one, two] = [first, second].map(|sums| sums.solve(&Regulariser::none()));
+        let (one, two) = (one?, two?);
         let (n, seed) = (head.box_size, options.poses.seed);
-        let curve = half_correlation(&one?, &two?, mask, n, options.fsc, seed);
-        Ok::<_, AverageError>(curve)
+        let curve = half_correlation(&one, &two, mask, n, options.fsc, seed);
+        Ok::<_, AverageError>((curve, [one, two]))
     };
     // What the halves share is known as well as by all particles, not better.
-    let shared: Vec<f64> = if joined > 0 {
-        let apart = measured(first, second)?;
+    let (apart_curve, apart) = measured(first, second)?;
+    let mut curve = apart_curve.clone();
+    if joined > 0 {
         ExpectedSums::join_below(first, second, joined + 1)?;
-        let share = apart.iter().take(joined + 1);
-        share.map(|fsc| joined_fsc(*fsc)).collect()
-    } else {
-        Vec::new()
-    };
-    let mut curve = measured(first, second)?;
-    curve[..shared.len()].copy_from_slice(&shared);
+        (curve, _) = measured(first, second)?;
+        for (value, fsc) in curve.iter_mut().zip(&apart_curve).take(joined + 1) {
+            *value = joined_fsc(*fsc);
+        }
+    }
     let mut references = Vec::with_capacity(sums.len());
     let mut information = Vec::with_capacity(sums.len());
     let mut data_share = Vec::with_capacity(sums.len());
@@ -165,10 +194,7 @@ fn of_halves(
         information.push(weights.iter().enumerate().map(of_shell).collect());
         let share = |(shell, weight): (usize, &f64)| {
             let prior = prior_information(&regulariser, shell);
-            // What halves share tells nothing of its noise: it is taken as it is.
-            if shell <= joined && joined > 0 {
-                1.0
-            } else if *weight > 0.0 {
+            if *weight > 0.0 {
                 weight / (weight + prior)
             } else {
                 0.0
@@ -178,6 +204,9 @@ fn of_halves(
     }
     Ok(Solved {
         references,
+        apart: apart.map(|map| masked(map, mask)).into(),
+        apart_curve,
+        shared_shell: joined,
         resolution_shell: last_above(&curve),
         curve,
         information,
@@ -297,6 +326,9 @@ fn of_classes(
     }
     Ok(Solved {
         references,
+        apart: Vec::new(),
+        apart_curve: Vec::new(),
+        shared_shell: 0,
         curve: Vec::new(),
         resolution_shell: resolution,
         information: Vec::new(),
@@ -311,24 +343,44 @@ fn masked(mut map: Vec<f32>, mask: &[f32]) -> Vec<f32> {
     map
 }
 
-/// Imposes the helix of a state, after refining it on the sum of the maps if asked.
-fn helical(head: &Head, references: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Option<crate::helix::Helix>) {
-    let Some(mut helix) = head.helix else {
-        return (references, None);
+/// The helix of a state, refined on half maps of independent noise if asked: around the values first given, never around those
+/// found since.
+fn refined_helix(
+    head: &Head,
+    halves: &[Vec<f32>],
+    curve: &[f64],
+) -> (Option<Helix>, Option<HelixFit>) {
+    let (Some(mut helix), Some(given)) = (head.helix, head.task.target().helix) else {
+        return (head.helix, None);
     };
-    let (n, voxel) = (head.box_size, head.voxel_size);
-    if helix.refine {
-        let mut sum = vec![0.0; n.pow(3)];
-        for map in &references {
-            for (sum, value) in sum.iter_mut().zip(map) {
-                *sum += value;
-            }
-        }
-        let fit = helix.fit(&sum, n, voxel);
+    let [one, two] = halves else {
+        return (Some(helix), None);
+    };
+    if !helix.refine {
+        return (Some(helix), None);
+    }
+    let fit = given.fit([one, two], curve, head.box_size, head.voxel_size);
+    if fit.convinces() {
         (helix.rise, helix.twist) = (fit.rise, fit.twist);
     }
-    let imposed = references.iter().map(|map| helix.impose(map, n, voxel));
-    (imposed.collect(), Some(helix))
+    (Some(helix), Some(fit))
+}
+
+/// Maps with a helix imposed, if there is one, about the axis that was found.
+fn helical(
+    head: &Head,
+    helix: Option<Helix>,
+    fit: Option<HelixFit>,
+    maps: Vec<Vec<f32>>,
+) -> Vec<Vec<f32>> {
+    let Some(helix) = helix else {
+        return maps;
+    };
+    let fit = fit.filter(HelixFit::convinces);
+    let axis = fit.map(|fit| fit.axis).unwrap_or_default();
+    let (n, voxel) = (head.box_size, head.voxel_size);
+    let imposed = maps.iter().map(|map| helix.impose(map, &axis, n, voxel));
+    imposed.collect()
 }
 
 /// Maps of the last iteration.
@@ -341,6 +393,8 @@ pub(crate) struct FinishedMaps {
     pub(crate) fsc: Vec<f64>,
     /// Last shell before the FSC falls below 0.143.
     pub(crate) resolution_shell: usize,
+    /// The helix imposed.
+    pub(crate) helix: Option<Helix>,
 }
 
 /// Unfiltered half maps and the regularised map of both from the sums of the last iteration.
@@ -361,7 +415,14 @@ pub(crate) fn finish_maps(
         .unwrap_or_else(|| solvent_mask(&options.target, n, head.voxel_size));
     let one = sums[0].solve(&Regulariser::none())?;
     let two = sums[1].solve(&Regulariser::none())?;
-    let (halves, _) = helical(head, vec![one, two]);
+    let (mut helix, mut fit) = (head.helix, None);
+    if helix.is_some_and(|helix| helix.refine) {
+        let apart = [&one, &two].map(|map| masked(map.clone(), &mask));
+        let seed = options.poses.seed;
+        let curve = half_correlation(&one, &two, &mask, n, options.fsc, seed);
+        (helix, fit) = refined_helix(head, &apart, &curve);
+    }
+    let halves = helical(head, helix, fit, vec![one, two]);
     let [one, two] = <[Vec<f32>; 2]>::try_from(halves).expect("two halves");
     let curve = half_correlation(&one, &two, &mask, n, options.fsc, options.poses.seed);
     let joined: Vec<f64> = curve
@@ -374,11 +435,12 @@ pub(crate) fn finish_maps(
     drop(second);
     let tau2 = gold_standard_tau2(&joined, &both.shell_weights(), options.regularisation);
     let merged = both.solve(&Regulariser::tau2(tau2))?;
-    let (mut merged, _) = helical(head, vec![merged]);
+    let mut merged = helical(head, helix, fit, vec![merged]);
     Ok(FinishedMaps {
         halves: [one, two],
         merged: merged.pop().expect("one map"),
         resolution_shell: last_above(&curve),
         fsc: curve,
+        helix,
     })
 }

@@ -25,7 +25,7 @@ pub(crate) use maximise::{FinishedMaps, finish_maps, solvent_mask};
 pub(crate) use read::wanted;
 pub use reduce::reduce;
 pub(crate) use reduce::{Joined, join};
-pub(crate) use schedule::{first_band, largest_band};
+pub(crate) use schedule::{first_band, largest_band, whole_band};
 
 use thon_compute::Progress;
 use thon_likelihood::ParticleSource;

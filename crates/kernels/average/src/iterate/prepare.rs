@@ -24,6 +24,8 @@ pub(super) struct Prepared<'a> {
     pub(super) state: &'a State,
     /// One per map; none before there are references.
     pub(super) references: Vec<Reference>,
+    /// Of the last iteration: the halves' maps of before they were joined.
+    pub(super) apart: Vec<Reference>,
     /// Grid of the global search.
     pub(super) grid: Option<SearchGrid>,
     /// Largest shell poses are compared at.
@@ -43,6 +45,13 @@ impl<'a> Prepared<'a> {
         let head = &state.head;
         let n = head.box_size;
         let references = references(state)?;
+        let apart = if head.last {
+            let maps = state.apart.iter();
+            maps.map(|map| Ok(Reference::new(map, n)?))
+                .collect::<Result<_, AverageError>>()?
+        } else {
+            Vec::new()
+        };
         let limit = largest_band(head);
         let band = head.band.min(limit);
         let target = head.task.target();
@@ -69,6 +78,7 @@ impl<'a> Prepared<'a> {
             shared,
             own: OwnShares::new(state, representation(head, band)),
             references,
+            apart,
             grid,
             band,
             sums_band: sums_band(head),

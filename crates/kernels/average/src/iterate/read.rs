@@ -63,8 +63,27 @@ pub(super) fn read_unmasked(
         mask: None,
     };
     unit.into_par_iter()
-        .map(|index| Ok(see(source, prepared.state, index, &wanted)?.whitened))
+        .map(|index| {
+            let mut whitened = see(source, prepared.state, index, &wanted)?.whitened;
+            leave_out_nyquist_planes(&mut whitened);
+            Ok(whitened)
+        })
         .collect()
+}
+
+/// Leaves out the samples of a volume whose frequency along an axis is Nyquist's: +n/2 and −n/2 are one value there.
+fn leave_out_nyquist_planes(particle: &mut Whitened) {
+    let geometry = &particle.geometry;
+    if geometry.lattice.is_none() || !geometry.box_size.is_multiple_of(2) {
+        return;
+    }
+    let limit = (geometry.box_size / 2) as f32 - 0.5;
+    for i in geometry.count_to(geometry.box_size / 2 - 1)..geometry.len() {
+        if geometry.positions[i].iter().any(|c| c.abs() > limit) {
+            particle.products[i] = num_complex::Complex32::default();
+            particle.weights[i] = 0.0;
+        }
+    }
 }
 
 fn see(

@@ -100,6 +100,7 @@ pub fn reduce(state: &State, blocks: Vec<BlockResult>) -> Result<State, AverageE
         starts: state.starts.clone(),
         posteriors,
         references: made.references,
+        apart: made.apart,
         mask: state.mask.clone(),
         weighting,
     })
@@ -173,6 +174,7 @@ fn report(
         log_likelihood: rows.iter().map(|row| row.log_likelihood).sum(),
         class_shares: Vec::new(),
         scales: [1.0; 2],
+        helix: made.helix_fit,
     }
 }
 

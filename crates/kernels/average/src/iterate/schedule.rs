@@ -18,14 +18,22 @@ const FEW_JUMPS: f64 = 0.1;
 /// Share of class changes below which classes are called settled.
 const FEW_CHANGES: f64 = 0.005;
 
-/// Largest shell that may be used.
+/// Largest shell that poses are compared at and maps of iterations hold.
 pub(crate) fn largest_band(head: &Head) -> usize {
+    limited(head, (head.box_size / 2).saturating_sub(1).max(1))
+}
+
+/// Largest shell of the last iteration's maps: that of Nyquist.
+pub(crate) fn whole_band(head: &Head) -> usize {
+    limited(head, (head.box_size / 2).max(1))
+}
+
+fn limited(head: &Head, limit: usize) -> usize {
     let edge = head.box_size as f64 * head.voxel_size;
     let finest = match &head.task {
         Task::Refine(options) => options.highest_resolution.0,
         Task::Classify(options) => options.resolution.0,
     };
-    let limit = (head.box_size / 2).saturating_sub(1).max(1);
     if finest > 0.0 {
         limit.min(((edge / finest).round() as usize).max(2))
     } else {
@@ -35,7 +43,12 @@ pub(crate) fn largest_band(head: &Head) -> usize {
 
 /// Largest shell that is summed.
 pub(super) fn sums_band(head: &Head) -> usize {
-    largest_band(head).min(2 * head.band + 8)
+    let largest = if head.last {
+        whole_band(head)
+    } else {
+        largest_band(head)
+    };
+    largest.min(2 * head.band + 8)
 }
 
 /// Largest shell that scales are fitted to.
@@ -98,6 +111,7 @@ pub(super) fn advance(
     next.helix = made.helix;
     next.information.clone_from(&made.information);
     next.data_share.clone_from(&made.data_share);
+    next.shared_shell = made.shared_shell;
     next.summed_band = head.band.min(largest_band(head));
     next.resolution_shell = made.resolution_shell;
     next.reports.push(report.clone());
@@ -153,7 +167,10 @@ fn next_search(head: &Head, report: &IterationReport, fresh: bool) -> Search {
 
 fn ended(next: &Head, report: &IterationReport) -> bool {
     let (most, settled) = match &next.task {
-        Task::Refine(options) => (options.maximum_iterations, true),
+        Task::Refine(options) => (
+            options.maximum_iterations,
+            next.iteration >= options.minimum_iterations,
+        ),
         Task::Classify(options) if options.alignment == Alignment::Fixed => return true,
         Task::Classify(options) => (options.iterations, report.class_changes < FEW_CHANGES),
     };

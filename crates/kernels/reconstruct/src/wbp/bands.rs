@@ -44,7 +44,7 @@ impl<'a> Bands<'a> {
         progress: &dyn Progress,
         mut work: impl FnMut(
             &RowLayout,
-            &[f32],
+            &mut [f32],
             &Range<usize>,
             &Counter,
         ) -> Result<(), ReconstructError>,

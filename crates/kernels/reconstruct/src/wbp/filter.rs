@@ -32,7 +32,9 @@ pub enum Weighting {
     /// |k|: linear response, fit for subtomogram averaging.
     #[default]
     Ramp,
-    /// The filter equivalent to so many iterations of SIRT: more contrast, for viewing and picking only.
+    /// What so many iterations of SIRT give, in one step: more contrast, for viewing and picking only. Where all views are
+    /// without x-tilt this is SIRT itself, but for the tomogram's sides and for places that a view does not show, which count as
+    /// background; else a radial filter stands for it.
     SirtLike {
         /// Number of iterations; 10 to 15 are usual.
         iterations: u32,
@@ -42,6 +44,9 @@ pub enum Weighting {
         /// Diameter of the object, as a rule the thickness of the specimen.
         diameter: Angstrom,
     },
+    /// No back-projection: the views' transforms are put where they belong in Fourier space, every frequency counted once. Fit for
+    /// subtomogram averaging. Views without x-tilt only.
+    Fourier,
 }
 
 /// How the filter falls off at high frequencies.
@@ -158,7 +163,7 @@ impl RadialFilter {
         sections: usize,
     ) -> ViewWeights {
         let sines = match self.weighting {
-            Weighting::Ramp => Vec::new(),
+            Weighting::Ramp | Weighting::Fourier => Vec::new(),
             _ => angles
                 .iter()
                 .map(|angle| (angles[view].0 - angle.0).sin())
@@ -224,7 +229,7 @@ impl ViewWeights {
         let per_voxel = k * self.voxel_size;
         let ramp = k.max(floor);
         let weight = match self.filter.weighting {
-            Weighting::Ramp => ramp * self.angle,
+            Weighting::Ramp | Weighting::Fourier => ramp * self.angle,
             Weighting::SirtLike { iterations } => self.sirt(per_voxel, iterations),
             Weighting::Exact { diameter } => {
                 let overlap: f64 = self

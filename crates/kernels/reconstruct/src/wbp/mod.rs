@@ -16,12 +16,16 @@ mod coordinates;
 #[cfg(test)]
 mod failure_tests;
 mod filter;
+mod fourier;
 mod iterative;
 mod kernel;
+mod mixing;
 mod plan;
 mod prepare;
 mod rows;
+mod slices;
 mod spline;
+mod split_matrix;
 mod streams;
 mod task;
 #[cfg(test)]
@@ -37,6 +41,9 @@ use thon_units::PixelSize;
 use crate::ReconstructError;
 use back_project::back_project;
 use bands::Bands;
+use fourier::Inversion;
+use mixing::Mixing;
+use slices::write_slices;
 use task::Task;
 
 pub use contrast::{
@@ -113,10 +120,57 @@ pub fn reconstruct_wbp(
     sink: &mut dyn SlabSink,
 ) -> Result<WbpReport, ReconstructError> {
     let task = Task::new(images, views, pixel_size, grid, options)?;
-    let bands = Bands::new(&task, options.memory);
-    let plan = &bands.plan;
+    match options.filter.weighting {
+        Weighting::Fourier => invert(&task.unweighted(options), options, progress, sink),
+        Weighting::SirtLike { iterations } => {
+            let plain = Task::new(images, views, pixel_size, grid, options)?.unweighted(options);
+            match Mixing::new(&plain, iterations) {
+                Some(mixing) => sum_views(&plain, Some(&mixing), options, progress, sink),
+                None => sum_views(&task, None, options, progress, sink),
+            }
+        }
+        _ => sum_views(&task, None, options, progress, sink),
+    }
+}
+
+/// Back-projects the views of a task, mixed first if there is a mixture.
+fn sum_views(
+    task: &Task<'_>,
+    mixing: Option<&Mixing>,
+    options: &WbpOptions,
+    progress: &dyn Progress,
+    sink: &mut dyn SlabSink,
+) -> Result<WbpReport, ReconstructError> {
+    let mut bands = Bands::new(task, options.memory);
+    bands.plan.bytes += mixing.map_or(0, Mixing::bytes);
+    let slab_rows = bands.plan.slab_rows;
     bands.for_each(progress, |layout, planes, band, counter| {
-        back_project(grid, layout, planes, band, plan.slab_rows, counter, sink)
+        if let Some(mixing) = mixing {
+            mixing.apply(planes, layout.plane_length());
+        }
+        back_project(task.grid, layout, planes, band, slab_rows, counter, sink)
+    })?;
+    Ok(bands.report())
+}
+
+/// Puts the views of a task into Fourier space.
+fn invert(
+    task: &Task<'_>,
+    options: &WbpOptions,
+    progress: &dyn Progress,
+    sink: &mut dyn SlabSink,
+) -> Result<WbpReport, ReconstructError> {
+    let inversion = Inversion::new(task)?;
+    let mut bands = Bands::new(task, options.memory);
+    let [shared, own] = inversion.bytes();
+    bands.plan.bytes += shared + own * rayon::current_num_threads();
+    let slab_rows = bands.plan.slab_rows;
+    bands.for_each(progress, |layout, planes, band, counter| {
+        let solve = |y: usize| {
+            let plane = &planes[layout.plane_of(y)..][..layout.plane_length()];
+            (inversion.slice(plane), ())
+        };
+        write_slices(task.grid, band, slab_rows, counter, sink, solve).map(drop)
     })?;
     Ok(bands.report())
 }

@@ -153,7 +153,6 @@ impl RowLayout {
     }
 
     /// Position of a view's first sample, voxels from x = 0 across the axis over cos θ.
-    #[cfg(test)]
     pub(super) fn first_of(&self, view: usize) -> isize {
         self.views[view].first
     }

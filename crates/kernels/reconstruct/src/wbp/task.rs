@@ -79,6 +79,24 @@ impl<'a> Task<'a> {
         self
     }
 
+    /// Fails on views of which a slice perpendicular to the tilt axis does not see one row.
+    pub(super) fn refuse_tilted_slices(&self) -> Result<(), ReconstructError> {
+        for (axes, view) in self.axes.iter().zip(self.views) {
+            let problem = if !axes.is_level() {
+                "x-tilt: slices perpendicular to the tilt axis do not see one row of it; hint: back-projection takes x-tilts"
+            } else if axes.is_steep() {
+                "tilted by more than 80°; hint: exclude it, or use back-projection"
+            } else {
+                continue;
+            };
+            return Err(ReconstructError::Geometry {
+                index: view.image,
+                problem,
+            });
+        }
+        Ok(())
+    }
+
     pub(super) fn axes(&self) -> &[Axes] {
         &self.axes
     }

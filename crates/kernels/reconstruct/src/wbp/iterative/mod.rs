@@ -14,7 +14,6 @@ mod subsets;
 #[cfg(test)]
 mod tests;
 
-use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_compute::Progress;
@@ -22,11 +21,12 @@ use thon_geometry::Grid;
 use thon_units::PixelSize;
 
 use super::bands::Bands;
-use super::streams::{ImageSource, Slab, SlabSink, View};
+use super::slices::write_slices;
+use super::streams::{ImageSource, SlabSink, View};
 use super::task::Task;
 use super::{Background, RadialFilter, WbpOptions, WbpReport};
 use crate::ReconstructError;
-use slice::{SliceSolver, Solution};
+use slice::SliceSolver;
 
 /// Which views an update is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -145,60 +145,24 @@ pub fn reconstruct_iterative(
         memory: options.memory,
     };
     let task = Task::new(images, views, pixel_size, grid, &weighted)?.unweighted(&weighted);
-    for (axes, view) in task.axes().iter().zip(views) {
-        let problem = if !axes.is_level() {
-            "x-tilt: slices perpendicular to the tilt axis do not see one row of it; hint: back-projection takes x-tilts"
-        } else if axes.is_steep() {
-            "tilted by more than 80°; hint: exclude it, or use back-projection"
-        } else {
-            continue;
-        };
-        return Err(ReconstructError::Geometry {
-            index: view.image,
-            problem,
-        });
-    }
+    task.refuse_tilted_slices()?;
     let mut bands = Bands::new(&task, options.memory);
     let solver = SliceSolver::new(&task, options);
     bands.plan.bytes += solver.bytes() * rayon::current_num_threads();
-    let [nz, _, nx] = grid.dims;
     let slab_rows = bands.plan.slab_rows;
     let mut squares = vec![[0.0_f64; 2]; options.iterations];
     let frame = task.preparer.frame();
     bands.for_each(progress, |layout, planes, band, counter| {
-        let mut voxels = vec![0.0_f32; nz * slab_rows.min(band.len()) * nx];
-        for first in band.clone().step_by(slab_rows) {
-            let rows = slab_rows.min(band.end - first);
-            let solutions: Vec<Solution> = (first..first + rows)
-                .into_par_iter()
-                .map(|y| {
-                    let plane = &planes[layout.plane_of(y)..][..layout.plane_length()];
-                    counter.check()?;
-                    let solution = solver.solve(plane, |view| layout.measured(view, y, &frame));
-                    counter.unit_done();
-                    Ok(solution)
-                })
-                .collect::<Result<_, ReconstructError>>()?;
-            let voxels = &mut voxels[..nz * rows * nx];
-            for (row, solution) in solutions.iter().enumerate() {
-                for (z, values) in solution.voxels.chunks(nx).enumerate() {
-                    voxels[(z * rows + row) * nx..][..nx].copy_from_slice(values);
-                }
-                for (sum, own) in squares.iter_mut().zip(&solution.squares) {
-                    sum[0] += own[0];
-                    sum[1] += own[1];
-                }
+        let solve = |y: usize| {
+            let plane = &planes[layout.plane_of(y)..][..layout.plane_length()];
+            let solution = solver.solve(plane, |view| layout.measured(view, y, &frame));
+            (solution.voxels, solution.squares)
+        };
+        for own in write_slices(grid, band, slab_rows, counter, sink, solve)? {
+            for (sum, own) in squares.iter_mut().zip(&own) {
+                sum[0] += own[0];
+                sum[1] += own[1];
             }
-            let slab = Slab {
-                first_row: first,
-                rows,
-                voxels,
-            };
-            sink.write(&slab)
-                .map_err(|source| ReconstructError::Write {
-                    first_row: first,
-                    source,
-                })?;
         }
         Ok(())
     })?;

@@ -232,6 +232,42 @@ fn blobs_come_back_and_residuals_fall() {
 }
 
 #[test]
+fn iterations_in_one_step_are_those_one_by_one() {
+    // Far from the sides of a wide slab nothing is left of the difference.
+    let views = series((-20..=20).map(|i| 3.0 * f64::from(i)), |i, mut g| {
+        g.tilt_axis_angle = Degrees(84.0).radians();
+        g.shift = glam::DVec2::new(0.5 * i as f64, -3.0);
+        g
+    });
+    let grid = Grid::new([24, 6, 320], PixelSize(4.0));
+    let blobs = [DVec3::ZERO, DVec3::new(90.0, 4.0, -30.0)];
+    let images = images(&views, &blobs, 8.0, [640, 160], 4.0);
+    for iterations in [1, 4, 15] {
+        let options = IterativeOptions {
+            iterations,
+            ..IterativeOptions::default()
+        };
+        let pixel = PixelSize(4.0);
+        let mut slow = VolumeInMemory::new(grid.dims);
+        reconstruct_iterative(&images, &views, pixel, &grid, &options, &Quiet, &mut slow).unwrap();
+        let mut at_once = WbpOptions::default();
+        at_once.filter.weighting = super::super::Weighting::SirtLike {
+            iterations: iterations as u32,
+        };
+        let mut fast = VolumeInMemory::new(grid.dims);
+        let run = super::super::reconstruct_wbp;
+        run(&images, &views, pixel, &grid, &at_once, &Quiet, &mut fast).unwrap();
+        let inner = |i: &usize| (80..240).contains(&(i % 320));
+        let (mut worst, mut highest) = (0.0_f32, 0.0_f32);
+        for i in (0..grid.len()).filter(inner) {
+            worst = worst.max((slow.voxels[i] - fast.voxels[i]).abs());
+            highest = highest.max(slow.voxels[i].abs());
+        }
+        assert!(worst < 0.01 * highest, "{iterations}: {worst} of {highest}");
+    }
+}
+
+#[test]
 fn memory_changes_no_byte_and_x_tilts_are_refused() {
     let whole = run(IterativeMethod::Sirt, 3, Bound::None, 200).0;
     assert!(whole == run(IterativeMethod::Sirt, 3, Bound::None, 0).0);
