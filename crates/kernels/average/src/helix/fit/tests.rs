@@ -1,3 +1,5 @@
+//! The fit of rise and twist: recovered from noisy halves, and left alone without evidence.
+
 use rand_distr::{Distribution, StandardNormal};
 use thon_signal::shells::fsc;
 
