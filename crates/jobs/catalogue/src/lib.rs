@@ -26,6 +26,7 @@ use thon_contract::{AnyJob, Border};
 pub static ALL: &[&dyn AnyJob] = &[
     &acquire::SimulateTiltSeries,
     &import::ImportMdoc,
+    &import::ImportDigitalMicrograph,
     &import::ImportRelionTiltSeries,
     &import::ImportRelionParticles,
     &import::ImportRelion2016,

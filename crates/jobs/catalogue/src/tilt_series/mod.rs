@@ -15,6 +15,7 @@ mod exclude;
 mod fiducials;
 mod filter_dose;
 mod level;
+mod local_motion;
 mod markerless;
 mod mirror;
 pub(crate) mod treated;
