@@ -60,7 +60,7 @@ fn the_needle_is_straight_and_round() {
     let worst = sections.iter().map(|s| s.elongation).fold(0.0, f64::max);
     let bend = bend(&sections);
     println!(
-        "{} sections, largest elongation {worst:.3}, bend {bend:.3} voxels",
+        "alignment: HAADF needle by jobs: {} sections, largest elongation {worst:.3}, bend {bend:.3} voxels | – | bound 1.2, 0.3",
         sections.len()
     );
     assert!(sections.len() > 25);

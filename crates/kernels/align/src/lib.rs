@@ -14,6 +14,7 @@ pub mod compare;
 mod error;
 pub mod level;
 pub mod local;
+pub mod slab;
 
 pub use adjust::{
     Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise,
@@ -27,3 +28,4 @@ pub use local::{
     Course, Field, LocalAlignment, LocalInput, LocalModel, LocalOptions, Motion, Trial,
     align_locally,
 };
+pub use slab::{Slab, SlabOptions, find_slab};

@@ -1,7 +1,7 @@
 //! Tilt series from DigitalMicrograph files (DM3, DM4): a stack with its angles, or one file per image.
 //!
 //! Readers: `thon_images::dm` for pixels, calibrations and stage tags, `thon_formats::numeric_table` for a list of angles. Images are
-//! written into an MRC stack of floats, their rows turned over: DigitalMicrograph begins at the top, MRC at the bottom. Å, degrees.
+//! written into an MRC stack of floats, their rows in the order of the file. Å, degrees.
 
 use std::path::{Path, PathBuf};
 
@@ -46,9 +46,6 @@ pub(crate) struct Params {
     pub tilt_axis_angle: Option<Degrees>,
     /// The microscope.
     pub microscope: Microscope,
-    /// Leave the rows in the order of the file, which turns the image over.
-    #[schemars(extend("x-level" = "expert"))]
-    pub keep_rows: bool,
 }
 
 /// Outputs of the import.
@@ -126,12 +123,9 @@ impl Job for ImportDigitalMicrograph {
             let dm = DmFile::open(&resolved).map_err(|e| JobError::file(&resolved, e))?;
             for section in 0..image.shape()[0] {
                 thon_compute::check(context.progress())?;
-                let mut pixels = dm
+                let pixels = dm
                     .read_section(image, section)
                     .map_err(|e| JobError::file(&resolved, e))?;
-                if !params.keep_rows {
-                    turn_over(&mut pixels, width);
-                }
                 health.add(&pixels);
                 writer
                     .write_section(&pixels)
@@ -293,14 +287,6 @@ fn stage_tilt(tags: &Tag) -> Option<f64> {
     })
 }
 
-fn turn_over(pixels: &mut [f32], width: usize) {
-    let rows = pixels.len() / width.max(1);
-    for row in 0..rows / 2 {
-        let (upper, lower) = pixels.split_at_mut((rows - 1 - row) * width);
-        upper[row * width..][..width].swap_with_slice(&mut lower[..width]);
-    }
-}
-
 fn series(params: &Params, found: &Found, name: &str, stack: &Path) -> TiltSeries {
     let dose = params.dose_per_image;
     let images = found.angles.iter().enumerate().map(|(section, angle)| {
@@ -326,17 +312,5 @@ fn series(params: &Params, found: &Found, name: &str, stack: &Path) -> TiltSerie
         images: images.collect(),
         carried: Carried::default(),
         carried_global: Carried::default(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_turned_over() {
-        let mut pixels = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        turn_over(&mut pixels, 2);
-        assert_eq!(pixels, [5.0, 6.0, 3.0, 4.0, 1.0, 2.0]);
     }
 }

@@ -141,6 +141,7 @@ fn series_cases_1() -> Vec<Case> {
             json!({ "model": "jobs/tilt_series.align-fiducials/{name}.fid" }),
             &[SERIES],
         ),
+        case("tilt_series.assess-alignment", json!({}), &[SERIES]),
         case(
             "tilt_series.compare-alignments",
             json!({}),
@@ -196,6 +197,7 @@ fn tomogram_cases_1() -> Vec<Case> {
         ),
         case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
         case("tomogram.denoise", json!({}), &[TOMOGRAMS]),
+        case("tilt_series.level-density", json!({}), &[SERIES, TOMOGRAMS]),
         case(
             "tomogram.local-resolution",
             json!({ "options": { "frequencies": 6 } }),

@@ -68,7 +68,9 @@ fn a_doming_specimen_is_followed_by_its_beads() {
     let [rigid, local] = [false, true].map(|local| align(local).outputs["tilt_series"].clone());
     let (rigid, followed) = (series(&project, &rigid), (series(&project, &local), local));
     let (before, after) = (error(&rigid, &truth), error(&followed.0, &truth));
-    println!("projections from the truth: rigid {before:.2} Å, followed {after:.2} Å");
+    println!(
+        "alignment: doming specimen by jobs: {after:.2} Å, rigid {before:.2} Å | – | bound 2, half of rigid"
+    );
     assert!(after < 0.5 * before && after < 2.0, "{before} {after}");
     let wbp = json!({ "voxel_size": 32.0, "thickness": 900.0 });
     project.run(

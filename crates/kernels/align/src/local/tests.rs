@@ -151,7 +151,7 @@ fn a_doming_specimen_is_followed_to_an_angstrom() {
         let (rigid, local) = solved(&truth, &LocalOptions::default());
         let (before, after) = (error(&truth, &rigid), error(&truth, &local.solution));
         println!(
-            "seed {seed}: rigid {before:.2} Å, with motion {after:.2} Å, {:?}",
+            "alignment: doming specimen, seed {seed}: {after:.2} Å, rigid {before:.2} Å | – | bound 1.0, a third of rigid ({:?})",
             local.model
         );
         assert!(local.model.motion.is_some(), "{:?}", local.trials);
@@ -182,7 +182,7 @@ fn fields_of_the_images_are_followed_where_there_are_points_enough() {
     let (rigid, local) = solved(&truth, &LocalOptions::default());
     let (before, after) = (error(&truth, &rigid), error(&truth, &local.solution));
     println!(
-        "fields: rigid {before:.2} Å, with fields {after:.2} Å, {:?}",
+        "alignment: displaced images, 120 points: {after:.2} Å, rigid {before:.2} Å | – | bound 1.0, a third of rigid ({:?})",
         local.model
     );
     assert!(local.model.field.is_some(), "{:?}", local.trials);
