@@ -23,7 +23,7 @@ fn series() -> Option<PathBuf> {
 fn the_needle_is_straight_and_round() {
     let Some(file) = series() else { return };
     let here = tempfile::tempdir().unwrap();
-    let project = Project::create(here.path(), Durable::new()).unwrap();
+    let project = Project::create(&Durable::default(), &here.path().join("project")).unwrap();
     let engine = engine(&project);
     let imported = run(
         &engine,
@@ -73,7 +73,7 @@ fn the_needle_is_straight_and_round() {
 fn angles_of_another_stack_are_refused() {
     let Some(file) = series() else { return };
     let here = tempfile::tempdir().unwrap();
-    let project = Project::create(here.path(), Durable::new()).unwrap();
+    let project = Project::create(&Durable::default(), &here.path().join("project")).unwrap();
     let engine = engine(&project);
     let spec = thon_engine::JobSpec {
         operation: "import.digital-micrograph".into(),

@@ -275,7 +275,8 @@ fn spoil(images: &mut [Array2<f32>]) {
             _ => old[[y, (x + nx - by) % nx]],
         });
     }
-    images[REPEATED[1]] = images[REPEATED[0]].clone();
+    let first = images[REPEATED[0]].clone();
+    images[REPEATED[1]].assign(&first);
 }
 
 struct Beads(Vec<Array2<f32>>);
@@ -354,9 +355,8 @@ fn spoilt_views_are_all_named_and_the_rest_stays_within_the_limits() {
             &Quiet,
         )
         .unwrap();
-        let solution = beads.solution.unwrap();
-        let found: Vec<TiltGeometry> = solution.geometry.iter().map(|g| g.unwrap()).collect();
-        let by_beads = rest.score(&found);
+        let found = beads.solution.unwrap().geometry.into_iter().flatten();
+        let by_beads = rest.score(&found.collect::<Vec<_>>());
         println!(
             "alignment: ts512_s{seed}, spoilt: named {named:?}; the rest {:.2} nm by projections, {:.3} nm by beads | – | all named, 0.6 and 0.15 nm",
             score.rms / 10.0,

@@ -200,21 +200,23 @@ impl Columns {
     fn refined(&self, mut slope: [f64; 2]) -> [f64; 2] {
         let (mut step, mut height) = (0.5 * STEP, self.unevenness(slope));
         for _ in 0..HALVINGS {
-            let mut moved = true;
-            while moved {
-                moved = false;
-                for (axis, sign) in [(0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)] {
-                    let mut trial = slope;
-                    trial[axis] += sign * step;
-                    let there = self.unevenness(trial);
-                    if there > height {
-                        (slope, height, moved) = (trial, there, true);
-                    }
-                }
+            while let Some((better, there)) = self.step_up(slope, step, height) {
+                (slope, height) = (better, there);
             }
             step *= 0.5;
         }
         slope
+    }
+
+    /// The highest of the four neighbours a step away, if it is higher than `height`.
+    fn step_up(&self, slope: [f64; 2], step: f64, height: f64) -> Option<([f64; 2], f64)> {
+        let neighbours = [[step, 0.0], [-step, 0.0], [0.0, step], [0.0, -step]];
+        let heights = neighbours.map(|[a, b]| {
+            let there = [slope[0] + a, slope[1] + b];
+            (there, self.unevenness(there))
+        });
+        let best = heights.into_iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (best.1 > height).then_some(best)
     }
 }
 

@@ -114,10 +114,6 @@ pub struct Score {
     axis: f64,
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one definition, in the order of its formula"
-)]
 fn score(truth: &Truth, geometry: &[Option<TiltGeometry>]) -> Score {
     let points = points(truth);
     // The generator's centre is (n − 1)/2, ours n/2: half a pixel.

@@ -64,6 +64,21 @@ impl Default for Params {
     }
 }
 
+impl Params {
+    /// The same in the words of the kernel.
+    fn kernel(&self) -> BeadOptions {
+        BeadOptions {
+            diameter: self.bead_diameter.map(|d| d.0),
+            half_thickness: 0.5 * self.largest_thickness.0,
+            largest_shift: self.largest_shift,
+            least_score: self.least_score,
+            rounds: self.rounds,
+            adjustment: self.solve.adjustment(),
+            ..BeadOptions::default()
+        }
+    }
+}
+
 /// Inputs of the alignment.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Inputs {
@@ -169,15 +184,7 @@ impl Job for AlignFiducials {
             .iter()
             .map(thon_model::TiltImage::is_used)
             .collect();
-        let options = BeadOptions {
-            diameter: params.bead_diameter.map(|d| d.0),
-            half_thickness: 0.5 * params.largest_thickness.0,
-            largest_shift: params.largest_shift,
-            least_score: params.least_score,
-            rounds: params.rounds,
-            adjustment: params.solve.adjustment(),
-            ..BeadOptions::default()
-        };
+        let options = params.kernel();
         let images = Source(TiltImages::open(&series, context)?, series.image_size);
         let found = align_beads(
             &images,
