@@ -232,7 +232,7 @@ pub const SECTIONS: &[Section] = &[
                 "cargo test -p thon-tests --test markerless_recon -- --ignored --nocapture --test-threads 1",
             ),
             cargo(
-                "cargo test -p thon-catalogue --test jobs -- --include-ignored --nocapture --test-threads 1 doming lamella",
+                "cargo test -p thon-catalogue --test jobs -- --include-ignored --nocapture --test-threads 1 doming",
             ),
             cargo("cargo bench -p thon-benches --bench alignment"),
         ],

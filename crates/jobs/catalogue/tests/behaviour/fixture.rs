@@ -197,7 +197,6 @@ fn tomogram_cases_1() -> Vec<Case> {
         ),
         case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
         case("tomogram.denoise", json!({}), &[TOMOGRAMS]),
-        case("tilt_series.level-density", json!({}), &[SERIES, TOMOGRAMS]),
         case(
             "tomogram.local-resolution",
             json!({ "options": { "frequencies": 6 } }),
