@@ -97,7 +97,11 @@ impl Job for AssessAlignment {
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         context
             .load(inputs.tilt_series.item())
-            .map(|series| markerless::cost(&series, period(params, &series), 6.0))
+            .map(|series| Cost {
+                // A table and two plots.
+                disk: (64 << 10) + 200 * series.images.len() as u64,
+                ..markerless::cost(&series, period(params, &series), 6.0)
+            })
             .unwrap_or_default()
     }
 
