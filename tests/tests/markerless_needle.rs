@@ -3,69 +3,64 @@
 //! `THON_WRITE_PICTURES=docs/pictures` writes the picture that the validation shows.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+use std::path::PathBuf;
+
 use ndarray::{Array2, Array3, s};
-use thon_compute::Quiet;
-use thon_geometry::{Grid, TiltGeometry};
-use thon_images::dm::DmFile;
-use thon_markerless::{AxisSearch, Level, MatchOptions, Specimen, match_projections, prepare_view};
+use serde_json::json;
 use thon_picture::{Contrast, gray, row_of};
-use thon_reconstruct::{ImagesInMemory, View, VolumeInMemory, WbpOptions, reconstruct_wbp};
-use thon_units::{Angstrom, Degrees, PixelSize};
+use thon_project::{Durable, Project};
+use thon_tests::{engine, output, output_file, read_map, run, shared_data};
 
 const PIXEL: f64 = 179.949;
 const EDGE: usize = 64;
 
+fn series() -> Option<PathBuf> {
+    shared_data().map(|data| data.join("11_images/HAADF_tilt_series.dm3"))
+}
+
+/// The three jobs, as `thon run` starts them one after the other.
 #[test]
 fn the_needle_is_straight_and_round() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../shared/data/11_images/HAADF_tilt_series.dm3"
+    let Some(file) = series() else { return };
+    let here = tempfile::tempdir().unwrap();
+    let project = Project::create(&Durable::default(), &here.path().join("project")).unwrap();
+    let engine = engine(&project);
+    let imported = run(
+        &engine,
+        "import.digital-micrograph",
+        json!({ "files": [file], "tilt_axis_angle": -90.0 }),
+        &[],
     );
-    if !std::path::Path::new(path).exists() {
-        println!("skipped: shared data absent");
-        return;
-    }
-    let file = DmFile::open(path).unwrap();
-    let stack = file.image().unwrap();
-    let raw: Vec<Vec<f32>> = (0..91)
-        .map(|z| file.read_section(&stack, z).unwrap())
-        .collect();
-    let views: Vec<_> = raw
-        .iter()
-        .map(|p| Array2::from_shape_vec((EDGE, EDGE), p.clone()).unwrap())
-        .map(|i| prepare_view(&i.view(), PIXEL, 1, None))
-        .collect();
-    // The file's own calibration: 2° per image, 0° at number 45. The needle lies roughly along image x.
-    let start: Vec<TiltGeometry> = (0..91)
-        .map(|i| TiltGeometry {
-            tilt_axis_angle: Degrees(-90.0).radians(),
-            ..TiltGeometry::tilted(Degrees(2.0 * (f64::from(i) - 45.0)).radians())
-        })
-        .collect();
-    let options = MatchOptions {
-        specimen: Specimen::Needle {
-            diameter: Angstrom(3000.0),
-        },
-        fit_extent: true,
-        axis: AxisSearch::Range(20.0),
-        level: Level::Never,
-        shortest_period: 2.6 * PIXEL,
-        coarse: Some(0.3),
-    };
-    let aligned = match_projections(&views, &start, &options, &Quiet).unwrap();
-    let axis = aligned.geometries[0].tilt_axis_angle.degrees().0;
-    let mean = aligned.reports.iter().map(|r| r.score).sum::<f64>() / 91.0;
-    println!(
-        "axis {axis:.2}°, diameter {:.0} Å, mean score {mean:.3}",
-        aligned.specimen.extent()
+    let aligned = run(
+        &engine,
+        "tilt_series.align-projections",
+        json!({ "specimen": "needle", "axis_range": 20.0, "level": "never", "ignore_gold": false }),
+        &[("tilt_series", output(imported, "tilt_series"))],
     );
-    let volume = reconstruct(raw, &aligned.geometries);
+    let extent = 48.0 * PIXEL;
+    let made = run(
+        &engine,
+        "tomogram.reconstruct-wbp",
+        json!({
+            "voxel_size": PIXEL, "thickness": extent, "storage": "float32",
+            "region": { "width": extent },
+        }),
+        &[("tilt_series", output(aligned, "tilt_series"))],
+    );
+    let place = output_file(&project, made, "tomograms", 0);
+    let tomogram = std::fs::read_dir(place.parent().unwrap())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "mrc"))
+        .unwrap();
+    let volume = read_map(&tomogram).data;
+    assert_eq!(volume.dim(), (48, EDGE, 48));
     picture(&volume);
     let sections = sections(&volume);
     let worst = sections.iter().map(|s| s.elongation).fold(0.0, f64::max);
     let bend = bend(&sections);
     println!(
-        "{} sections, largest elongation {worst:.3}, bend {bend:.3} voxels",
+        "alignment: HAADF needle by jobs: {} sections, largest elongation {worst:.3}, bend {bend:.3} voxels | – | bound 1.2, 0.3",
         sections.len()
     );
     assert!(sections.len() > 25);
@@ -73,32 +68,21 @@ fn the_needle_is_straight_and_round() {
     assert!(bend < 0.3, "the needle is not straight: {bend} voxels");
 }
 
-fn reconstruct(raw: Vec<Vec<f32>>, geometries: &[TiltGeometry]) -> Array3<f32> {
-    let grid = Grid::new([48, EDGE, 48], PixelSize(PIXEL));
-    let views: Vec<View> = geometries
-        .iter()
-        .enumerate()
-        .map(|(image, geometry)| View {
-            image,
-            geometry: *geometry,
-        })
-        .collect();
-    let images = ImagesInMemory {
-        size: [EDGE, EDGE],
-        images: raw,
+/// The list of angles beside the series has 77 lines for 91 images.
+#[test]
+fn angles_of_another_stack_are_refused() {
+    let Some(file) = series() else { return };
+    let here = tempfile::tempdir().unwrap();
+    let project = Project::create(&Durable::default(), &here.path().join("project")).unwrap();
+    let engine = engine(&project);
+    let spec = thon_engine::JobSpec {
+        operation: "import.digital-micrograph".into(),
+        parameters: json!({ "files": [file], "angles": file.with_extension("rawtlt") }),
+        ..thon_engine::JobSpec::default()
     };
-    let mut sink = VolumeInMemory::new(grid.dims);
-    reconstruct_wbp(
-        &images,
-        &views,
-        PixelSize(PIXEL),
-        &grid,
-        &WbpOptions::default(),
-        &Quiet,
-        &mut sink,
-    )
-    .unwrap();
-    Array3::from_shape_vec((48, EDGE, 48), sink.voxels).unwrap()
+    let refused = engine.submit(&spec).and_then(|job| engine.run(job));
+    let said = format!("{:?}", refused.unwrap_err());
+    assert!(said.contains("91 angles") && said.contains("77"), "{said}");
 }
 
 /// Middle and shape of the needle in a plane across its axis.

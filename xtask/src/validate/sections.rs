@@ -224,6 +224,26 @@ pub const SECTIONS: &[Section] = &[
         ],
     ),
     section(
+        "alignment",
+        &[
+            cargo("cargo test -p thon-align --lib local -- --nocapture --test-threads 1"),
+            cargo(
+                "cargo test -p thon-align --test simulated_series -- --ignored --nocapture --test-threads 1",
+            ),
+            cargo(
+                "cargo test -p thon-tests --test imod_beads --test markerless_needle -- --nocapture --test-threads 1",
+            ),
+            cargo(
+                "cargo test -p thon-tests --test markerless_recon -- --ignored --nocapture --test-threads 1",
+            ),
+            cargo(
+                "cargo test -p thon-catalogue --test jobs -- --include-ignored --nocapture --test-threads 1 doming",
+            ),
+            cargo("cargo bench -p thon-benches --bench alignment"),
+        ],
+        &["alignment: "],
+    ),
+    section(
         "fuzz",
         &[with(
             &[("THON_FUZZ_EXECUTIONS", "10000000")],

@@ -14,6 +14,7 @@
 //! assert!((projected.position.y - 10.0).abs() < 1e-9);
 //! ```
 
+mod deformation;
 mod frame;
 mod grid;
 pub mod healpix;
@@ -24,6 +25,10 @@ mod sampling;
 mod symmetry;
 mod transfer;
 
+pub use deformation::{
+    Deformation, IMAGE_TERMS, ImageWarp, SPECIMEN_TERMS, SpecimenWarp, image_monomials,
+    specimen_monomials,
+};
 pub use frame::{Camera, Frame, Particle, Point, Rotation, Specimen};
 pub use grid::Grid;
 pub use pose::Pose;

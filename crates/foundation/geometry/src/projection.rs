@@ -1,19 +1,19 @@
 //! The projection chain of one tilt image: specimen (Å) → image (Å from its centre) and depth.
 //!
 //! ```text
-//!   specimen x ──Rx(x_tilt)──Ry(tilt_angle)──Rz(tilt_axis_angle)──▶ camera (x', y', z')
-//!   image position = affine · (x', y') + shift          depth = z'
+//!   specimen x + u(x) ──Rx(x_tilt)──Ry(tilt_angle)──Rz(tilt_axis_angle)──▶ camera (x', y', z')
+//!   v = affine · (x', y') + shift       image position = v + w(v)       depth = z'
 //! ```
 //!
-//! The tilt image is never resampled; this chain is stored beside it. Local image warps, specimen
-//! warps and particle motion join the chain here when they come, so that [`TiltGeometry::project`]
-//! stays the only way from the specimen to an image.
+//! The tilt image is never resampled; this chain is stored beside it. u, the deformation of the specimen, and w, local
+//! displacements of the image, are absent as a rule ([`Deformation`]). [`TiltGeometry::project`] is the only way from the
+//! specimen to an image; where a straight chain is needed, [`TiltGeometry::near`] gives the one that touches it.
 
-use glam::{DMat2, DMat3, DVec2};
+use glam::{DMat2, DMat3, DVec2, DVec3};
 use serde::{Deserialize, Serialize};
 use thon_units::Radians;
 
-use crate::{Camera, Point, Rotation, Specimen};
+use crate::{Camera, Deformation, Point, Rotation, Specimen};
 
 /// Geometry of one tilt image.
 ///
@@ -40,8 +40,11 @@ pub struct TiltGeometry {
     pub tilt_axis_angle: Radians,
     /// In-plane deformation after the axis rotation: magnification, skew; identity as a rule.
     pub affine: DMat2,
-    /// Displacement in the image after everything else, in Å.
+    /// Displacement in the image after the rotations and the affine, in Å.
     pub shift: DVec2,
+    /// What this rigid chain leaves out; absent when nothing was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deformation: Option<Deformation>,
 }
 
 /// Where a point of the specimen appears.
@@ -62,6 +65,7 @@ impl TiltGeometry {
             tilt_axis_angle: Radians(0.0),
             affine: DMat2::IDENTITY,
             shift: DVec2::ZERO,
+            deformation: None,
         }
     }
 
@@ -73,8 +77,8 @@ impl TiltGeometry {
         axis * tilt * x_tilt
     }
 
-    /// The linear part of the whole chain: rows 0 and 1 give the image position (affine included),
-    /// row 2 the depth.
+    /// The linear part of the rigid chain: rows 0 and 1 give the image position (affine included), row 2 the depth.
+    /// A deformation is not in it: use the matrix of [`TiltGeometry::near`] at the place that is looked at.
     pub fn matrix(&self) -> DMat3 {
         let affine = DMat3::from_mat2(self.affine);
         affine * self.rotation().matrix()
@@ -82,10 +86,96 @@ impl TiltGeometry {
 
     /// Where a point of the specimen appears, in Å.
     pub fn project(&self, point: Point<Specimen>) -> Projected {
+        let Some(deformation) = &self.deformation else {
+            return self.project_rigidly(point);
+        };
+        let moved = point.xyz + deformation.specimen.displacement(point.xyz);
+        let seen = self.project_rigidly(Point::from_vector(moved));
+        Projected {
+            position: seen.position + deformation.image.displacement(seen.position),
+            ..seen
+        }
+    }
+
+    fn project_rigidly(&self, point: Point<Specimen>) -> Projected {
         let camera = self.rotation() * point;
         Projected {
             position: self.affine * camera.xyz.truncate() + self.shift,
             depth: camera.xyz.z,
+        }
+    }
+
+    /// The chain without deformation that shows `point`, and to first order all that lies around it, where this one does.
+    /// Without a deformation it is this chain itself.
+    ///
+    /// ```
+    /// use glam::DVec3;
+    /// use thon_geometry::{Deformation, Point, TiltGeometry};
+    /// use thon_units::Degrees;
+    /// // The middle of the field has sunk by 20 Å, its rim, 2000 Å away, has not.
+    /// let mut deformation = Deformation::still(2000.0);
+    /// deformation.specimen.terms[2].z = 20.0;
+    /// deformation.specimen.terms[4].z = 20.0;
+    /// let view = TiltGeometry { deformation: Some(deformation), ..TiltGeometry::tilted(Degrees(40.0).radians()) };
+    /// let (here, beside) = (Point::new(900.0, 300.0, 50.0), Point::new(910.0, 295.0, 60.0));
+    /// let straight = view.near(here);
+    /// assert!(straight.deformation.is_none());
+    /// assert!((straight.project(here).position - view.project(here).position).length() < 1e-9);
+    /// assert!((straight.project(beside).position - view.project(beside).position).length() < 0.01);
+    /// ```
+    #[must_use]
+    pub fn near(&self, point: Point<Specimen>) -> Self {
+        let Some(deformation) = &self.deformation else {
+            return *self;
+        };
+        let rigid = Self {
+            deformation: None,
+            ..*self
+        };
+        let moved = point.xyz + deformation.specimen.displacement(point.xyz);
+        let seen = rigid.project(Point::from_vector(moved)).position;
+        let of_image = DMat2::IDENTITY + deformation.image.gradient(seen);
+        let matrix = rigid.matrix() * (DMat3::IDENTITY + deformation.specimen.gradient(point.xyz));
+        let columns = [matrix.x_axis, matrix.y_axis, matrix.z_axis]
+            .map(|column| of_image * column.truncate());
+        let straight = rigid.with_columns(columns);
+        let position = seen + deformation.image.displacement(seen);
+        let shift = straight.shift + position - straight.project(point).position;
+        Self { shift, ..straight }
+    }
+
+    /// The chain whose map from specimen to image, shift apart, has these columns (for x, y, z of the specimen). Tilt
+    /// and x tilt are those of the beam, on the side of this chain's own tilt; the axis angle and the shift stay, the affine
+    /// takes up the rest. Without deformation.
+    #[must_use]
+    pub fn with_columns(&self, [x, y, z]: [DVec2; 3]) -> Self {
+        let (row_x, row_y) = (DVec3::new(x.x, y.x, z.x), DVec3::new(x.y, y.y, z.y));
+        let side = if self.affine.determinant() < 0.0 {
+            -1.0
+        } else {
+            1.0
+        };
+        let beam = (row_x.cross(row_y) * side).normalize();
+        let tilt = (-beam.x).clamp(-1.0, 1.0).asin();
+        // asin covers −90° to 90°; beyond, the x tilt would flip.
+        let (tilt, x_tilt) = if self.tilt_angle.0.cos() >= 0.0 {
+            (tilt, beam.y.atan2(beam.z))
+        } else {
+            (std::f64::consts::PI - tilt, (-beam.y).atan2(-beam.z))
+        };
+        let turned = DMat3::from_rotation_y(tilt) * DMat3::from_rotation_x(x_tilt);
+        let (first, second) = (turned.row(0), turned.row(1));
+        let plane = DMat2::from_cols(
+            DVec2::new(row_x.dot(first), row_y.dot(first)),
+            DVec2::new(row_x.dot(second), row_y.dot(second)),
+        );
+        Self {
+            x_tilt: Radians(x_tilt),
+            tilt_angle: Radians(tilt),
+            tilt_axis_angle: self.tilt_axis_angle,
+            affine: plane * DMat2::from_angle(-self.tilt_axis_angle.0),
+            shift: self.shift,
+            deformation: None,
         }
     }
 
@@ -112,11 +202,23 @@ impl TiltGeometry {
     /// ```
     #[must_use]
     pub fn mirrored(self) -> Self {
+        let mirror = DMat3::from_diagonal(DVec3::new(1.0, 1.0, -1.0));
         Self {
             x_tilt: -self.x_tilt,
             tilt_angle: -self.tilt_angle,
+            deformation: self.carried(mirror, DVec3::ZERO),
             ..self
         }
+    }
+
+    /// The deformation of a specimen that was moved by x → `matrix`·x + `by`.
+    fn carried(&self, matrix: DMat3, by: DVec3) -> Option<Deformation> {
+        self.deformation.map(|mut deformation| {
+            let warp = &mut deformation.specimen;
+            warp.axes = matrix * warp.axes;
+            warp.origin = matrix * warp.origin + by;
+            deformation
+        })
     }
 
     /// The same image of the specimen moved by x → `turn`·x + `by` (Å): what lies at x now lies there, the image stays.
@@ -146,14 +248,15 @@ impl TiltGeometry {
             x_tilt: Radians(f64::atan2(flip * matrix.y_axis.z, flip * matrix.z_axis.z)),
             tilt_angle: Radians(tilt),
             tilt_axis_angle: Radians(f64::atan2(flip * matrix.x_axis.y, flip * matrix.x_axis.x)),
+            deformation: self.carried(turn.matrix(), by),
             ..self
         };
-        let origin = moved.project(Point::from_vector(by)).position;
+        let origin = moved.project_rigidly(Point::from_vector(by)).position;
         let shift = self.shift - (origin - moved.shift);
         Self { shift, ..moved }
     }
 
-    /// True when the in-plane deformation is the identity to 1e-12.
+    /// True when the affine is the identity to 1e-12; a [`Deformation`] is another matter.
     pub fn is_rigid(&self) -> bool {
         self.affine.abs_diff_eq(DMat2::IDENTITY, 1e-12)
     }
@@ -162,7 +265,6 @@ impl TiltGeometry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glam::DVec3;
     use thon_units::{Degrees, PixelSize};
 
     fn view() -> TiltGeometry {
@@ -172,7 +274,52 @@ mod tests {
             tilt_axis_angle: Degrees(84.1).radians(),
             affine: DMat2::from_cols(DVec2::new(1.01, 0.002), DVec2::new(-0.003, 0.99)),
             shift: DVec2::new(12.0, -7.0),
+            deformation: None,
         }
+    }
+
+    fn bent_view() -> TiltGeometry {
+        TiltGeometry {
+            deformation: Some(crate::deformation::tests::bent()),
+            ..view()
+        }
+    }
+
+    #[test]
+    fn the_straight_chain_touches_the_bent_one() {
+        for tilt in [-41.0, 0.0, 130.0] {
+            let view = TiltGeometry {
+                tilt_angle: Degrees(tilt).radians(),
+                ..bent_view()
+            };
+            let here = Point::new(820.0, -910.0, 275.0);
+            let straight = view.near(here);
+            assert!(
+                (straight.project(here).position - view.project(here).position).length() < 1e-9
+            );
+            let (h, mut largest) = (1e-3, 0.0_f64);
+            for axis in [DVec3::X, DVec3::Y, DVec3::Z] {
+                let there = Point::from_vector(here.xyz + axis * h);
+                let miss = straight.project(there).position - view.project(there).position;
+                largest = largest.max(miss.length() / h);
+            }
+            assert!(largest < 1e-5, "{tilt}: {largest}");
+            // Depths move by the displacement along the beam only.
+            assert!((straight.project(here).depth - view.project(here).depth).abs() < 60.0);
+        }
+    }
+
+    #[test]
+    fn a_deformation_is_written_only_where_there_is_one() {
+        let plain = serde_json::to_string(&view()).unwrap();
+        assert!(!plain.contains("deformation"));
+        let bent = serde_json::to_string(&bent_view()).unwrap();
+        let read: TiltGeometry = serde_json::from_str(&bent).unwrap();
+        assert_eq!(read, bent_view());
+        assert_eq!(
+            serde_json::from_str::<TiltGeometry>(&plain).unwrap(),
+            view()
+        );
     }
 
     #[test]
@@ -187,8 +334,10 @@ mod tests {
     fn the_mirrored_specimen_gives_the_same_image() {
         let point = Point::new(120.0, -310.0, 75.0);
         let mirrored = Point::new(120.0, -310.0, -75.0);
-        let (a, b) = (view().project(point), view().mirrored().project(mirrored));
-        assert!((a.position - b.position).length() < 1e-9 && (a.depth + b.depth).abs() < 1e-9);
+        for view in [view(), bent_view()] {
+            let (a, b) = (view.project(point), view.mirrored().project(mirrored));
+            assert!((a.position - b.position).length() < 1e-9 && (a.depth + b.depth).abs() < 1e-9);
+        }
     }
 
     #[test]
@@ -198,10 +347,13 @@ mod tests {
                 * Rotation::about_x(Degrees(-4.0).radians());
         let by = DVec3::new(50.0, -80.0, 33.0);
         let point = Point::new(120.0, -310.0, 75.0);
-        for tilt in [-41.0, 0.0, 130.0] {
+        for (tilt, view) in [-41.0, 0.0, 130.0]
+            .into_iter()
+            .flat_map(|tilt| [(tilt, view()), (tilt, bent_view())])
+        {
             let view = TiltGeometry {
                 tilt_angle: Degrees(tilt).radians(),
-                ..view()
+                ..view
             };
             let there = Point::<Specimen>::from_vector(turn.apply(point.xyz) + by);
             let (before, after) = (view.project(point), view.moved(turn, by).project(there));

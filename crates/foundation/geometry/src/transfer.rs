@@ -40,13 +40,26 @@ const DETERMINED: f64 = 3e-4;
 /// assert!(moved.pose.position.distance(turned * pose.position) < 1e-9 && moved.residual < 1e-9);
 /// ```
 pub fn transfer(pose: Pose, views: &[(TiltGeometry, TiltGeometry)]) -> Option<Transferred> {
-    let position = position(pose, views)?;
+    // A straight chain that touches each new one at the place found: two rounds, for deformations are slight.
+    let mut straight = views.to_vec();
+    let mut position = position(pose, views)?;
+    if views.iter().any(|(_, new)| new.deformation.is_some()) {
+        for _ in 0..3 {
+            for (near, (_, new)) in straight.iter_mut().zip(views) {
+                near.1 = new.near(Point::from_vector(position));
+            }
+            position = self::position(pose, &straight)?;
+        }
+    }
+    for (near, (old, _)) in straight.iter_mut().zip(views) {
+        near.0 = old.near(pose.position);
+    }
     let miss = |(old, new): &(TiltGeometry, TiltGeometry)| {
         let there = new.project(Point::from_vector(position)).position;
         (there - old.project(pose.position).position).length_squared()
     };
     let count = views.len() as f64;
-    let (turn, spread) = turn(views);
+    let (turn, spread) = turn(&straight);
     Some(Transferred {
         pose: Pose::new(
             Rotation::from_quaternion(turn * pose.rotation.quaternion()),
@@ -131,6 +144,39 @@ mod tests {
             let depth = old.project(pose.position).depth - new.project(moved.pose.position).depth;
             assert!(depth.abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_deformed_alignment_shows_particles_where_they_were() {
+        let pose = Pose::new(
+            Rotation::about_x(Degrees(30.0).radians()),
+            Point::new(900.0, -400.0, 250.0),
+        );
+        let bent = |(old, mut new): (TiltGeometry, TiltGeometry)| {
+            let mut deformation = crate::Deformation::still(2000.0);
+            deformation.specimen.terms[2] = DVec3::new(5.0, 0.0, 40.0);
+            new.deformation = Some(deformation);
+            // The old alignment is straight and shows what the new one shows at one point of the specimen.
+            let there = Point::new(870.0, -420.0, 290.0);
+            (
+                TiltGeometry {
+                    shift: old.shift + new.project(there).position
+                        - old.project(pose.position).position,
+                    ..old
+                },
+                new,
+            )
+        };
+        let pairs: Vec<_> = views(0.0, 0.0).into_iter().map(bent).collect();
+        let moved = transfer(pose, &pairs).unwrap();
+        assert!(moved.residual < 1e-6, "{moved:?}");
+        assert!(
+            moved
+                .pose
+                .position
+                .distance(Point::new(870.0, -420.0, 290.0))
+                < 1e-4
+        );
     }
 
     #[test]

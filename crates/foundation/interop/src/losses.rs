@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum LossKind {
     /// Magnification, skew or other in-plane deformation of tilt images.
     AffineDeformation,
+    /// Motion of the specimen with the exposure, and local displacements of images.
+    Deformation,
     /// Rotation of the specimen about x, per image.
     XTilt,
     /// Local alignment tables (patches, local areas).
@@ -52,6 +54,7 @@ impl fmt::Display for LossKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::AffineDeformation => "affine deformation",
+            Self::Deformation => "deformation",
             Self::XTilt => "x tilt",
             Self::LocalAlignment => "local alignment",
             Self::BeamStretch => "stretch along the beam",

@@ -74,6 +74,7 @@ pub fn decompose(matrix: DMat3) -> Option<Decomposed> {
             tilt_axis_angle: in_plane.angle,
             affine: in_plane.deformation,
             shift: DVec2::ZERO,
+            deformation: None,
         },
         depth_scale: scale,
         along_beam: relative.z_axis.truncate().abs().max_element(),
@@ -104,6 +105,7 @@ mod tests {
             tilt_axis_angle: Degrees(z).radians(),
             affine,
             shift: DVec2::ZERO,
+            deformation: None,
         }
     }
 

@@ -26,6 +26,7 @@ use thon_contract::{AnyJob, Border};
 pub static ALL: &[&dyn AnyJob] = &[
     &acquire::SimulateTiltSeries,
     &import::ImportMdoc,
+    &import::ImportDigitalMicrograph,
     &import::ImportRelionTiltSeries,
     &import::ImportRelionParticles,
     &import::ImportRelion2016,
@@ -46,6 +47,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tilt_series::AlignProjections,
     &tilt_series::AlignFiducials,
     &tilt_series::AlignTracks,
+    &tilt_series::AssessAlignment,
     &tilt_series::CompareAlignments,
     &tilt_series::Level,
     &ctf::Estimate,

@@ -173,6 +173,25 @@ fn image_fault(
     })
 }
 
+/// Refuses a series with deformed images where the method follows straight chains only.
+pub(crate) fn straight_findings(series: &TiltSeries) -> Option<Finding> {
+    let deformed = series
+        .used()
+        .filter(|&i| {
+            series.images[i]
+                .geometry
+                .is_some_and(|g| g.deformation.is_some())
+        })
+        .count();
+    let message = format!(
+        "{deformed} tilt images carry a deformation (specimen motion or local alignment), which this method cannot follow"
+    );
+    (deformed > 0).then(|| {
+        Finding::error(&series.name, message)
+            .with_hint("reconstruct with tomogram.reconstruct-wbp, or align without local motion")
+    })
+}
+
 /// What keeps a series from being reconstructed.
 pub(crate) fn alignment_findings(series: &TiltSeries) -> Vec<Finding> {
     let used = series.used().count();

@@ -5,7 +5,7 @@
 
 use glam::{DMat3, DVec2, DVec3};
 use thon_compute::cholesky::Cholesky;
-use thon_geometry::TiltGeometry;
+use thon_geometry::{Point, TiltGeometry};
 
 use crate::adjust::median;
 
@@ -129,10 +129,8 @@ fn misses(
 ) -> Vec<DVec2> {
     let turn = turn_of(motion);
     let by = DVec3::new(motion[3], motion[4], motion[5]);
-    let (a, b) = (first.matrix(), second.matrix());
-    let miss = |p: &DVec3| {
-        (b * (turn * *p + by)).truncate() + second.shift - (a * *p).truncate() - first.shift
-    };
+    let seen = |view: &TiltGeometry, p: DVec3| view.project(Point::from_vector(p)).position;
+    let miss = |p: &DVec3| seen(second, turn * *p + by) - seen(first, *p);
     points.iter().map(miss).collect()
 }
 

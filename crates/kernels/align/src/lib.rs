@@ -13,6 +13,8 @@ pub mod beads;
 pub mod compare;
 mod error;
 pub mod level;
+pub mod local;
+pub mod slab;
 
 pub use adjust::{
     Adjustment, Grouping, Observation, Prior, Robust, Solution, Track, Variable, ViewNoise,
@@ -22,3 +24,8 @@ pub use beads::{BeadAlignment, BeadOptions, Diagnosis, Images, align_beads};
 pub use compare::{Comparison, ViewDifference, compare};
 pub use error::AlignError;
 pub use level::{Levelling, level};
+pub use local::{
+    Course, Field, LocalAlignment, LocalInput, LocalModel, LocalOptions, Motion, Trial,
+    align_locally,
+};
+pub use slab::{Slab, SlabOptions, find_slab};

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use glam::{DMat3, DVec2, DVec3};
 use ndarray::Array2;
 use thon_align::{BeadOptions, Images, Solution, align_beads};
+use thon_compute::cholesky::Cholesky;
 use thon_geometry::TiltGeometry;
 use thon_units::Degrees;
 
@@ -113,10 +114,6 @@ pub struct Score {
     axis: f64,
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one definition, in the order of its formula"
-)]
 fn score(truth: &Truth, geometry: &[Option<TiltGeometry>]) -> Score {
     let points = points(truth);
     // The generator's centre is (n − 1)/2, ours n/2: half a pixel.
@@ -173,14 +170,12 @@ fn score(truth: &Truth, geometry: &[Option<TiltGeometry>]) -> Score {
                     .collect()
             })
             .collect();
-        let mut system = [[0.0; 7]; 6];
-        for i in 0..6 {
-            for j in 0..6 {
-                system[i][j] = columns[i].iter().zip(&columns[j]).map(|(a, b)| a * b).sum();
-            }
-            system[i][6] = -columns[i].iter().zip(&now).map(|(a, b)| a * b).sum::<f64>();
-        }
-        let step = gauss(system);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let normal = (0..36)
+            .map(|k| dot(&columns[k / 6], &columns[k % 6]))
+            .collect();
+        let right: Vec<f64> = columns.iter().map(|column| -dot(column, &now)).collect();
+        let step = Cholesky::new(6, normal).unwrap().solve(&right);
         for (value, step) in motion.iter_mut().zip(step) {
             *value += step;
         }
@@ -204,25 +199,6 @@ fn score(truth: &Truth, geometry: &[Option<TiltGeometry>]) -> Score {
 
 fn wrapped(degrees: f64) -> f64 {
     (degrees + 180.0).rem_euclid(360.0) - 180.0
-}
-
-fn gauss(mut a: [[f64; 7]; 6]) -> [f64; 6] {
-    for i in 0..6 {
-        let pivot = (i..6)
-            .max_by(|&p, &q| a[p][i].abs().total_cmp(&a[q][i].abs()))
-            .unwrap();
-        a.swap(i, pivot);
-        for k in 0..6 {
-            if k != i {
-                let factor = a[k][i] / a[i][i];
-                let pivot = a[i];
-                for (value, above) in a[k].iter_mut().zip(pivot).skip(i) {
-                    *value -= factor * above;
-                }
-            }
-        }
-    }
-    std::array::from_fn(|i| a[i][6] / a[i][i])
 }
 
 fn start(folder: &Path, axis: f64) -> Vec<TiltGeometry> {
@@ -272,6 +248,17 @@ fn run(name: &str) -> (Score, Solution) {
         solution.mean_residual,
         solution.weighted_mean_residual,
         solution.spreads,
+        score.rms / 10.0,
+        score.worst_view / 10.0,
+        score.axis
+    );
+    let peer = if name.starts_with("ts512") {
+        0.136
+    } else {
+        0.111
+    };
+    println!(
+        "alignment: {name}, beads: {:.3} nm, worst view {:.3} nm, axis {:+.3}° | IMOD {peer} nm | bound 0.15, worst 0.45, axis 0.05; stretch 0.08",
         score.rms / 10.0,
         score.worst_view / 10.0,
         score.axis

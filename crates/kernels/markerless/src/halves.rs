@@ -64,7 +64,7 @@ pub(crate) fn halves(
 }
 
 /// Takes a common displacement and one across the axis in proportion to the depth factor away; gives the latter too.
-fn without_height(difference: &[DVec2], depths: &[f64]) -> (Vec<DVec2>, f64) {
+pub(crate) fn without_height(difference: &[DVec2], depths: &[f64]) -> (Vec<DVec2>, f64) {
     let n = difference.len().max(1) as f64;
     let mean = difference.iter().sum::<DVec2>() / n;
     let middle = depths.iter().sum::<f64>() / n;

@@ -8,6 +8,7 @@
 //!
 //! All geometry is [`thon_geometry::TiltGeometry`], of the raw images, in Å and radians.
 
+mod assess;
 mod coarse;
 mod diagnose;
 mod error;
@@ -29,6 +30,7 @@ mod specimen;
 mod straight;
 mod views;
 
+pub use assess::{Quality, ViewQuality, assess};
 pub use coarse::{CoarseOptions, CoarseView, align_coarse};
 pub use diagnose::{Diagnosis, diagnose, unusable_views};
 pub use error::MarkerlessError;

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::Specimen;
 use crate::plane::{Band, Coefficients};
+use thon_compute::cholesky::Cholesky;
 
 /// Classes whose sums are made together.
 const GROUP: usize = 16;
@@ -267,61 +268,26 @@ fn add_information(
     }
 }
 
-/// Inverse of a positive definite matrix by Cholesky's factors; gives the logarithm of its determinant.
+/// Inverse of a positive definite matrix by Cholesky's factors; gives the logarithm of its determinant. A matrix that rounding has left
+/// with a pivot below zero gets a growing share of its trace on the diagonal.
 pub(crate) fn invert(matrix: &[f64], inverse: &mut [f64], n: usize) -> f64 {
-    let mut factor = matrix.to_vec();
-    let mut log_determinant = 0.0;
-    for j in 0..n {
-        let rest = &mut factor[j * n..];
-        let (row, below) = rest.split_at_mut(n);
-        let mut diagonal = row[j];
-        for value in &row[..j] {
-            diagonal -= value * value;
+    let trace: f64 = (0..n).map(|i| matrix[i * n + i].abs()).sum();
+    let mut ridge = 0.0;
+    loop {
+        let mut held = matrix.to_vec();
+        for i in 0..n {
+            held[i * n + i] += ridge;
         }
-        let pivot = diagonal.max(1e-12).sqrt();
-        log_determinant += 2.0 * pivot.ln();
-        row[j] = pivot;
-        for other in below.chunks_mut(n) {
-            let mut value = other[j];
-            for (a, b) in other[..j].iter().zip(&row[..j]) {
-                value -= a * b;
-            }
-            other[j] = value / pivot;
+        if let Ok(factor) = Cholesky::new(n, held) {
+            inverse.copy_from_slice(&factor.inverse());
+            return factor.log_determinant();
+        }
+        ridge = f64::max(10.0 * ridge, 1e-12 * trace.max(1e-12));
+        if !ridge.is_finite() {
+            inverse.fill(f64::NAN);
+            return f64::NAN;
         }
     }
-    // W = L⁻¹, row after row, then K = Wᵀ W.
-    let mut lower = vec![0.0f64; n * n];
-    for i in 0..n {
-        let (above, rest) = lower.split_at_mut(i * n);
-        let row = &mut rest[..n];
-        for k in 0..i {
-            let l = factor[i * n + k];
-            if l != 0.0 {
-                for (value, w) in row[..=k].iter_mut().zip(&above[k * n..=k * n + k]) {
-                    *value -= l * w;
-                }
-            }
-        }
-        row[i] = 1.0;
-        let pivot = 1.0 / factor[i * n + i];
-        row[..=i].iter_mut().for_each(|v| *v *= pivot);
-    }
-    inverse.fill(0.0);
-    for row in lower.chunks(n) {
-        for (i, &a) in row.iter().enumerate() {
-            if a != 0.0 {
-                for (value, b) in inverse[i * n..=i * n + i].iter_mut().zip(&row[..=i]) {
-                    *value += a * b;
-                }
-            }
-        }
-    }
-    for i in 0..n {
-        for j in 0..i {
-            inverse[j * n + i] = inverse[i * n + j];
-        }
-    }
-    log_determinant
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DVec2, DVec3};
 use thon_markerless::{
     AlignView, Alignment, AxisSearch, CoarseOptions, Diagnosis, Level, MarkerlessError,
-    MatchOptions, Specimen, align_coarse, check_order, diagnose, match_projections, prepare_view,
-    unusable_views,
+    MatchOptions, Specimen, align_coarse, assess, check_order, diagnose, match_projections,
+    prepare_view, unusable_views,
 };
 use thon_units::{Angstrom, Degrees};
 use truth::Truth;
@@ -336,4 +336,60 @@ fn bad_input_and_cancellation_are_errors() {
     };
     let error = match_projections(&views, &start, &fine, &Quiet).unwrap_err();
     assert!(error.to_string().contains("shortest_period"), "{error}");
+}
+
+#[test]
+fn a_better_alignment_is_told_from_a_worse_one_without_truth() {
+    let simulated = Simulated::new(5);
+    let views = simulated.views();
+    let specimen = Specimen::Slab {
+        thickness: Angstrom(THICKNESS),
+    };
+    let spoilt = |shift: f64, axis: f64| -> Vec<TiltGeometry> {
+        let change = |(i, g): (usize, &TiltGeometry)| TiltGeometry {
+            tilt_axis_angle: Degrees(g.tilt_axis_angle.degrees().0 + axis).radians(),
+            shift: g.shift + DVec2::from_angle(i as f64 * 2.4) * shift,
+            ..*g
+        };
+        simulated.truth.iter().enumerate().map(change).collect()
+    };
+    let of = |shift: f64, axis: f64| assess(&views, &spoilt(shift, axis), specimen, 60.0).unwrap();
+    let good = of(0.0, 0.0);
+    let by_shift: Vec<_> = [8.0, 16.0, 32.0].map(|shift| of(shift, 0.0)).into();
+    for pair in std::iter::once(&good)
+        .chain(&by_shift)
+        .collect::<Vec<_>>()
+        .windows(2)
+    {
+        assert!(
+            pair[1].displacement > 1.3 * pair[0].displacement,
+            "{pair:?}"
+        );
+        assert!(pair[1].score < pair[0].score, "{pair:?}");
+    }
+    // The displacement is the error itself, not only its rank.
+    for (quality, put_in) in by_shift.iter().zip([8.0, 16.0, 32.0]) {
+        assert!(
+            (quality.displacement / put_in - 1.0).abs() < 0.35,
+            "{} of {put_in}",
+            quality.displacement
+        );
+    }
+    let turned = [1.0, 3.0].map(|axis| of(0.0, axis).score);
+    assert!(
+        good.score > turned[0] && turned[0] > turned[1],
+        "{} {turned:?}",
+        good.score
+    );
+    println!(
+        "alignment: quality without truth, 0, 8, 16, 32 Å put in: displacement {:.1}, {:.1}, {:.1}, {:.1} Å, score {:.3}, {:.3}, {:.3}, {:.3} | – | ranked, within 35 %",
+        good.displacement,
+        by_shift[0].displacement,
+        by_shift[1].displacement,
+        by_shift[2].displacement,
+        good.score,
+        by_shift[0].score,
+        by_shift[1].score,
+        by_shift[2].score
+    );
 }

@@ -3,7 +3,7 @@
 //! Every voxel sends its value to the four pixels around its projected centre with bilinear weights; the transpose
 //! gathers with the same weights, so ⟨A x, y⟩ = ⟨x, Aᵀ y⟩ up to rounding. An image value is the line integral of the
 //! volume along the beam: density × Å. The geometry is the whole chain of [`TiltGeometry`] (x-tilt, stage tilt, axis
-//! rotation, affine, shift). Use voxels no larger than pixels: larger ones leave gaps.
+//! rotation, affine, shift, deformation). Use voxels no larger than pixels: larger ones leave gaps.
 //!
 //! Volumes `[z, y, x]`, images `[y, x]`; centres at ⌊n/2⌋. Same bytes for any number of threads.
 
@@ -39,6 +39,8 @@ pub struct Projector {
 struct Line {
     start: DVec2,
     step: DVec2,
+    /// A deformed chain shows the row as a curve: its view, and z and y of the row.
+    curve: Option<(TiltGeometry, [usize; 2])>,
 }
 
 impl Projector {
@@ -189,6 +191,7 @@ impl Projector {
         Line {
             start,
             step: along_x.truncate(),
+            curve: view.deformation.is_some().then_some((*view, [z, y])),
         }
     }
 
@@ -196,7 +199,13 @@ impl Projector {
     /// beyond the last row or column are zero by construction and are skipped by the callers.
     fn footprint(&self, line: &Line, x: usize) -> Option<(usize, [f32; 4])> {
         let [ny, nx] = self.image_size;
-        let position = line.start + line.step * x as f64;
+        let position = match &line.curve {
+            None => line.start + line.step * x as f64,
+            Some((view, [z, y])) => {
+                let point = self.grid.point_at([*z, *y, x]);
+                view.project_to_pixel(point, self.pixel_size, self.image_size)
+            }
+        };
         let (last_x, last_y) = (nx as f64 - 1.0, ny as f64 - 1.0);
         let inside =
             position.x >= 0.0 && position.y >= 0.0 && position.x <= last_x && position.y <= last_y;
@@ -230,6 +239,7 @@ mod tests {
             tilt_axis_angle: Degrees(84.1).radians(),
             affine: DMat2::from_cols(DVec2::new(1.02, 0.01), DVec2::new(-0.02, 0.98)),
             shift: DVec2::new(7.3, -11.9),
+            deformation: None,
         }
     }
 

@@ -80,6 +80,9 @@ pub struct SimulationOptions {
     pub drift_settling: f64,
     /// Motion during a movie that differs over the field of view: its root mean square at the end against the beginning (Å).
     pub local_motion: Angstrom,
+    /// Rise of the middle of the field over its rim under the beam, along the specimen's z, by the end of the series (Å); a fifth of
+    /// it goes into creep in the plane. Settles within 0.3 of the whole dose.
+    pub doming: Angstrom,
     /// Angle of the tilt axis from image y, counter-clockwise (°).
     pub tilt_axis_angle: Degrees,
     /// Rotation of the specimen about x before the stage tilt (°).
@@ -172,6 +175,7 @@ impl Default for SimulationOptions {
             local_motion: Angstrom(0.0),
             tilt_axis_angle: Degrees(85.0),
             x_tilt: Degrees(0.0),
+            doming: Angstrom(0.0),
             shift_sigma: Angstrom(20.0),
             tilt_angle_sigma: Degrees(0.0),
             tilt_axis_sigma: Degrees(0.0),

@@ -174,6 +174,11 @@ fn note_losses(series: &TiltSeries, losses: &mut Losses) {
         "AreTomo knows rotation and shift only",
     );
     losses.add(
+        LossKind::Deformation,
+        count(&|i| i.geometry.is_some_and(|g| g.deformation.is_some())),
+        "specimen motion and local displacements are not written",
+    );
+    losses.add(
         LossKind::XTilt,
         count(&|i| i.geometry.is_some_and(|g| g.x_tilt.0 != 0.0)),
         "AreTomo knows no tilt about x",

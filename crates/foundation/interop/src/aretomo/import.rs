@@ -61,7 +61,7 @@ pub fn read_aretomo(
     imported.losses.add(
         LossKind::LocalAlignment,
         file.local.len(),
-        "local shifts of patches are not in the model yet; the global alignment is kept",
+        "which way the local shifts of patches point, and in which frame, is not documented; the global alignment is kept",
     );
     let mut series = TiltSeries {
         name,

@@ -52,7 +52,7 @@ pub fn read_directory(
     imported.losses.add(
         LossKind::LocalAlignment,
         local_alignment(&files),
-        "local areas are not in the model yet; the global alignment is kept",
+        "local areas are not read: the global alignment is kept",
     );
     let factors = usize::from(
         files

@@ -178,6 +178,11 @@ fn note_losses(series: &TiltSeries, lines: &Lines, losses: &mut Losses) {
         "a view has a line in every file: the identity is written",
     );
     losses.add(
+        LossKind::Deformation,
+        count(&|i| i.geometry.is_some_and(|g| g.deformation.is_some())),
+        "specimen motion and local displacements are not written",
+    );
+    losses.add(
         LossKind::ExcludedImages,
         count(&|i| !i.is_used()),
         "EXCLUDELIST keeps the views, not the reasons",

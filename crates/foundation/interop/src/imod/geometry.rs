@@ -44,6 +44,7 @@ pub fn geometry_of(
         tilt_axis_angle: found.angle,
         affine: found.deformation,
         shift: in_raw * pixel_size.0,
+        deformation: None,
     })
 }
 

@@ -71,7 +71,7 @@ pub(super) fn read_row(
     let mut image = TiltImage::new(Degrees(nominal).radians(), Dose(dose));
     image.geometry = geometry;
     image.exposure = context.exposure.map(Dose);
-    image.ctf = ctf(cells, row, context, geometry)?;
+    image.ctf = ctf(cells, row, context, geometry.as_ref())?;
     image.image = match (&context.stack, cells.text("rlnMicrographName", row)) {
         (_, Some(token)) => Some(image_reference(&context.root, token)),
         (Some(path), None) => Some(ImageReference {
@@ -214,7 +214,7 @@ fn matrix_geometry(
 }
 
 /// How much more underfocus the specimen's origin has than RELION's reference point n/2 (0 for even sizes).
-pub(super) fn origin_defocus(context: &SeriesContext, geometry: Option<TiltGeometry>) -> f64 {
+pub(super) fn origin_defocus(context: &SeriesContext, geometry: Option<&TiltGeometry>) -> f64 {
     let (Some(size), Some(geometry)) = (context.volume_size, geometry) else {
         return 0.0;
     };
@@ -229,7 +229,7 @@ fn ctf(
     cells: Cells<'_>,
     row: usize,
     context: &SeriesContext,
-    geometry: Option<TiltGeometry>,
+    geometry: Option<&TiltGeometry>,
 ) -> Result<Option<Ctf>, InteropError> {
     let Some(u) = cells.number("rlnDefocusU", row)? else {
         return Ok(None);

@@ -55,7 +55,7 @@ pub(super) fn patch_row(
     if before.is_none_or(|b| b.ctf != image.ctf || b.geometry != image.geometry)
         && let Some(ctf) = &image.ctf
     {
-        let change = origin_defocus(context, image.geometry);
+        let change = origin_defocus(context, image.geometry.as_ref());
         put("rlnDefocusU", ctf.defocus_u.0 - change);
         put("rlnDefocusV", ctf.defocus_v.0 - change);
         put("rlnDefocusAngle", ctf.defocus_angle.degrees().0);

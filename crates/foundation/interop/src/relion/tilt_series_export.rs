@@ -229,6 +229,14 @@ fn series_losses(series: &TiltSeries, generation: Generation, losses: &mut Losse
             "RELION 5 knows angles and shifts only: the nearest rotation is written (RELION 4 matrices hold it)",
         );
     }
+    let bent = used()
+        .filter(|i| i.geometry.is_some_and(|g| g.deformation.is_some()))
+        .count();
+    losses.add(
+        LossKind::Deformation,
+        bent,
+        "RELION keeps deformations in splines of its own: the rigid chain is written",
+    );
     let unaligned = used().filter(|image| image.geometry.is_none()).count();
     let some_aligned = used().any(|image| image.geometry.is_some());
     losses.add(

@@ -106,7 +106,8 @@ pub(crate) struct SeriesViews {
     pub(crate) images: Vec<usize>,
 }
 
-/// The used images of a series as a scheme.
+/// The used images of a series as a scheme. Where a particle lies follows its whole chain, deformation included; how the
+/// deformation turns it (a slope of 1 % at most, as a rule) is left out, for all particles of a series share their directions.
 pub(super) fn series_views(
     series: &TiltSeries,
     settings: &ViewSettings,

@@ -185,7 +185,7 @@ fn projection_row(
     Ok(ProjectionRow {
         tilt_series: series.name.clone(),
         rotation: Rotation::from_quaternion(
-            geometry.rotation().quaternion() * pose.rotation.quaternion(),
+            geometry.near(pose.position).rotation().quaternion() * pose.rotation.quaternion(),
         ),
         offset,
         ctf: ctf.defocused(change),

@@ -58,7 +58,7 @@ pub(super) fn slices(
             None
         };
         slices.push(CtfSlice {
-            projection: geometry.matrix(),
+            projection: geometry.near(position).matrix(),
             ctf,
             scale: if weights.cosine {
                 image.tilt_angle().0.cos()

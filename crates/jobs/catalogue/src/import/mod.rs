@@ -2,6 +2,7 @@
 
 mod aretomo;
 mod ctf;
+mod digital_micrograph;
 mod etomo;
 pub(crate) mod fiducial_model;
 pub(crate) mod foreign_alignment;
@@ -18,6 +19,7 @@ mod tilt_series_set;
 
 pub(crate) use aretomo::ImportAretomo;
 pub(crate) use ctf::ImportCtf;
+pub(crate) use digital_micrograph::ImportDigitalMicrograph;
 pub(crate) use etomo::ImportEtomo;
 pub(crate) use map::ImportMap;
 pub(crate) use mdoc::ImportMdoc;

@@ -167,7 +167,8 @@ pub(super) fn projection(
     let geometry = image
         .geometry
         .ok_or_else(|| JobError::data("a tilt image without geometry"))?;
-    Ok(geometry.matrix() * particles.poses[row].rotation.matrix())
+    let pose = particles.poses[row];
+    Ok(geometry.near(pose.position).matrix() * pose.rotation.matrix())
 }
 
 /// What the lens and the exposure did to a particle at `depth`.

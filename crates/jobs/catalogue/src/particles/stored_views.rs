@@ -84,7 +84,8 @@ fn stored_view(
     };
     let depth = Angstrom(geometry.project(seen).depth);
     let transfer = transfer(series, image, depth, settings);
-    let offset = (geometry.matrix() * (position.xyz - cut.xyz)).truncate() / images.pixel_size.0;
+    let offset = (geometry.near(position).matrix() * (position.xyz - cut.xyz)).truncate()
+        / images.pixel_size.0;
     Ok(ParticleView {
         image: pixels,
         size: images.box_size,

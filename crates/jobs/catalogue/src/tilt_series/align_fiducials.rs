@@ -13,6 +13,7 @@ use thon_model::{Exclusion, TiltSeries};
 use thon_units::Angstrom;
 
 use super::fiducials::{self, Freedoms};
+use super::local_motion::{Local, Rigid};
 use crate::tilt_images::{TiltImages, image_findings};
 
 /// Alignment by gold beads.
@@ -29,6 +30,8 @@ pub(crate) struct Params {
     pub bead_diameter: Option<Angstrom>,
     /// What the adjustment solves for.
     pub solve: Freedoms,
+    /// Motion of the specimen and local displacements.
+    pub local: Local,
     /// Whether blank and foreign views are excluded; otherwise they are named only.
     pub exclude: bool,
     /// Thickness of specimen that beads may be spread over.
@@ -51,11 +54,27 @@ impl Default for Params {
         Self {
             bead_diameter: None,
             solve: Freedoms::default(),
+            local: Local::default(),
             exclude: true,
             largest_thickness: Angstrom(2.0 * kernel.half_thickness),
             largest_shift: kernel.largest_shift,
             least_score: kernel.least_score,
             rounds: kernel.rounds,
+        }
+    }
+}
+
+impl Params {
+    /// The same in the words of the kernel.
+    fn kernel(&self) -> BeadOptions {
+        BeadOptions {
+            diameter: self.bead_diameter.map(|d| d.0),
+            half_thickness: 0.5 * self.largest_thickness.0,
+            largest_shift: self.largest_shift,
+            least_score: self.least_score,
+            rounds: self.rounds,
+            adjustment: self.solve.adjustment(),
+            ..BeadOptions::default()
         }
     }
 }
@@ -165,15 +184,7 @@ impl Job for AlignFiducials {
             .iter()
             .map(thon_model::TiltImage::is_used)
             .collect();
-        let options = BeadOptions {
-            diameter: params.bead_diameter.map(|d| d.0),
-            half_thickness: 0.5 * params.largest_thickness.0,
-            largest_shift: params.largest_shift,
-            least_score: params.least_score,
-            rounds: params.rounds,
-            adjustment: params.solve.adjustment(),
-            ..BeadOptions::default()
-        };
+        let options = params.kernel();
         let images = Source(TiltImages::open(&series, context)?, series.image_size);
         let found = align_beads(
             &images,
@@ -192,6 +203,16 @@ impl Job for AlignFiducials {
                 .map_or_else(String::new, ToString::to_string);
             return Err(JobError::data(format!("{}: {reason}", series.name)));
         };
+        let rigid = Rigid {
+            series: &series,
+            views: &(0..series.images.len()).collect::<Vec<_>>(),
+            tracks: &found.tracks,
+            start: &start,
+            options: &options.adjustment,
+            solution,
+        };
+        let (solution, mut facts) = params.local.follow(&rigid, context)?;
+        let solution = &solution;
         let aligned = fiducials::adopt(&mut series, solution, context);
         if params.exclude {
             exclude(&mut series, &found.diagnoses);
@@ -202,10 +223,10 @@ impl Job for AlignFiducials {
                 series.name
             )));
         }
-        let facts = [(
+        facts.push((
             "bead diameter (Å)",
             found.measured_diameter.unwrap_or(found.diameter),
-        )];
+        ));
         let report = fiducials::Report {
             series: &series,
             tracks: &found.tracks,
@@ -240,7 +261,8 @@ impl Job for AlignFiducials {
         let solved = params.solve.words();
         Methods {
             text: format!(
-                "Tilt series were aligned by their gold beads in thon: beads were centred by their mean profile, and {solved} were solved by robust bundle adjustment."
+                "Tilt series were aligned by their gold beads in thon: beads were centred by their mean profile, and {solved} were solved by robust bundle adjustment.{}",
+                params.local.sentence()
             ),
             citations: vec![Citation::new(
                 "Mastronarde 2007",

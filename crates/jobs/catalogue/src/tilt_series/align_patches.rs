@@ -12,6 +12,7 @@ use thon_geometry::TiltGeometry;
 use thon_markerless::{CoarseOptions, PatchOptions, PatchTracks, align_coarse, track_patches};
 use thon_units::{Angstrom, Degrees, Radians};
 
+use super::local_motion::{Local, Rigid};
 use super::markerless::{self, Loaded, Measured};
 
 /// Alignment by patch tracking.
@@ -27,6 +28,8 @@ pub(crate) struct Params {
     pub solve_axis: bool,
     /// Thickness of the specimen.
     pub thickness: Angstrom,
+    /// Motion of the specimen and local displacements.
+    pub local: Local,
     /// Layout of the patches.
     pub patches: PatchOptions,
     /// Shortest period compared in the last round.
@@ -41,6 +44,7 @@ impl Default for Params {
             tilt_axis: None,
             solve_axis: true,
             thickness: Angstrom(1500.0),
+            local: Local::default(),
             patches: PatchOptions::default(),
             shortest_period: Angstrom(40.0),
             ignore_gold: true,
@@ -130,7 +134,19 @@ impl Job for AlignPatches {
                 .iter_mut()
                 .for_each(|g| g.tilt_axis_angle = axis);
         }
-        let (geometries, tracks, solution) = align(params, &loaded, context)?;
+        let (mut geometries, tracks, solution) = align(params, &loaded, context)?;
+        let (solution, facts) = params.local.follow(
+            &Rigid {
+                series: &series,
+                views: &loaded.indices,
+                tracks: &tracks.tracks,
+                start: &geometries,
+                options: &adjustment(params),
+                solution: &solution,
+            },
+            context,
+        )?;
+        adopt(&mut geometries, &solution);
         for (report, &index) in solution.views.iter().zip(&loaded.indices) {
             if report.observations < 4 {
                 context.warn(format!(
@@ -144,7 +160,12 @@ impl Job for AlignPatches {
         context.metric("patches", tracks.tracks.len() as f64);
         context.metric("mean residual (Å)", solution.mean_residual);
         markerless::assign(&mut series, &loaded.indices, &geometries);
-        let curves = view_curves(&series.name, &geometries, &tracks, &solution);
+        let mut curves = view_curves(&series.name, &geometries, &tracks, &solution);
+        curves.facts.extend(
+            facts
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
         let residuals = markerless::plot(&curves, &["residual"], "residual (A)");
         let montage = markerless::montage(&loaded, &geometries);
         let name = item.name();
@@ -158,10 +179,12 @@ impl Job for AlignPatches {
         })
     }
 
-    fn methods(_: &Params) -> Methods {
+    fn methods(params: &Params) -> Methods {
         Methods {
-            text: "Tilt series were aligned by patch tracking and bundle adjustment in thon."
-                .into(),
+            text: format!(
+                "Tilt series were aligned by patch tracking and bundle adjustment in thon.{}",
+                params.local.sentence()
+            ),
             citations: vec![Citation::new(
                 "Mastronarde & Held 2017",
                 "10.1016/j.jsb.2016.07.011",
@@ -183,11 +206,7 @@ fn align(
     };
     let found = align_coarse(&loaded.views, &loaded.start, &coarse).map_err(markerless::stopped)?;
     let mut geometries: Vec<TiltGeometry> = found.iter().map(|f| f.geometry).collect();
-    let options = if params.solve_axis {
-        Adjustment::fixed_tilts()
-    } else {
-        Adjustment::shifts_only()
-    };
+    let options = adjustment(params);
     let mut result = None;
     for factor in [2.5, 1.5, 1.0] {
         let tracks = track_patches(
@@ -201,16 +220,29 @@ fn align(
         .map_err(markerless::stopped)?;
         let solution = adjust(&tracks.tracks, &geometries, &options)
             .map_err(|e| JobError::data(e.to_string()))?;
-        for (geometry, solved) in geometries.iter_mut().zip(&solution.geometry) {
-            if let Some(solved) = solved {
-                *geometry = *solved;
-            }
-        }
+        adopt(&mut geometries, &solution);
         result = Some((tracks, solution));
     }
     let (tracks, solution) =
         result.ok_or_else(|| JobError::data("no round of patch tracking was run"))?;
     Ok((geometries, tracks, solution))
+}
+
+/// What the adjustment solves for.
+fn adjustment(params: &Params) -> Adjustment {
+    if params.solve_axis {
+        Adjustment::fixed_tilts()
+    } else {
+        Adjustment::shifts_only()
+    }
+}
+
+fn adopt(geometries: &mut [TiltGeometry], solution: &Solution) {
+    for (geometry, solved) in geometries.iter_mut().zip(&solution.geometry) {
+        if let Some(solved) = solved {
+            *geometry = *solved;
+        }
+    }
 }
 
 fn view_curves(

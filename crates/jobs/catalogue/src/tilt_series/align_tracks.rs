@@ -11,6 +11,7 @@ use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output
 use thon_model::TiltSeries;
 
 use super::fiducials::{self, Freedoms};
+use super::local_motion::{Local, Rigid};
 use crate::import::fiducial_model::{GivenModel, given_tracks};
 
 /// Alignment from a given fiducial model.
@@ -30,6 +31,8 @@ pub(crate) struct Params {
     pub binning: f64,
     /// What the adjustment solves for.
     pub solve: Freedoms,
+    /// Motion of the specimen and local displacements.
+    pub local: Local,
 }
 
 impl Default for Params {
@@ -39,6 +42,7 @@ impl Default for Params {
             prealignment: String::new(),
             binning: 1.0,
             solve: Freedoms::default(),
+            local: Local::default(),
         }
     }
 }
@@ -115,12 +119,17 @@ impl Job for AlignTracks {
         let mut series = context.load(item)?;
         let tracks = tracks(params, &series, context)?;
         thon_compute::check(context.progress())?;
-        let solution = adjust(
-            &tracks,
-            &fiducials::start(&series),
-            &params.solve.adjustment(),
-        )
-        .map_err(fiducials::stopped)?;
+        let (start, options) = (fiducials::start(&series), params.solve.adjustment());
+        let solution = adjust(&tracks, &start, &options).map_err(fiducials::stopped)?;
+        let rigid = Rigid {
+            series: &series,
+            views: &(0..series.images.len()).collect::<Vec<_>>(),
+            tracks: &tracks,
+            start: &start,
+            options: &options,
+            solution: &solution,
+        };
+        let (solution, facts) = params.local.follow(&rigid, context)?;
         let aligned = fiducials::adopt(&mut series, &solution, context);
         if aligned < 3 {
             return Err(JobError::data(format!(
@@ -132,7 +141,7 @@ impl Job for AlignTracks {
             series: &series,
             tracks: &tracks,
             solution: &solution,
-            facts: &[],
+            facts: &facts,
         };
         let (name, curves) = (item.name(), report.curves());
         let picture = context.store::<PictureKind>(name, &fiducials::residual_plot(&curves))?;
@@ -152,8 +161,9 @@ impl Job for AlignTracks {
     fn methods(params: &Params) -> Methods {
         Methods {
             text: format!(
-                "Tilt series were aligned from tracked fiducials by robust bundle adjustment of {} in thon.",
-                params.solve.words()
+                "Tilt series were aligned from tracked fiducials by robust bundle adjustment of {} in thon.{}",
+                params.solve.words(),
+                params.local.sentence()
             ),
             citations: Vec::new(),
         }

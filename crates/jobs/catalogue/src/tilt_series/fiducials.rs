@@ -116,10 +116,15 @@ impl Freedoms {
 pub(crate) fn start(series: &TiltSeries) -> Vec<TiltGeometry> {
     let axis = series.nominal_tilt_axis_angle.unwrap_or(Radians(0.0));
     let of_image = |image: &thon_model::TiltImage| {
-        image.geometry.unwrap_or(TiltGeometry {
+        let own = image.geometry.unwrap_or(TiltGeometry {
             tilt_axis_angle: axis,
             ..TiltGeometry::tilted(image.nominal_tilt_angle)
-        })
+        });
+        // Deformations of an alignment before are looked for anew.
+        TiltGeometry {
+            deformation: None,
+            ..own
+        }
     };
     series.images.iter().map(of_image).collect()
 }

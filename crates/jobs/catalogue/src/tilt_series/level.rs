@@ -106,7 +106,7 @@ impl Job for Level {
                 points.len()
             )));
         };
-        apply(&mut series, &found, params, context);
+        apply(&mut series, &found, params.margin, context);
         let facts = [
             ("pre-tilt (°)", found.tilt_offset().degrees().0),
             ("pitch (°)", found.pitch().degrees().0),
@@ -145,7 +145,13 @@ impl Job for Level {
     }
 }
 
-fn apply(series: &mut TiltSeries, found: &Levelling, params: &Params, context: &Context) {
+/// Turns and moves the specimen of a series; the volume becomes as thick as the surfaces are apart, and `margin`.
+pub(super) fn apply(
+    series: &mut TiltSeries,
+    found: &Levelling,
+    margin: Angstrom,
+    context: &Context,
+) {
     let (turn, by) = found.motion();
     // The new origin lies in the old specimen here; defocus belongs to the origin and moves with it.
     let origin = Point::from_vector(turn.inverse().apply(-by));
@@ -169,7 +175,7 @@ fn apply(series: &mut TiltSeries, found: &Levelling, params: &Params, context: &
         context.warn("the defocus hand is not known, so defocus could not be moved with the origin; estimate it after levelling");
     }
     if found.thickness() > 0.0 {
-        let depth = ((found.thickness() + params.margin.0) / series.pixel_size.0).ceil() as usize;
+        let depth = ((found.thickness() + margin.0) / series.pixel_size.0).ceil() as usize;
         let [ny, nx] = series.image_size;
         let [_, y, x] = series.volume_size.unwrap_or([0, ny, nx]);
         series.volume_size = Some([depth, y, x]);

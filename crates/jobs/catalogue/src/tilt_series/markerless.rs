@@ -89,10 +89,15 @@ pub(super) fn load(
         let view = prepare_view(&raw.view(), series.pixel_size.0, binning, options.as_ref());
         loaded.views.push(view);
         let image = &series.images[index];
-        loaded.start.push(image.geometry.unwrap_or(TiltGeometry {
+        let own = image.geometry.unwrap_or(TiltGeometry {
             tilt_axis_angle: axis,
             ..TiltGeometry::tilted(image.nominal_tilt_angle)
-        }));
+        });
+        // Deformations of an alignment before are looked for anew.
+        loaded.start.push(TiltGeometry {
+            deformation: None,
+            ..own
+        });
         context
             .progress()
             .advance(done as u64 + 1, 2 * loaded.indices.len() as u64);

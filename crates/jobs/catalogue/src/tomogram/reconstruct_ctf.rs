@@ -15,7 +15,7 @@ use thon_units::{Angstrom, PixelSize};
 use super::transfer::{contrast, transfer_findings};
 use super::volume::{Halves, Region, Storage, VolumeOptions, make};
 use crate::kernel_errors::stopped;
-use crate::tilt_images::{alignment_findings, image_findings};
+use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
 /// 3D-CTF-corrected back-projection.
 pub(crate) struct ReconstructCtf;
@@ -115,6 +115,7 @@ impl Job for ReconstructCtf {
             Err(e) => return vec![Finding::error("tilt_series", e.to_string())],
         };
         let mut findings = alignment_findings(&series);
+        findings.extend(straight_findings(&series));
         findings.extend(image_findings(&series, context));
         findings.extend(params.volume().findings(&series));
         findings.extend(transfer_findings(&series, params.correction, params.step));

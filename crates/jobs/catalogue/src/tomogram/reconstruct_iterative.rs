@@ -16,7 +16,7 @@ use thon_units::{Angstrom, PixelSize};
 use super::slices::slice_findings;
 use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
 use crate::kernel_errors::stopped;
-use crate::tilt_images::{alignment_findings, image_findings};
+use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
 /// Iterative reconstruction.
 pub(crate) struct ReconstructIterative;
@@ -109,6 +109,7 @@ impl Job for ReconstructIterative {
             Err(e) => return vec![Finding::error("tilt_series", e.to_string())],
         };
         let mut findings = alignment_findings(&series);
+        findings.extend(straight_findings(&series));
         findings.extend(image_findings(&series, context));
         findings.extend(params.volume().findings(&series));
         if params.iterations == 0 {

@@ -13,8 +13,9 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 4] = [
+const FROM_ELSEWHERE: [&str; 5] = [
     "import.aretomo",
+    "import.digital-micrograph",
     "import.etomo",
     "import.map",
     "import.relion-2016",
@@ -140,6 +141,7 @@ fn series_cases_1() -> Vec<Case> {
             json!({ "model": "jobs/tilt_series.align-fiducials/{name}.fid" }),
             &[SERIES],
         ),
+        case("tilt_series.assess-alignment", json!({}), &[SERIES]),
         case(
             "tilt_series.compare-alignments",
             json!({}),

@@ -118,36 +118,14 @@ impl View {
     /// The view in the words of the projection chain: the same 2 × 3 matrix, exactly. A deformation of the specimen
     /// plane becomes a small change of tilt and x tilt with an in-plane deformation.
     pub(super) fn geometry(&self) -> TiltGeometry {
-        let [x, y, z] = self.columns();
-        let (row_x, row_y) = (DVec3::new(x.x, y.x, z.x), DVec3::new(x.y, y.y, z.y));
-        let beam = row_x.cross(row_y);
-        let beam = (beam * in_sign(self.in_plane().determinant())).normalize();
-        let tilt = (-beam.x).clamp(-1.0, 1.0).asin();
-        // asin covers −90° to 90°; beyond, the x tilt would flip. Keep the branch of the model's own angles.
-        let (tilt, x_tilt) = if self.value(TILT).cos() >= 0.0 {
-            (tilt, beam.y.atan2(beam.z))
-        } else {
-            (std::f64::consts::PI - tilt, (-beam.y).atan2(-beam.z))
-        };
-        let turned = DMat3::from_rotation_y(tilt) * DMat3::from_rotation_x(x_tilt);
-        let (first, second) = (turned.row(0), turned.row(1));
-        let plane = DMat2::from_cols(
-            DVec2::new(row_x.dot(first), row_y.dot(first)),
-            DVec2::new(row_x.dot(second), row_y.dot(second)),
-        );
-        let axis = self.value(ROTATION);
-        TiltGeometry {
-            x_tilt: Radians(x_tilt),
-            tilt_angle: Radians(tilt),
-            tilt_axis_angle: Radians(axis),
-            affine: plane * DMat2::from_angle(-axis),
+        let own = TiltGeometry {
+            tilt_axis_angle: Radians(self.value(ROTATION)),
+            affine: self.affine,
             shift: self.shift,
-        }
+            ..TiltGeometry::tilted(Radians(self.value(TILT)))
+        };
+        own.with_columns(self.columns())
     }
-}
-
-fn in_sign(value: f64) -> f64 {
-    if value < 0.0 { -1.0 } else { 1.0 }
 }
 
 #[cfg(test)]
@@ -162,6 +140,7 @@ mod tests {
             tilt_axis_angle: Radians(1.4),
             affine: DMat2::from_cols(DVec2::new(1.01, 0.003), DVec2::new(-0.002, 0.99)),
             shift: DVec2::new(30.0, -20.0),
+            deformation: None,
         });
         view.change = [0.01, -0.02, 0.004, 0.006, -0.01, -0.05, 0.003, 0.007];
         view

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use thon_compute::cholesky::Cholesky;
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DMat3, DQuat, DVec2, DVec3};
 
@@ -33,6 +34,15 @@ impl Truth {
             thickness,
             nominal: Vec::new(),
             views: views.to_vec(),
+        }
+    }
+
+    /// The truth of some of the views.
+    pub fn subset(&self, views: &[usize]) -> Self {
+        Self {
+            nominal: views.iter().map(|&i| self.nominal[i]).collect(),
+            views: views.iter().map(|&i| self.views[i]).collect(),
+            ..*self
         }
     }
 
@@ -108,22 +118,16 @@ impl Truth {
                     error(&up).iter().zip(&now).map(|(a, b)| *a - *b).collect()
                 })
                 .collect();
-            let mut a = [[0.0; 7]; 6];
-            for i in 0..6 {
-                for j in 0..6 {
-                    a[i][j] = columns[i]
-                        .iter()
-                        .zip(&columns[j])
-                        .map(|(u, v)| u.dot(*v))
-                        .sum();
-                }
-                a[i][6] = -columns[i]
-                    .iter()
-                    .zip(&now)
-                    .map(|(u, v)| u.dot(*v))
-                    .sum::<f64>();
-            }
-            for (value, step) in motion.iter_mut().zip(eliminate(a)) {
+            let dot =
+                |a: &[DVec2], b: &[DVec2]| a.iter().zip(b).map(|(u, v)| u.dot(*v)).sum::<f64>();
+            let normal = (0..36)
+                .map(|k| dot(&columns[k / 6], &columns[k % 6]))
+                .collect();
+            let right: Vec<f64> = columns.iter().map(|column| -dot(column, &now)).collect();
+            let step = Cholesky::new(6, normal)
+                .expect("six independent motions")
+                .solve(&right);
+            for (value, step) in motion.iter_mut().zip(step) {
                 *value += step;
             }
         }
@@ -145,23 +149,4 @@ impl Truth {
             axis,
         }
     }
-}
-
-fn eliminate(mut a: [[f64; 7]; 6]) -> [f64; 6] {
-    for i in 0..6 {
-        let pivot = a[i][i];
-        for value in &mut a[i] {
-            *value /= pivot;
-        }
-        let row = a[i];
-        for (j, other) in a.iter_mut().enumerate() {
-            if j != i {
-                let factor = other[i];
-                for (value, own) in other.iter_mut().zip(&row) {
-                    *value -= factor * own;
-                }
-            }
-        }
-    }
-    [0, 1, 2, 3, 4, 5].map(|i| a[i][6])
 }

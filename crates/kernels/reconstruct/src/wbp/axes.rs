@@ -37,6 +37,7 @@ impl Axes {
             tilt_axis_angle,
             affine,
             shift,
+            deformation,
         } = view.geometry;
         let fail = |problem| {
             Err(ReconstructError::Geometry {
@@ -44,6 +45,11 @@ impl Axes {
                 problem,
             })
         };
+        if deformation.is_some() {
+            return fail(
+                "a deformation, which only back-projection and the extraction of particles can follow",
+            );
+        }
         let finite = x_tilt.0.is_finite()
             && tilt_angle.0.is_finite()
             && tilt_axis_angle.0.is_finite()

@@ -13,6 +13,7 @@ mod back_project;
 mod bands;
 mod contrast;
 mod coordinates;
+mod deformed;
 #[cfg(test)]
 mod failure_tests;
 mod filter;
@@ -119,6 +120,9 @@ pub fn reconstruct_wbp(
     progress: &dyn Progress,
     sink: &mut dyn SlabSink,
 ) -> Result<WbpReport, ReconstructError> {
+    if deformed::any(views) {
+        return deformed::reconstruct(images, views, pixel_size, grid, options, progress, sink);
+    }
     let task = Task::new(images, views, pixel_size, grid, options)?;
     match options.filter.weighting {
         Weighting::Fourier => invert(&task.unweighted(options), options, progress, sink),

@@ -220,6 +220,10 @@ fn the_exact_filter_gives_true_density_too() {
     assert!((density - 1.0).abs() < 0.05, "{density}");
 }
 
+#[expect(
+    clippy::large_types_passed_by_value,
+    reason = "the shape of what `series` takes"
+)]
 fn general(image: usize, g: TiltGeometry) -> TiltGeometry {
     TiltGeometry {
         x_tilt: Degrees(4.0 + 0.1 * image as f64).radians(),

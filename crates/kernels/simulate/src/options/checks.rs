@@ -111,6 +111,7 @@ impl SimulationOptions {
             "at most 89° together with the largest tilt",
         )?;
         within("lost_by", self.lost_by, 0.0, 1.0, "0 to 1")?;
+        within("doming", self.doming.0, -1e3, 1e3, "−1000 to 1000 Å")?;
         within("shift_sigma", self.shift_sigma.0, 0.0, 1e5, "0 to 10⁵ Å")?;
         within(
             "tilt_angle_sigma",

@@ -32,14 +32,14 @@ pub(super) struct Ice<'a> {
 impl<'a> Ice<'a> {
     pub(super) fn new(
         options: &'a SimulationOptions,
-        geometry: TiltGeometry,
+        geometry: &TiltGeometry,
         ctf: Ctf,
         seed: u64,
         index: u64,
     ) -> Self {
         Self {
             options,
-            geometry,
+            geometry: *geometry,
             ctf,
             normal: geometry.rotation().apply(ice_normal(options)),
             undo: geometry.affine.inverse(),

@@ -89,7 +89,7 @@ fn contrast(
         plan.forward_into(&image, &mut spectrum);
         spectrum
     });
-    let ice = Ice::new(options, *geometry, *ctf, simulation.seed(), tilt as u64);
+    let ice = Ice::new(options, geometry, *ctf, simulation.seed(), tilt as u64);
     ice.add(&mut spectra[1], plan);
     let [particles, rest] = spectra;
     Contrast { particles, rest }
@@ -179,8 +179,8 @@ impl Lens<'_> {
                 .project_to_pixel(pose.position, options.pixel_size, options.image_size());
         let whole = pixel.round();
         let origin = middle + (pixel - whole);
-        let mut spectrum =
-            projector.spectrum(object, pose.rotation.matrix(), self.geometry, origin);
+        let view = self.geometry.near(pose.position);
+        let mut spectrum = projector.spectrum(object, pose.rotation.matrix(), &view, origin);
         let hand = HandSign::from(options.defocus_hand);
         let depth = Angstrom(self.geometry.project(pose.position).depth);
         let model = CtfModel::at_depth(optics, self.ctf, hand, depth);

@@ -4,8 +4,8 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use thon_compute::random::ChaCha8Rng;
 use thon_compute::seed_stream;
-use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DMat2, DQuat, DVec2, DVec3};
+use thon_geometry::{Deformation, TiltGeometry};
 use thon_model::{Carried, Ctf, DefocusHand, TiltImage, TiltSeries};
 use thon_units::{Angstrom, Degrees, Dose};
 
@@ -65,6 +65,26 @@ pub(super) fn tilt_series(name: &str, options: &SimulationOptions, seed: u64) ->
     }
 }
 
+/// Where the specimen has gone under the beam by the middle of the image of this rank in time: it domes and creeps, 1 − exp(−d/τ) with τ
+/// 0.3 of the whole dose.
+fn doming(options: &SimulationOptions, rank: usize) -> Option<Deformation> {
+    if options.doming.0 == 0.0 {
+        return None;
+    }
+    let images = tilt_angles(options.tilt_min.0, options.tilt_max.0, options.tilt_step.0).len();
+    let course = |dose: f64| 1.0 - (-dose / 0.3).exp();
+    let so_far = course((rank as f64 + 0.5) / images as f64) / course(1.0);
+    let [ny, nx] = options.image_size();
+    let mut deformation = Deformation::still(0.5 * nx.max(ny) as f64 * options.pixel_size.0);
+    let (rise, creep) = (options.doming.0 * so_far, 0.2 * options.doming.0 * so_far);
+    let terms = &mut deformation.specimen.terms;
+    terms[0] = DVec3::new(creep, 0.5 * creep, 0.0);
+    terms[1] = DVec3::new(-0.5 * creep, creep, 0.0);
+    terms[2] = DVec3::new(0.0, 0.0, -rise);
+    terms[4] = DVec3::new(0.0, 0.0, -rise);
+    Some(deformation)
+}
+
 fn tilt_image(
     options: &SimulationOptions,
     index: usize,
@@ -85,6 +105,7 @@ fn tilt_image(
         tilt_axis_angle: axis.radians(),
         affine: DMat2::IDENTITY * magnification,
         shift,
+        deformation: doming(options, rank),
     };
     let ice = geometry.rotation().apply(ice_normal(options));
     let scale = (transmission(options, ice.z) / transmission(options, 1.0)).sqrt();

@@ -42,6 +42,7 @@ fn series(seed: u64, (image_size, volume): ([usize; 2], [usize; 3]), deformed: b
                 tilt_axis_angle: Degrees(uniform(-180.0, 180.0)).radians(),
                 affine: if deformed { affine } else { DMat2::IDENTITY },
                 shift: DVec2::new(uniform(-400.0, 400.0), uniform(-400.0, 400.0)),
+                deformation: None,
             });
             let mut ctf = Ctf::round(Angstrom(uniform(15000.0, 60000.0)));
             ctf.defocus_v = ctf.defocus_u - Angstrom(uniform(0.0, 800.0));

@@ -12,6 +12,8 @@ use super::super::coordinates::extent;
 use super::super::streams::View;
 use super::Contrast;
 use super::levels::{Ladder, depth_at_axis};
+use thon_geometry::Point;
+
 use crate::ReconstructError;
 
 /// Corrects the image `[ny, nx]` of view `index` among those of `contrast`, in place. Its mean stays. Returns the number of
@@ -29,7 +31,12 @@ pub fn correct_image(
 ) -> Result<usize, ReconstructError> {
     let [ny, nx] = size;
     ReconstructError::check_length("pixels", pixels.len(), ny * nx)?;
-    let axes = Axes::new(view)?;
+    // The depth under a pixel; what a deformation changes in it is nothing to the contrast transfer.
+    let straight = View {
+        image: view.image,
+        geometry: view.geometry.near(Point::new(0.0, 0.0, 0.0)),
+    };
+    let axes = Axes::new(&straight)?;
     if axes.is_steep() {
         return Err(ReconstructError::Geometry {
             index: view.image,
