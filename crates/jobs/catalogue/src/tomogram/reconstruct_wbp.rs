@@ -17,7 +17,7 @@ use thon_units::{Angstrom, PixelSize};
 use super::slices::slice_findings;
 use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
 use crate::kernel_errors::stopped;
-use crate::tilt_images::{alignment_findings, image_findings};
+use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
 /// Weighted back-projection.
 pub(crate) struct ReconstructWbp;
@@ -108,6 +108,7 @@ impl Job for ReconstructWbp {
         }
         if params.filter.weighting == Filter::Fourier {
             findings.extend(slice_findings(&series));
+            findings.extend(straight_findings(&series));
         }
         findings
     }
@@ -181,10 +182,13 @@ impl Job for ReconstructWbp {
         } else {
             " for display"
         };
+        let method = if params.filter.weighting == Filter::Fourier {
+            "direct Fourier inversion"
+        } else {
+            "weighted back-projection"
+        };
         Methods {
-            text: format!(
-                "Tomograms were reconstructed{display} by weighted back-projection in thon."
-            ),
+            text: format!("Tomograms were reconstructed{display} by {method} in thon."),
             citations: vec![Citation::new("Radermacher 1988", "10.1002/jemt.1060090405")],
         }
     }

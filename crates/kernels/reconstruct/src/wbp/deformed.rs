@@ -14,6 +14,7 @@ use thon_units::PixelSize;
 
 use super::axes::Axes;
 use super::back_project::back_project;
+use super::filter::Weighting;
 use super::rows::RowLayout;
 use super::task::Task;
 use super::{ImageSource, Slab, SlabSink, View, VolumeInMemory, WbpOptions, WbpReport};
@@ -52,6 +53,13 @@ pub(super) fn reconstruct(
                 problem: "its deformation has a term that is not a finite number, or no scale",
             });
         }
+    }
+    if options.filter.weighting == Weighting::Fourier {
+        return Err(ReconstructError::Parameter {
+            field: "filter weighting",
+            found: "fourier, of images with a deformation".into(),
+            expected: "a back-projection: ramp, exact or SIRT-like",
+        });
     }
     let straight = near(views, grid.centre);
     let task = Task::new(images, &straight, pixel_size, grid, options)?;
@@ -308,6 +316,26 @@ mod tests {
         );
         let grid = Grid::new([20, 70, 60], PixelSize(8.0));
         assert!(volume(&views, &source, &grid, 320) == volume(&views, &source, &grid, 1));
+    }
+
+    #[test]
+    fn a_deformation_is_refused_by_the_inversion() {
+        let views = sinking();
+        let source = images(&views, &[DVec3::ZERO], 16.0, [32, 32], 8.0);
+        let grid = Grid::new([8, 16, 16], PixelSize(8.0));
+        let mut options = WbpOptions::default();
+        options.filter.weighting = Weighting::Fourier;
+        let mut sink = VolumeInMemory::new(grid.dims);
+        let refused = reconstruct_wbp(
+            &source,
+            &views,
+            PixelSize(8.0),
+            &grid,
+            &options,
+            &Quiet,
+            &mut sink,
+        );
+        assert!(matches!(refused, Err(ReconstructError::Parameter { .. })));
     }
 
     #[test]
