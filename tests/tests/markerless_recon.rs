@@ -25,6 +25,18 @@ fn folder() -> Option<std::path::PathBuf> {
     std::env::var_os("THON_RECON_DATA").map(Into::into)
 }
 
+/// What an operator knows before the alignment: the stage's tilts, and the axis to 0.1°.
+fn nominal_start(truth: &Truth) -> Vec<TiltGeometry> {
+    truth
+        .nominal
+        .iter()
+        .map(|t| TiltGeometry {
+            tilt_axis_angle: Degrees(85.1).radians(),
+            ..TiltGeometry::tilted(Degrees(*t).radians())
+        })
+        .collect()
+}
+
 /// The recorded images.
 fn images(truth: &Truth, folder: &Path) -> Vec<Array2<f32>> {
     let file = Mrc::open(folder.join("ts.mrc")).unwrap();
@@ -124,14 +136,7 @@ fn coarse_correlation_reaches_its_target() {
                 )
             })
             .collect();
-        let start: Vec<TiltGeometry> = truth
-            .nominal
-            .iter()
-            .map(|t| TiltGeometry {
-                tilt_axis_angle: Degrees(85.1).radians(),
-                ..TiltGeometry::tilted(Degrees(*t).radians())
-            })
-            .collect();
+        let start = nominal_start(&truth);
         let found = thon_markerless::align_coarse(
             &views,
             &start,
@@ -180,14 +185,7 @@ fn patch_tracking_with_bundle_adjustment() {
                 )
             })
             .collect();
-        let mut geometry: Vec<TiltGeometry> = truth
-            .nominal
-            .iter()
-            .map(|t| TiltGeometry {
-                tilt_axis_angle: Degrees(85.1).radians(),
-                ..TiltGeometry::tilted(Degrees(*t).radians())
-            })
-            .collect();
+        let mut geometry = nominal_start(&truth);
         let coarse = thon_markerless::align_coarse(
             &views,
             &geometry,
@@ -305,14 +303,7 @@ fn spoilt_views_are_all_named_and_the_rest_stays_within_the_limits() {
         let gold = GoldOptions::default();
         let prepared =
             |i: &usize| prepare_view(&images[*i].view(), truth.pixel_size, binning, Some(&gold));
-        let start: Vec<TiltGeometry> = truth
-            .nominal
-            .iter()
-            .map(|t| TiltGeometry {
-                tilt_axis_angle: Degrees(85.1).radians(),
-                ..TiltGeometry::tilted(Degrees(*t).radians())
-            })
-            .collect();
+        let start = nominal_start(&truth);
         let all: Vec<usize> = (0..images.len()).collect();
         let mut named: Vec<usize> =
             unusable_views(&all.iter().map(prepared).collect::<Vec<_>>(), &start)

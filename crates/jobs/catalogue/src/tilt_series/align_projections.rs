@@ -76,13 +76,6 @@ pub(crate) struct Outputs {
     pictures: Output<PictureKind>,
 }
 
-/// The shortest period that images of this size and pixel allow.
-fn period(params: &Params, series: &TiltSeries) -> Angstrom {
-    let pixel = series.pixel_size.0;
-    let field = series.image_size[0].min(series.image_size[1]) as f64 * pixel;
-    Angstrom(params.shortest_period.0.max(2.6 * pixel).min(field / 8.1))
-}
-
 impl Job for AlignProjections {
     const ID: &'static str = "tilt_series.align-projections";
     type Params = Params;
@@ -118,7 +111,13 @@ impl Job for AlignProjections {
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         context
             .load(inputs.tilt_series.item())
-            .map(|series| markerless::cost(&series, period(params, &series), 70.0))
+            .map(|series| {
+                markerless::cost(
+                    &series,
+                    markerless::allowed_period(params.shortest_period, &series),
+                    70.0,
+                )
+            })
             .unwrap_or_default()
     }
 
@@ -127,7 +126,7 @@ impl Job for AlignProjections {
         let mut series = context.load(item)?;
         let known = markerless::known_axis(&series, params.tilt_axis);
         let axis = known.unwrap_or(Radians(0.0));
-        let period = period(params, &series);
+        let period = markerless::allowed_period(params.shortest_period, &series);
         let mut loaded = markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
         if params.tilt_axis.is_some() {
             loaded

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
 use thon_markerless::{Quality, ViewQuality, assess};
-use thon_model::TiltSeries;
 use thon_units::{Angstrom, Radians};
 
 use super::markerless::{self, Measured, Shape};
@@ -60,13 +59,6 @@ pub(crate) struct Outputs {
     pictures: Output<PictureKind>,
 }
 
-/// The shortest period that images of this size and pixel allow.
-fn period(params: &Params, series: &TiltSeries) -> Angstrom {
-    let pixel = series.pixel_size.0;
-    let field = series.image_size[0].min(series.image_size[1]) as f64 * pixel;
-    Angstrom(params.shortest_period.0.max(2.6 * pixel).min(field / 8.1))
-}
-
 impl Job for AssessAlignment {
     const ID: &'static str = "tilt_series.assess-alignment";
     type Params = Params;
@@ -100,7 +92,11 @@ impl Job for AssessAlignment {
             .map(|series| Cost {
                 // A table and two plots.
                 disk: (64 << 10) + 200 * series.images.len() as u64,
-                ..markerless::cost(&series, period(params, &series), 6.0)
+                ..markerless::cost(
+                    &series,
+                    markerless::allowed_period(params.shortest_period, &series),
+                    6.0,
+                )
             })
             .unwrap_or_default()
     }
@@ -109,7 +105,7 @@ impl Job for AssessAlignment {
         let item = inputs.tilt_series.item();
         let mut series = context.load(item)?;
         let axis = markerless::known_axis(&series, None).unwrap_or(Radians(0.0));
-        let period = period(params, &series);
+        let period = markerless::allowed_period(params.shortest_period, &series);
         let loaded = markerless::load(&mut series, axis, period, params.ignore_gold, context)?;
         let depth = series
             .volume_size

@@ -146,6 +146,13 @@ pub(super) fn in_series(diagnosis: &Diagnosis, indices: &[usize]) -> Diagnosis {
     diagnosis
 }
 
+/// What is asked for as shortest period, within what images of this size and pixel allow.
+pub(super) fn allowed_period(asked: Angstrom, series: &TiltSeries) -> Angstrom {
+    let pixel = series.pixel_size.0;
+    let field = series.image_size[0].min(series.image_size[1]) as f64 * pixel;
+    Angstrom(asked.0.max(2.6 * pixel).min(field / 8.1))
+}
+
 /// What keeps a series from being aligned without markers, and what is odd about its pixel size.
 pub(super) fn findings(series: &TiltSeries, context: &Context) -> Vec<Finding> {
     let used = series.used().count();

@@ -56,11 +56,7 @@ pub(super) fn back_project(
             rows,
             voxels,
         };
-        sink.write(&slab)
-            .map_err(|source| ReconstructError::Write {
-                first_row: first,
-                source,
-            })?;
+        slab.hand_to(sink)?;
         for _ in 0..rows {
             counter.unit_done();
         }

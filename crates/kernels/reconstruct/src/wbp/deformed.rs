@@ -200,11 +200,7 @@ impl Work<'_> {
             rows,
             voxels,
         };
-        sink.write(&slab)
-            .map_err(|source| ReconstructError::Write {
-                first_row: band.start,
-                source,
-            })?;
+        slab.hand_to(sink)?;
         for _ in 0..rows {
             self.counter.unit_done();
         }

@@ -44,11 +44,7 @@ pub(super) fn write_slices<T: Send>(
             rows,
             voxels,
         };
-        sink.write(&slab)
-            .map_err(|source| ReconstructError::Write {
-                first_row: first,
-                source,
-            })?;
+        slab.hand_to(sink)?;
     }
     Ok(told)
 }

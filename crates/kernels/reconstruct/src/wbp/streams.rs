@@ -80,6 +80,16 @@ pub struct Slab<'a> {
     pub voxels: &'a [f32],
 }
 
+impl Slab<'_> {
+    /// Hands the slab to `sink`, whose failure then says from which row on.
+    pub(super) fn hand_to(&self, sink: &mut dyn SlabSink) -> Result<(), ReconstructError> {
+        sink.write(self).map_err(|source| ReconstructError::Write {
+            first_row: self.first_row,
+            source,
+        })
+    }
+}
+
 /// Takes the tomogram, slab after slab, in ascending y. Every row comes once.
 pub trait SlabSink {
     /// Takes one slab.
