@@ -11,6 +11,7 @@ use thon_picture::{Contrast, Curve, Picture, Plot, gray};
 use thon_units::{Angstrom, Radians, SquareAngstrom};
 
 use super::estimate::Strategy;
+use crate::pictures::against_tilt;
 
 /// Edge of the spectrum that is drawn.
 const SPECTRUM: usize = 320;
@@ -248,13 +249,13 @@ pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> 
         title: format!("Contrast transfer of {}", series.name),
         columns: vec![
             Column::new("tilt", "°", rows.iter().map(|(tilt, _, _)| *tilt)),
-            column("defocus u", "Å", &|v| v.defocus + half(v)),
-            column("defocus v", "Å", &|v| v.defocus - half(v)),
+            column(COURSE[0], "Å", &|v| v.defocus + half(v)),
+            column(COURSE[1], "Å", &|v| v.defocus - half(v)),
             column("angle of u", "°", &|v| angle(v).rem_euclid(180.0)),
             column("phase shift", "°", &|v| v.phase_shift.to_degrees()),
             column("deviation of defocus", "Å", &|v| v.defocus_deviation),
             column("least deviation of a view alone", "Å", &|v| v.bound),
-            column("expected from the others", "Å", &|v| v.expected[0]),
+            column(COURSE[2], "Å", &|v| v.expected[0]),
             column("deviate from the others", "", &|v| v.deviate()),
             column("deviation of astigmatism", "Å", &|v| {
                 2.0 * v.astigmatism_deviation
@@ -271,6 +272,9 @@ pub(super) fn curves(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> 
         facts,
     }
 }
+
+/// The columns that the picture of the course draws.
+const COURSE: [&str; 3] = ["defocus u", "defocus v", "expected from the others"];
 
 /// Pictures by name: the course of defocus, profiles at low, middle and high tilt, a spectrum beside its fit.
 pub(super) fn pictures(
@@ -310,25 +314,12 @@ pub(super) fn pictures(
 }
 
 fn course(series: &TiltSeries, fit: &SeriesFit, places: &[usize]) -> Picture {
-    let table = curves(series, fit, places);
-    let value = |column: usize, row: usize| table.columns[column].values[row].unwrap_or(f64::NAN);
-    let rows = table.columns[0].values.len();
-    let line = |column: usize| Curve {
-        label: table.columns[column].label.clone(),
-        points: (0..rows)
-            .map(|row| (value(0, row), value(column, row)))
-            .collect(),
-    };
-    Plot {
-        title: format!("Defocus of {}", series.name),
-        x_label: "tilt (°)".into(),
-        y_label: "underfocus (Å)".into(),
-        y_range: None,
-        x_ticks: Vec::new(),
-        levels: Vec::new(),
-        curves: vec![line(1), line(2), line(6)],
-    }
-    .draw()
+    let mut table = curves(series, fit, places);
+    table.title = format!("Defocus of {}", series.name);
+    let drawn: Vec<usize> = (0..table.columns.len())
+        .filter(|&i| COURSE.contains(&table.columns[i].label.as_str()))
+        .collect();
+    against_tilt(&table, &drawn, "underfocus (Å)", &[])
 }
 
 fn profile(series: &TiltSeries, place: usize, tilt: f64, view: &ViewFit) -> Picture {
