@@ -39,7 +39,8 @@ pub enum FscMeasure {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TargetOptions {
-    /// Diameter of the particle, Å: data and references are masked by a soft sphere of it. 0: three quarters of the box.
+    /// Diameter of the particle, Å: data and references are masked by a soft sphere of it. 0: three quarters of the box. In crowded
+    /// specimens no wider than the particle, or its neighbours decide.
     pub diameter: Angstrom,
     /// Point group that references are given, in their own frame.
     #[schemars(with = "String")]
@@ -74,7 +75,8 @@ pub struct PoseOptions {
     pub offset_range: Angstrom,
     /// Expected deviation of shifts from the picked position, per axis, Å; estimated anew after each iteration.
     pub offset_sigma: Angstrom,
-    /// Expected deviation of rotations from the given poses, degrees; none: rotations are free.
+    /// Expected deviation of rotations from the given poses about each of three axes, degrees (poses that are all 15° off: 15°/√3);
+    /// none: rotations are free.
     pub local_sigma: Option<Degrees>,
     /// Order of the grid of the global search: 1: 30°, 2: 15°, 3: 7.5°.
     pub search_order: u8,

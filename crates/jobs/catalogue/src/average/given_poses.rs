@@ -37,6 +37,17 @@ pub(crate) fn average_findings(
     findings
 }
 
+/// Particles of a block.
+fn block_of(n: usize) -> usize {
+    let [least, most] = BLOCK;
+    (HELD / (4 * n.pow(3))).clamp(least, most)
+}
+
+/// Bytes that a block of particles of box n takes, of a set of so many.
+pub(crate) fn block_bytes(n: usize, particles: usize) -> u64 {
+    4 * (n.pow(3) * block_of(n).min(particles)) as u64
+}
+
 /// Sums of both halves of a set of subtomograms, up to the edge of their Fourier space.
 ///
 /// # Errors
@@ -58,8 +69,7 @@ pub(crate) fn sums_at_given_poses(
         })
         .collect();
     // A particle has n³ · π/12 samples of 12 bytes.
-    let [least, most] = BLOCK;
-    let size = (HELD / (4 * n.pow(3))).clamp(least, most);
+    let size = block_of(n);
     let mut seen: Vec<Option<Observation>> = Vec::new();
     let mut sums: [Option<ExpectedSums>; 2] = [None, None];
     let mut quanta = None;

@@ -23,7 +23,7 @@ mod volume_files;
 pub(crate) use classify::ClassifyParticles;
 pub(crate) use compare::CompareParticles;
 pub(crate) use cones::cones_by_class;
-pub(crate) use given_poses::{average_findings, sums_at_given_poses};
+pub(crate) use given_poses::{average_findings, block_bytes, sums_at_given_poses};
 pub(crate) use initial_model::InitialModelJob;
 pub(crate) use refine::RefineParticles;
 pub(crate) use select::SelectParticles;

@@ -20,7 +20,7 @@ use thon_units::{Dose, PixelSize};
 
 use super::particle_views::{SeriesByName, ViewSettings, each_view, load_particles};
 use super::set_findings::{half_findings, view_findings, voxel_size};
-use crate::average::{average_findings, cones_by_class, sums_at_given_poses};
+use crate::average::{average_findings, block_bytes, cones_by_class, sums_at_given_poses};
 use crate::kernel_errors::stopped;
 use crate::pictures;
 
@@ -136,11 +136,13 @@ impl Job for ReconstructParticles {
         let large = if params.recover_delocalised { 4 } else { 1 } * n * n;
         if volumes(&particles).is_some() {
             let voxels = n.pow(3);
+            let block = block_bytes(n as usize, particles.len());
             return Cost {
-                // Two exact sums and one solution; a block of particles with their lists; a particle per thread.
-                memory: (28 << 20)
-                    + 36 * padded
-                    + (96 + 16 * rayon::current_num_threads() as u64) * voxels,
+                // Two exact sums; beside them a block of particles, or the solution; a particle per thread.
+                memory: (24 << 20)
+                    + 24 * padded
+                    + block.max(72 * voxels)
+                    + 16 * (rayon::current_num_threads() as u64 - 1) * voxels,
                 disk: (1 << 17) + 12 * voxels,
                 cpu_seconds: 0.6 + particles.len() as f64 * voxels as f64 * 2e-8,
             };
@@ -148,12 +150,13 @@ impl Job for ReconstructParticles {
         let tilts = series.values().map(|s| s.images.len()).max().unwrap_or(0);
         let pixels = series.values().map(|s| s.image_size[0] * s.image_size[1]);
         let views = (tilts * particles.len()) as f64;
+        let names = particles.tilt_series_names.iter();
+        let together = names.map(|name| particles.rows_of(name).len()).max();
+        // The boxes of one tilt with their spectra; the image and its sorted copies.
+        let cut = 14 * large * together.unwrap_or(0) as u64 + 16 * pixels.max().unwrap_or(0) as u64;
         Cost {
-            // Two sums and one solution; the boxes of one tilt; the image and its sorted copies.
-            memory: (16 << 20)
-                + 36 * padded
-                + 12 * large * particles.len() as u64
-                + 16 * pixels.max().unwrap_or(0) as u64,
+            // Two sums, and beside them what goes in, or one solution.
+            memory: (24 << 20) + 16 * padded + cut.max(12 * padded),
             disk: (1 << 17) + 12 * n.pow(3),
             cpu_seconds: 0.4 + views * large as f64 * 6e-8 + padded as f64 * 2e-7,
         }
