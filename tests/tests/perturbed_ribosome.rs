@@ -324,12 +324,8 @@ fn perturbed_poses_of_real_particles_return() {
     let given_map = || output(given_average, "map");
     let given_particles = output(mirrored, "particles");
     let settled = [1, 2].map(|seed| found(refine(&given_particles, Some(given_map()), seed)));
-    let [
-        angle_settled,
-        moved_settled,
-        model_settled,
-        agreement_settled,
-    ] = judge.judge("given poses, refined", &settled[0].0, &settled[0].1);
+    let [angle_settled, _, model_settled, agreement_settled] =
+        judge.judge("given poses, refined", &settled[0].0, &settled[0].1);
     let other = judge.judge(
         "given poses, refined, other halves",
         &settled[1].0,
