@@ -31,7 +31,9 @@ pub enum SegmentError {
     #[error("the volume has no contrast: no ridge of either sign is in it")]
     Flat,
     /// More ridges than the memory given holds.
-    #[error("{found} ridge voxels would need {needed} MiB, {allowed} MiB are allowed; give more memory, or bin the tomogram")]
+    #[error(
+        "{found} ridge voxels would need {needed} MiB, {allowed} MiB are allowed; give more memory, or bin the tomogram"
+    )]
     TooMany {
         /// Ridge voxels kept.
         found: usize,

@@ -71,7 +71,8 @@ impl Voters {
             let height = part.len() / (nz * nx);
             for z in 0..nz {
                 let to = (z * rows.len() + task * ROWS) * nx;
-                voxels[to..to + height * nx].copy_from_slice(&part[z * height * nx..][..height * nx]);
+                voxels[to..to + height * nx]
+                    .copy_from_slice(&part[z * height * nx..][..height * nx]);
             }
         }
         Band {
@@ -89,7 +90,16 @@ impl Voters {
         for point in &self.points[self.starts[from]..self.starts[to]] {
             self.cast(point, &rows, &mut tensors);
         }
-        tensors.iter().map(|t| if t[0] + t[1] + t[2] > 0.0 { sheet_of(t).0 } else { 0.0 }).collect()
+        tensors
+            .iter()
+            .map(|t| {
+                if t[0] + t[1] + t[2] > 0.0 {
+                    sheet_of(t).0
+                } else {
+                    0.0
+                }
+            })
+            .collect()
     }
 
     /// Adds the votes of one point to the voxels of some rows.
@@ -159,7 +169,10 @@ mod tests {
         let band = voters.saliency(0..64);
         let found = ridge_points(&band, 0..64, 1.0);
         let strongest = found.iter().map(|p| p.strength).fold(0.0, f32::max);
-        let strong: Vec<_> = found.iter().filter(|p| p.strength > 0.2 * strongest).collect();
+        let strong: Vec<_> = found
+            .iter()
+            .filter(|p| p.strength > 0.2 * strongest)
+            .collect();
         for p in &strong {
             let off = (p.position.distance(centre) - 20.0).abs();
             assert!(off < 0.4, "{off}");

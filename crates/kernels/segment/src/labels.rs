@@ -10,7 +10,7 @@ use crate::SegmentError;
 use crate::band::{Band, around, bands, reach};
 use crate::ridge::{SheetPoint, ridge_points};
 use crate::sheets::{Sheets, group};
-use crate::vote::sparse_vote;
+use crate::vote::smooth_normals;
 
 /// How far from a point along its sheet voxels take its label: half the diagonal of a voxel.
 const BESIDE: f32 = 0.87;
@@ -76,7 +76,7 @@ fn stamp(
 /// The sheets in the middle of what carries a label: voxels of `label`, or of any label but 0. `thickness` in voxels; sheets below
 /// `least_area` voxel² are left out.
 ///
-/// The labelled voxels are smoothed over the thickness and their ridges taken; normals come from the votes of the neighbours.
+/// The labelled voxels are smoothed by half the thickness and their ridges taken; normals come from the votes of the neighbours.
 ///
 /// # Errors
 /// [`SegmentError::NoSurface`] where no voxel has the label; those of the source.
@@ -90,7 +90,7 @@ pub fn sheets_of_labels(
 ) -> Result<Sheets, SegmentError> {
     SegmentError::check("thickness", thickness, 1.0..=100.0, "voxels")?;
     let [nz, ny, nx] = source.dims();
-    let sigma = (thickness / 12.0_f64.sqrt()).max(1.0);
+    let sigma = (0.5 * thickness).max(1.0);
     let rows = ((memory << 20) / 3 / (12 * nz * nx).max(1)).clamp(16, ny.max(16));
     let mut points = Vec::new();
     for rows in bands(ny, rows) {
@@ -113,9 +113,7 @@ pub fn sheets_of_labels(
     if points.is_empty() {
         return Err(SegmentError::NoSurface("no voxel carries the label"));
     }
-    for p in &mut points {
-        p.strength = p.area() as f32;
-    }
-    let voted = sparse_vote(&points, (1.5 * thickness).clamp(2.5, 12.0) as f32, progress)?;
-    Ok(group(&voted, 0.0, least_area))
+    let sigma = (1.5 * thickness).clamp(2.5, 12.0) as f32;
+    let sheets = smooth_normals(&points, sigma, progress)?;
+    Ok(group(&sheets, 0.0, least_area))
 }

@@ -1,28 +1,38 @@
 //! Membranes of a tomogram: ridges, their votes, the sheets they make.
 //!
-//! 1. The density is smoothed by thickness/√12, the deviation of a slab of that thickness, and its ridges are found
+//! 1. The density is smoothed by half the thickness, at which two leaflets become one ridge, and its ridges are found
 //!    ([`crate::ridge`]). Ridges of the opposite contrast are found in the same way: noise has as many of either, membranes do not,
-//!    so these say what chance does.
-//! 2. Ridges vote for each other ([`crate::vote`]). ln(saliency) of the opposite ones has a median and a (robust) deviation; a point's
+//!    so these, without the halos beside membranes, say what chance does.
+//! 2. Ridges vote for each other ([`crate::vote`]). ln(saliency) of the opposite ones has a median and a deviation; a point's
 //!    z-score is measured in these. Points above the low threshold that hang together with one above the high threshold stay.
 //! 3. These vote once more, each for the area it stands for, for every voxel around ([`crate::field`]). The saliency is divided by
 //!    that of an endless plane, 2πσ²(1 − e⁻²): about ½ at the rim of a sheet, so that what reaches [`COMPLETE`] closes gaps and
-//!    hardly grows. Its ridges are the sheets.
+//!    hardly grows. Its ridges are the sheets, with normals from one more vote among themselves. This is
+//!    done twice: the second time sheets vote, not pieces.
 
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_compute::{Progress, check};
 use thon_denoise::RowSource;
+use thon_geometry::glam::Vec3;
 
 use crate::SegmentError;
 use crate::band::{Band, around, bands, reach};
 use crate::field::Voters;
+use crate::neighbours::Cells;
 use crate::ridge::{SheetPoint, ridge_points};
 use crate::sheets::{Sheets, group};
-use crate::vote::{REACH, sparse_vote};
+use crate::vote::{AGREEMENT, REACH, smooth_normals, sparse_vote};
 
 /// Least saliency of a sheet over that of an endless plane.
 const COMPLETE: f32 = 0.4;
+/// σ of the votes for the normals of sheets over σ.
+const SMOOTH_NORMALS: f32 = 1.25;
+/// Sheets seen only within the last 5° of tilt are where membranes flare out along the edge of the missing wedge.
+const FLARE: f64 = 5.0;
+/// How far beside a halo, voxels, its membrane may be met.
+const BESIDE: f32 = 1.5;
 /// Bytes that a ridge point takes while it votes.
 const POINT_BYTES: usize = 3 * size_of::<SheetPoint>() + 8;
 
@@ -41,7 +51,7 @@ pub enum Contrast {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MembraneOptions {
-    /// Thickness of a membrane, Å.
+    /// Thickness of a membrane, from head groups to head groups, Å.
     #[schemars(range(min = 10.0, max = 500.0))]
     pub thickness: f64,
     /// σ of the votes, Å: over which distance a membrane is nearly flat. Below the radius of the smallest vesicle.
@@ -61,19 +71,19 @@ pub struct MembraneOptions {
     /// The strongest ridges that are looked at, as a part of all voxels.
     #[schemars(range(min = 0.001, max = 0.3), extend("x-level" = "expert"))]
     pub ridges: f64,
-    /// Highest tilt of the series, degrees: sheets seen at no tilt are noise and do not vote. Absent: all vote.
+    /// Highest tilt of the series, degrees: sheets seen at no tilt, or in the last 5° only, do not vote. Absent: all vote.
     #[schemars(range(min = 10.0, max = 90.0), extend("x-level" = "expert"))]
     pub highest_tilt: Option<f64>,
 }
 
 impl Default for MembraneOptions {
-    /// 50 Å thick, votes over 100 Å, dark, 4 and 2.5 deviations, 200,000 Å² (a vesicle of 250 Å across), 3 % of all voxels.
+    /// 40 Å thick, votes over 100 Å, dark, 3.5 and 2.5 deviations, 200,000 Å² (a vesicle of 250 Å across), 3 % of all voxels.
     fn default() -> Self {
         Self {
-            thickness: 50.0,
+            thickness: 40.0,
             scale: 100.0,
             contrast: Contrast::Dark,
-            threshold: 4.0,
+            threshold: 3.5,
             low_threshold: 2.5,
             least_area: 200_000.0,
             ridges: 0.03,
@@ -87,11 +97,11 @@ impl Default for MembraneOptions {
 pub struct MembraneReport {
     /// Ridge voxels that voted.
     pub ridges: usize,
-    /// Ridge voxels of the opposite contrast, the measure of chance.
+    /// Ridge voxels of the opposite contrast, the measure of chance; halos of stronger ridges are left out.
     pub opposite: usize,
     /// Median of ln(saliency) of these.
     pub median: f64,
-    /// Its deviation, from the median of the absolute deviations.
+    /// Its deviation: how far above the median 84 % of them end.
     pub deviation: f64,
     /// Ridge voxels on membranes.
     pub on_membranes: usize,
@@ -115,8 +125,10 @@ pub fn find_membranes(
     check_options(options, voxel_size)?;
     let search = Search {
         source,
-        smoothing: options.thickness / 12.0_f64.sqrt() / voxel_size,
-        wedge: options.highest_tilt.map(|t| t.to_radians().tan() as f32),
+        smoothing: 0.5 * options.thickness / voxel_size,
+        wedge: options
+            .highest_tilt
+            .map(|t| (t - FLARE).to_radians().tan() as f32),
         rows: rows_of_a_band(source.dims(), memory),
         memory,
         progress,
@@ -134,11 +146,12 @@ pub fn find_membranes(
     }
     let mut report = MembraneReport {
         ridges: ridges.len(),
-        opposite: opposite.len(),
         ..MembraneReport::default()
     };
     let mut voted = sparse_vote(&ridges, sigma, progress)?;
-    let mut chance = sparse_vote(&opposite, sigma, progress)?;
+    let halo = (2.5 * options.thickness / voxel_size) as f32;
+    let mut chance = without_halos(&sparse_vote(&opposite, sigma, progress)?, &voted, halo);
+    report.opposite = chance.len();
     (report.median, report.deviation) = score(&mut voted, &mut chance);
     report.scores = histogram(&voted);
     report.opposite_scores = histogram(&chance);
@@ -148,6 +161,7 @@ pub fn find_membranes(
     let pieces = group(&voted, options.threshold as f32, 0.1 * least);
     report.on_membranes = pieces.points.len();
     let sheets = close_gaps(pieces.points, sigma, &search)?;
+    let sheets = close_gaps(sheets, sigma, &search)?;
     Ok((group(&sheets, 0.0, least), report))
 }
 
@@ -156,12 +170,27 @@ fn check_options(options: &MembraneOptions, voxel_size: f64) -> Result<(), Segme
     check("voxel size", voxel_size, 0.1..=100.0, "Å")?;
     check("thickness", options.thickness, 10.0..=500.0, "Å")?;
     check("scale", options.scale, 20.0..=2000.0, "Å")?;
-    check("scale over the voxel size", options.scale / voxel_size, 2.0..=40.0, "voxels")?;
+    check(
+        "scale over the voxel size",
+        options.scale / voxel_size,
+        2.0..=40.0,
+        "voxels",
+    )?;
     check("threshold", options.threshold, 0.0..=20.0, "deviations")?;
-    check("low_threshold", options.low_threshold, 0.0..=options.threshold, "deviations, not above threshold")?;
+    check(
+        "low_threshold",
+        options.low_threshold,
+        0.0..=options.threshold,
+        "deviations, not above threshold",
+    )?;
     check("least_area", options.least_area, 0.0..=f64::MAX, "Å²")?;
     check("ridges", options.ridges, 0.001..=0.3, "of all voxels")?;
-    check("highest_tilt", options.highest_tilt.unwrap_or(60.0), 10.0..=90.0, "degrees")
+    check(
+        "highest_tilt",
+        options.highest_tilt.unwrap_or(60.0),
+        10.0..=90.0,
+        "degrees",
+    )
 }
 
 /// Rows of a band that, with three buffers, take a third of the memory.
@@ -204,7 +233,8 @@ impl Search<'_> {
     /// False for sheets whose normal lies in the missing wedge around z (tilt axis y).
     fn is_seen(&self, point: &SheetPoint) -> bool {
         let n = point.normal.abs();
-        self.wedge.is_none_or(|tangent| n.z <= 0.5 || n.z <= tangent * n.x)
+        self.wedge
+            .is_none_or(|tangent| n.z <= 0.5 || n.z <= tangent * n.x)
     }
 
     /// The strength that a part of all voxels reaches, ridges of both signs taken together and halved.
@@ -248,26 +278,47 @@ impl Search<'_> {
     }
 }
 
+/// Ridges of the opposite contrast without the halos of membranes: those beside which, within `reach` voxels across them, a stronger
+/// ridge of the contrast that is looked for runs along.
+fn without_halos(opposite: &[SheetPoint], ridges: &[SheetPoint], reach: f32) -> Vec<SheetPoint> {
+    let positions: Vec<Vec3> = ridges.iter().map(|p| p.position).collect();
+    let cells = Cells::new(&positions, reach / 2.0);
+    let is_halo = |point: &SheetPoint| {
+        cells.near(point.position, reach).any(|i| {
+            let beside = &ridges[i];
+            let d = beside.position - point.position;
+            let across = d.dot(point.normal);
+            beside.strength > point.strength
+                && across.abs() <= reach
+                && d.length_squared() - across * across <= BESIDE * BESIDE
+                && beside.normal.dot(point.normal).abs() >= AGREEMENT
+        })
+    };
+    opposite
+        .par_iter()
+        .filter(|p| !is_halo(p))
+        .copied()
+        .collect()
+}
+
 /// Turns saliencies into z-scores of their logarithm against those of chance; returns the median and deviation of these.
 fn score(voted: &mut [SheetPoint], chance: &mut [SheetPoint]) -> (f64, f64) {
     let logarithm = |p: &SheetPoint| p.strength.max(f32::MIN_POSITIVE).ln();
     let measure = if chance.is_empty() { &*voted } else { &*chance };
     let mut logs: Vec<f32> = measure.iter().map(logarithm).collect();
-    let median = middle(&mut logs);
-    // Of the lower half: beside membranes lie coherent ridges of the opposite contrast, which are not chance.
-    let mut below: Vec<f32> = logs.iter().map(|l| median - l).filter(|d| *d >= 0.0).collect();
-    let deviation = (1.4826 * middle(&mut below)).max(1e-3);
+    let median = quantile(&mut logs, 0.5);
+    let deviation = (quantile(&mut logs, 0.8413) - median).max(1e-3);
     for point in voted.iter_mut().chain(chance) {
         point.strength = (logarithm(point) - median) / deviation;
     }
     (f64::from(median), f64::from(deviation))
 }
 
-fn middle(values: &mut [f32]) -> f32 {
+fn quantile(values: &mut [f32], part: f64) -> f32 {
     if values.is_empty() {
         return 0.0;
     }
-    let at = values.len() / 2;
+    let at = ((values.len() as f64 * part) as usize).min(values.len() - 1);
     *values.select_nth_unstable_by(at, f32::total_cmp).1
 }
 
@@ -301,8 +352,11 @@ fn close_gaps(
         sheets.extend(ridge_points(&band, rows, 1.0).into_iter().filter_map(|p| {
             let voxel = (p.position - band.offset()).round();
             let complete = band.at(voxel.z as usize, voxel.y as usize, voxel.x as usize) / plane;
-            (complete >= COMPLETE).then_some(SheetPoint { strength: complete, ..p })
+            (complete >= COMPLETE).then_some(SheetPoint {
+                strength: complete,
+                ..p
+            })
         }));
     }
-    Ok(sheets)
+    smooth_normals(&sheets, SMOOTH_NORMALS * sigma, search.progress)
 }

@@ -18,8 +18,14 @@ impl Cells {
     /// Sorts points into cells of `edge`; within a cell they keep their order.
     pub(crate) fn new(positions: &[Vec3], edge: f32) -> Self {
         let cell = |p: Vec3| (p / edge).floor().as_ivec3();
-        let low = positions.iter().map(|p| cell(*p)).fold(IVec3::MAX, IVec3::min);
-        let high = positions.iter().map(|p| cell(*p)).fold(IVec3::MIN, IVec3::max);
+        let low = positions
+            .iter()
+            .map(|p| cell(*p))
+            .fold(IVec3::MAX, IVec3::min);
+        let high = positions
+            .iter()
+            .map(|p| cell(*p))
+            .fold(IVec3::MIN, IVec3::max);
         if positions.is_empty() {
             return Self {
                 edge,

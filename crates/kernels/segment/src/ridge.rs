@@ -30,26 +30,23 @@ impl SheetPoint {
     }
 }
 
-/// Ridge points of rows `rows` (of the volume) of a band, in the order z, y, x. `sign` is 1 for ridges, −1 for valleys.
+/// Ridge points of rows `rows` (of the volume) of a band, in the order y, z, x. `sign` is 1 for ridges, −1 for valleys.
 pub(crate) fn ridge_points(
     band: &Band,
     rows: std::ops::Range<usize>,
     sign: f32,
 ) -> Vec<SheetPoint> {
     let [nz, _, nx] = band.dims;
-    let planes: Vec<Vec<SheetPoint>> = (0..nz)
+    let rows: Vec<Vec<SheetPoint>> = rows
         .into_par_iter()
-        .map(|z| {
-            let mut points = Vec::new();
-            for y in rows.clone() {
-                for x in 0..nx {
-                    points.extend(ridge_at(band, [z, y - band.first, x], sign));
-                }
-            }
-            points
+        .map(|y| {
+            let places = (0..nz).flat_map(|z| (0..nx).map(move |x| [z, y - band.first, x]));
+            places
+                .filter_map(|place| ridge_at(band, place, sign))
+                .collect()
         })
         .collect();
-    planes.concat()
+    rows.concat()
 }
 
 /// The densities around a voxel, their sign turned where valleys are looked for.
@@ -69,7 +66,8 @@ impl Around<'_> {
     /// Gradient at a voxel `offset` away.
     fn gradient(&self, offset: isize) -> Vec3 {
         0.5 * Vec3::from_array(
-            self.steps.map(|step| self.value(offset + step) - self.value(offset - step)),
+            self.steps
+                .map(|step| self.value(offset + step) - self.value(offset - step)),
         )
     }
 
@@ -118,7 +116,11 @@ fn ridge_at(band: &Band, [z, row, x]: [usize; 3], sign: f32) -> Option<SheetPoin
         return None;
     }
     // The slope is a straight line on either side of the voxel.
-    let along = if here > 0.0 { 0.5 * here / (here - above) } else { -0.5 * here / (here - below) };
+    let along = if here > 0.0 {
+        0.5 * here / (here - above)
+    } else {
+        -0.5 * here / (here - below)
+    };
     let mut position = Vec3::new(x as f32, (band.first + row) as f32, z as f32);
     position[axis] += along;
     Some(SheetPoint {
@@ -169,7 +171,11 @@ mod tests {
             let area: f64 = near.iter().map(|p| p.area()).sum();
             let expected = std::f64::consts::PI * 144.0;
             assert!((area / expected - 1.0).abs() < 0.04, "{area} {expected}");
-            assert!(ridge_points(&band, 0..40, -1.0).iter().all(|p| p.strength < 0.2 * near[0].strength));
+            assert!(
+                ridge_points(&band, 0..40, -1.0)
+                    .iter()
+                    .all(|p| p.strength < 0.2 * near[0].strength)
+            );
         }
     }
 
@@ -179,7 +185,9 @@ mod tests {
             (-0.5 * (p - Vec3::splat(12.0)).length_squared() / 4.0).exp()
         });
         let points = ridge_points(&ball, 0..24, 1.0);
-        let at_centre = points.iter().filter(|p| (p.position - Vec3::splat(12.0)).length() < 1.0);
+        let at_centre = points
+            .iter()
+            .filter(|p| (p.position - Vec3::splat(12.0)).length() < 1.0);
         assert!(at_centre.map(|p| p.strength).fold(0.0, f32::max) < 0.01);
     }
 }

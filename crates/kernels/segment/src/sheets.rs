@@ -57,13 +57,21 @@ pub(crate) fn group(points: &[SheetPoint], high: f32, least_area: f64) -> Sheets
             }
         }
     }
-    let mut members: std::collections::BTreeMap<u32, Vec<usize>> = std::collections::BTreeMap::new();
+    let mut members: std::collections::BTreeMap<u32, Vec<usize>> =
+        std::collections::BTreeMap::new();
     for i in 0..points.len() {
-        members.entry(root(&mut parents, i as u32)).or_default().push(i);
+        members
+            .entry(root(&mut parents, i as u32))
+            .or_default()
+            .push(i);
     }
     let area = |list: &[usize]| list.iter().map(|&i| points[i].area()).sum::<f64>();
     let strong = |list: &Vec<usize>| list.iter().any(|&i| points[i].strength >= high);
-    let all: Vec<(f64, Vec<usize>)> = members.into_values().filter(strong).map(|l| (area(&l), l)).collect();
+    let all: Vec<(f64, Vec<usize>)> = members
+        .into_values()
+        .filter(strong)
+        .map(|l| (area(&l), l))
+        .collect();
     let found = all.len();
     let mut kept: Vec<_> = all.into_iter().filter(|(a, _)| *a >= least_area).collect();
     kept.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1[0].cmp(&b.1[0])));
@@ -77,7 +85,9 @@ pub(crate) fn group(points: &[SheetPoint], high: f32, least_area: f64) -> Sheets
         let label = index as u16 + 1;
         let chosen: Vec<SheetPoint> = list.iter().map(|&i| points[i]).collect();
         sheets.sheets.push(describe(label, area, &chosen));
-        sheets.labels.extend(std::iter::repeat_n(label, chosen.len()));
+        sheets
+            .labels
+            .extend(std::iter::repeat_n(label, chosen.len()));
         sheets.points.extend(chosen);
     }
     sheets

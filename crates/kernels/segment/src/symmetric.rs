@@ -53,9 +53,13 @@ pub(crate) fn eigenvector(a: &Symmetric, value: f32) -> Vec3 {
         return best.normalize();
     }
     // A double root: anything perpendicular to the one row that is left.
-    let row = rows
-        .into_iter()
-        .fold(Vec3::ZERO, |m, r| if r.length_squared() > m.length_squared() { r } else { m });
+    let row = rows.into_iter().fold(Vec3::ZERO, |m, r| {
+        if r.length_squared() > m.length_squared() {
+            r
+        } else {
+            m
+        }
+    });
     if row.length_squared() > 0.0 {
         row.normalize().any_orthonormal_vector()
     } else {

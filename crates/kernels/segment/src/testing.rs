@@ -7,7 +7,12 @@ use thon_geometry::glam::Vec3;
 use crate::ridge::SheetPoint;
 
 /// Points spread evenly over a sphere, moved along their normals by up to `jitter` voxels.
-pub(crate) fn sphere_points(centre: Vec3, radius: f32, count: usize, jitter: f32) -> Vec<SheetPoint> {
+pub(crate) fn sphere_points(
+    centre: Vec3,
+    radius: f32,
+    count: usize,
+    jitter: f32,
+) -> Vec<SheetPoint> {
     let mut random = ChaCha8Rng::seed_from_u64(5);
     let golden = std::f32::consts::PI * (3.0 - 5.0_f32.sqrt());
     (0..count)
@@ -34,7 +39,9 @@ pub(crate) fn noise_points([nz, ny, nx]: [usize; 3], count: usize, seed: u64) ->
     (0..count)
         .map(|_| SheetPoint {
             position: place() * size,
-            normal: (place() - Vec3::splat(0.5)).try_normalize().unwrap_or(Vec3::Z),
+            normal: (place() - Vec3::splat(0.5))
+                .try_normalize()
+                .unwrap_or(Vec3::Z),
             strength: 1.0,
         })
         .collect()

@@ -21,6 +21,9 @@ use crate::symmetric::{Symmetric, eigenvalues, eigenvector};
 /// Points that one task serves.
 const TASK: usize = 4096;
 
+/// Least |n·n'| of a point of a sheet and what its neighbours say: 26°.
+pub(crate) const AGREEMENT: f32 = 0.9;
+
 /// Votes end at this many σ.
 pub(crate) const REACH: f32 = 2.0;
 
@@ -69,6 +72,28 @@ pub(crate) fn sparse_vote(
     Ok(out)
 }
 
+/// The points whose normal lies within 26° of what their neighbours say, with the normal that these say. They vote with the area
+/// that each stands for.
+///
+/// # Errors
+/// [`SegmentError::Cancelled`].
+pub(crate) fn smooth_normals(
+    points: &[SheetPoint],
+    sigma: f32,
+    progress: &dyn Progress,
+) -> Result<Vec<SheetPoint>, SegmentError> {
+    let mut voters = points.to_vec();
+    for voter in &mut voters {
+        voter.strength = voter.area() as f32;
+    }
+    let voted = sparse_vote(&voters, sigma, progress)?;
+    let agreed = points.iter().zip(voted).filter_map(|(point, vote)| {
+        let normal = vote.normal;
+        (point.normal.dot(normal).abs() >= AGREEMENT).then_some(SheetPoint { normal, ..*point })
+    });
+    Ok(agreed.collect())
+}
+
 fn receive(
     points: &[SheetPoint],
     runs: impl Iterator<Item = std::ops::Range<usize>>,
@@ -104,7 +129,14 @@ fn receive(
 
 fn add(tensor: &mut Symmetric, m: Vec3, weight: f32) {
     let w = m * weight;
-    let terms = [w.x * m.x, w.y * m.y, w.z * m.z, w.x * m.y, w.x * m.z, w.y * m.z];
+    let terms = [
+        w.x * m.x,
+        w.y * m.y,
+        w.z * m.z,
+        w.x * m.y,
+        w.x * m.z,
+        w.y * m.z,
+    ];
     for (sum, term) in tensor.iter_mut().zip(terms) {
         *sum += term;
     }
@@ -131,7 +163,10 @@ mod tests {
         let mut saliency: Vec<f32> = voted[on_sphere..].iter().map(|p| p.strength).collect();
         saliency.sort_by(f32::total_cmp);
         let high = saliency[saliency.len() * 95 / 100];
-        let found = voted[..on_sphere].iter().filter(|p| p.strength > high).count();
+        let found = voted[..on_sphere]
+            .iter()
+            .filter(|p| p.strength > high)
+            .count();
         assert!(found > on_sphere * 99 / 100, "{found} of {on_sphere}");
         for (point, vote) in points[..on_sphere].iter().zip(&voted) {
             assert!(point.normal.dot(vote.normal).abs() > 0.99);
@@ -142,7 +177,10 @@ mod tests {
     fn threads_do_not_matter() {
         let points = noise_points([60, 60, 60], 9000, 3);
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             pool.install(|| sparse_vote(&points, 5.0, &Quiet).unwrap())
         };
         assert_eq!(run(1), run(4));
