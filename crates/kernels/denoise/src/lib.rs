@@ -18,7 +18,7 @@ mod local_resolution;
 mod median;
 mod method;
 mod non_local_means;
-mod smooth;
+pub mod smooth;
 mod stencil;
 
 pub use bands::{RowSink, RowSource, VoxelsInMemory};

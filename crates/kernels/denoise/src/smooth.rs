@@ -5,7 +5,7 @@
 )]
 
 /// Weights of a sampled Gaussian, from the middle outwards; one weight for no smoothing.
-pub(crate) fn weights(sigma: f64) -> Vec<f32> {
+pub fn weights(sigma: f64) -> Vec<f32> {
     if sigma < 0.05 {
         return vec![1.0];
     }
@@ -18,7 +18,7 @@ pub(crate) fn weights(sigma: f64) -> Vec<f32> {
 }
 
 /// An index mirrored at the ends of an axis, the end itself not repeated twice in a row more than once.
-pub(crate) fn mirrored(index: isize, length: usize) -> usize {
+pub fn mirrored(index: isize, length: usize) -> usize {
     let last = length as isize - 1;
     let mut index = index;
     // Twice is enough for any reach below the length; clamping covers the rest.
@@ -34,7 +34,7 @@ pub(crate) fn mirrored(index: isize, length: usize) -> usize {
 }
 
 /// Smooths a plane `[ny, nx]` along x and y.
-pub(crate) fn smooth_plane(
+pub fn smooth_plane(
     plane: &mut [f32],
     size: [usize; 2],
     weights: &[f32],
@@ -104,7 +104,7 @@ fn smooth_rows_and_columns(
 }
 
 /// Σ of planes with the weights of their distances.
-pub(crate) fn combine<'a>(out: &mut [f32], weights: &[f32], plane: impl Fn(isize) -> &'a [f32]) {
+pub fn combine<'a>(out: &mut [f32], weights: &[f32], plane: impl Fn(isize) -> &'a [f32]) {
     scale(out, plane(0), weights[0]);
     for (step, &weight) in weights.iter().enumerate().skip(1) {
         let (below, above) = (plane(-(step as isize)), plane(step as isize));
