@@ -151,6 +151,7 @@ fn correct(path: &Path, local: LocalChoice) -> (CorrectedMovie, f64) {
         sums: SumOptions {
             halves: true,
             exposure: None,
+            unweighted: false,
         },
         keep: 1 << 30,
     };

@@ -69,6 +69,7 @@ pub(super) fn options(
         },
         sums: SumOptions {
             halves: params.halves,
+            unweighted: params.unweighted(),
             exposure: exposure.map(|dose| ExposureWeighting {
                 model: ExposureModel::GrantGrigorieff,
                 voltage: series.optics.voltage,

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_average::draw_halves;
 use thon_contract::kinds::{MapKind, ParticlesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
@@ -138,7 +140,7 @@ impl Job for ReconstructParticles {
             let voxels = n.pow(3);
             return Cost {
                 // Two exact sums and one solution; a block of particles with their lists; a particle per thread.
-                memory: (28 << 20)
+                memory: PROCESS_MEMORY
                     + 36 * padded
                     + (96 + 16 * rayon::current_num_threads() as u64) * voxels,
                 disk: (1 << 17) + 12 * voxels,
@@ -150,7 +152,7 @@ impl Job for ReconstructParticles {
         let views = (tilts * particles.len()) as f64;
         Cost {
             // Two sums and one solution; the boxes of one tilt; the image and its sorted copies.
-            memory: (16 << 20)
+            memory: PROCESS_MEMORY
                 + 36 * padded
                 + 12 * large * particles.len() as u64
                 + 16 * pixels.max().unwrap_or(0) as u64,
