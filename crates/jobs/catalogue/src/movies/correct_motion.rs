@@ -11,11 +11,12 @@ use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{
     Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
 };
+use thon_images::eer::SuperResolution;
 use thon_model::TiltSeries;
 use thon_motion::{DefectMap, FrameSource, GainKind, GainOrientation, LocalChoice};
 use thon_units::Angstrom;
 
-use super::detector_files::{read_defects, read_gain};
+use super::detector_files::{doubled, read_defects, read_gain};
 use super::drift_report::{drift_curves, drift_picture, quality_curves};
 use super::gain_choice::{MOVIES, gain_factors, named};
 use super::series_movies::{lowest, movie_findings, open, options, rescale, with_movies};
@@ -58,6 +59,8 @@ pub(crate) struct Params {
     /// Fractions that the electron events of an EER movie are divided into; 0 for fractions of 0.4 e⁻/Å².
     #[schemars(range(min = 0, max = 1000))]
     pub eer_fractions: usize,
+    /// Count the events of an EER movie on pixels half as large as the camera's; a gain reference of the camera's size fits, too.
+    pub eer_super_resolution: bool,
 }
 
 impl Default for Params {
@@ -74,11 +77,21 @@ impl Default for Params {
             keep_unweighted: true,
             resolution: Angstrom(4.0),
             eer_fractions: 0,
+            eer_super_resolution: false,
         }
     }
 }
 
 impl Params {
+    /// How fine the pixels are that events are counted on.
+    pub(super) fn eer_resolution(&self) -> SuperResolution {
+        if self.eer_super_resolution {
+            SuperResolution::X2
+        } else {
+            SuperResolution::X1
+        }
+    }
+
     /// Whether there are plain sums beside weighted ones.
     pub(super) fn unweighted(&self) -> bool {
         self.exposure_weighting && self.keep_unweighted
@@ -243,7 +256,10 @@ fn prepare(series: &TiltSeries, params: &Params, context: &Context) -> Result<Pr
     let gain = match &params.gain {
         None => None,
         Some(path) => {
-            let gain = read_gain(&context.resolve(path), params.gain_values)?;
+            let mut gain = read_gain(&context.resolve(path), params.gain_values)?;
+            if params.eer_super_resolution && gain.fitting(size).is_empty() {
+                gain = doubled(gain);
+            }
             // Says what does not fit, in the orientation that was stated or in any.
             let fitting = gain.fitting(size);
             let orientation = params.gain_orientation.or(fitting.first().copied());

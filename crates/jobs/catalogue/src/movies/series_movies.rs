@@ -46,6 +46,7 @@ pub(super) fn open(
         &context.resolve(&movie.path),
         params.eer_fractions,
         exposure,
+        params.eer_resolution(),
     )
 }
 

@@ -77,9 +77,12 @@ impl Job for Bin {
             return Cost::default();
         };
         let image = (series.image_size[0] * series.image_size[1]) as u64;
+        let size = binned_size(series.image_size, params.factor);
+        let binned = (size[0] * size[1]) as u64;
         Cost {
-            memory: PROCESS_MEMORY + 24 * image,
-            disk: stack_bytes(&series, binned_size(series.image_size, params.factor)) + (1 << 19),
+            // The image and its spectrum; what is cut out, a copy to transform, the binned image.
+            memory: PROCESS_MEMORY + (4 << 20) + 8 * image + 12 * binned,
+            disk: stack_bytes(&series, size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * 5e-8,
         }
     }

@@ -107,7 +107,8 @@ impl Job for FilterDose {
         };
         let image = (series.image_size[0] * series.image_size[1]) as u64;
         Cost {
-            memory: PROCESS_MEMORY + 24 * image,
+            // The image and its spectrum, later what the picture is sorted by.
+            memory: PROCESS_MEMORY + (4 << 20) + 8 * image,
             disk: stack_bytes(&series, series.image_size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * 1.2e-7,
         }

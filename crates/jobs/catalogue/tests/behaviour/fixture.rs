@@ -12,13 +12,14 @@ use thon_contract::{
     UnitOutputs, Workspace,
 };
 
-/// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 5] = [
+/// Jobs that start from files which no other job of the set writes; tests/jobs runs them on such files.
+const FROM_ELSEWHERE: [&str; 6] = [
     "import.aretomo",
     "import.digital-micrograph",
     "import.etomo",
     "import.map",
     "import.relion-2016",
+    "movies.find-gain-orientation",
 ];
 
 /// A run of a job: parameters, and for each input the job and slot that fill it.
