@@ -1,4 +1,5 @@
 //! Sums weighted by exposure against the definition: every frame times the amplitude left at its own dose.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
 use thon_compute::Quiet;
 use thon_ctf::ExposureModel;

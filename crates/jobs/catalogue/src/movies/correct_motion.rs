@@ -258,7 +258,7 @@ fn prepare(series: &TiltSeries, params: &Params, context: &Context) -> Result<Pr
         Some(path) => {
             let mut gain = read_gain(&context.resolve(path), params.gain_values)?;
             if params.eer_super_resolution && gain.fitting(size).is_empty() {
-                gain = doubled(gain);
+                gain = doubled(&gain);
             }
             // Says what does not fit, in the orientation that was stated or in any.
             let fitting = gain.fitting(size);

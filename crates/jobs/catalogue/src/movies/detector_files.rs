@@ -34,7 +34,7 @@ pub(super) fn read_gain(path: &Path, kind: GainKind) -> Result<GainReference, Jo
 }
 
 /// The reference for pixels half as large: each of its values four times.
-pub(super) fn doubled(gain: GainReference) -> GainReference {
+pub(super) fn doubled(gain: &GainReference) -> GainReference {
     let [ny, nx] = gain.size;
     let mut values = Vec::with_capacity(4 * gain.values.len());
     for row in gain.values.chunks_exact(nx.max(1)) {

@@ -110,8 +110,8 @@ impl Work<'_, '_> {
                     let pixels = series.image_size[0] * series.image_size[1];
                     stacks.skip(pixels)?;
                     if let Some(unweighted) = &mut unweighted {
-                        unweighted.series.images[image].exclusion =
-                            series.images[image].exclusion.clone();
+                        let own = &mut unweighted.series.images[image].exclusion;
+                        own.clone_from(&series.images[image].exclusion);
                         unweighted.stacks.skip(pixels)?;
                     }
                 }
