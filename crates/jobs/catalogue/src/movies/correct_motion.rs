@@ -122,6 +122,7 @@ pub(crate) struct Outputs {
 
 impl Job for CorrectMotion {
     const ID: &'static str = "movies.correct-motion";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;

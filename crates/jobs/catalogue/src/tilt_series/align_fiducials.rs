@@ -108,6 +108,7 @@ const POINTS: usize = 30;
 
 impl Job for AlignFiducials {
     const ID: &'static str = "tilt_series.align-fiducials";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
