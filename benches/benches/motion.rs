@@ -88,6 +88,7 @@ fn run(edge: usize, floor: &Floor) {
             sums: SumOptions {
                 halves: true,
                 exposure: None,
+                unweighted: false,
             },
             keep: 1 << 30,
         };

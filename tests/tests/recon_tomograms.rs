@@ -359,6 +359,55 @@ fn diffusion_brings_a_tomogram_nearer_to_the_phantom() {
     assert!(ratio(1) > ratio(0) && truth(1) > truth(0));
 }
 
+/// User and system seconds of this process.
+fn cpu_seconds() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields: Vec<&str> = text
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks = |i: usize| fields[i].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// The tomogram of 512 × 512 × 200 voxels that novaCTF and IMOD were timed on: CPU seconds of the kernels.
+#[test]
+#[ignore = "wants THON_RECON_DATA"]
+fn time_of_a_whole_tomogram() {
+    let Some(series) = read("ts512_s1") else {
+        return;
+    };
+    let grid = Grid::new([200, 512, 512], PixelSize(series.pixel));
+    let start = cpu_seconds();
+    series.wbp(&series.images, &grid, Weighting::Ramp);
+    let plain = cpu_seconds() - start;
+    let mut sink = VolumeInMemory::new(grid.dims);
+    let options = WbpOptions {
+        memory: 1024,
+        ..WbpOptions::default()
+    };
+    let start = cpu_seconds();
+    let report = reconstruct_ctf_corrected(
+        &series.images,
+        &series.views,
+        PixelSize(series.pixel),
+        &grid,
+        &options,
+        &series.contrast(CtfCorrection::PhaseFlip, 150.0),
+        &Quiet,
+        &mut sink,
+    )
+    .unwrap();
+    let corrected = cpu_seconds() - start;
+    println!(
+        "512 × 512 × 200, 41 views: WBP {plain:.2} CPU s, 3D-CTF with depths 150 Å apart {corrected:.2} CPU s, {} transforms, {:.0} MB",
+        report.transforms,
+        report.work.buffer_bytes as f64 / 1e6
+    );
+}
+
 #[test]
 #[ignore = "wants THON_RECON_DATA"]
 fn corrected_tomograms_keep_the_sign_of_the_phantom() {

@@ -151,6 +151,7 @@ fn correct(path: &Path, local: LocalChoice) -> (CorrectedMovie, f64) {
         sums: SumOptions {
             halves: true,
             exposure: None,
+            unweighted: false,
         },
         keep: 1 << 30,
     };
@@ -164,6 +165,29 @@ fn folder() -> Option<PathBuf> {
         println!("skipped: THON_RECON_DATA is not set");
     }
     found
+}
+
+/// 38 frames of 0.4 e⁻/Å² (`gen_movie.py m2k_15e_s1.mrcs 2048 38 1.35 0.4 1`): at such doses local motion is to be followed.
+#[test]
+#[ignore = "needs THON_RECON_DATA; half a minute"]
+fn local_motion_is_followed_where_the_dose_allows_it() {
+    let Some(folder) = folder() else { return };
+    for name in ["m2k_15e_s1", "m2k_15e_s2"] {
+        let path = folder.join(format!("{name}.mrcs"));
+        if !path.exists() {
+            println!("skipped: {name} is absent");
+            continue;
+        }
+        let truth = Truth::read(&folder.join(format!("{name}.mrcs.truth.npz")));
+        let (global, _) = correct(&path, LocalChoice::Never);
+        let (local, _) = correct(&path, LocalChoice::WhenHeldOutGains);
+        let ([_, plain], [_, field]) = (
+            errors(&global.motion, &truth),
+            errors(&local.motion, &truth),
+        );
+        println!("{name}: field {plain:.3} px global, {field:.3} px with local motion");
+        assert!(local.motion.local.is_some() && field <= 0.5 && field < plain);
+    }
 }
 
 #[test]

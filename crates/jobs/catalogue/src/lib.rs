@@ -34,6 +34,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &import::ImportAretomo,
     &import::ImportMap,
     &import::ImportCtf,
+    &movies::FindGainOrientation,
     &movies::CorrectMotion,
     &tilt_series::Adopt,
     &tilt_series::Mirror,

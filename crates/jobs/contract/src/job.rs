@@ -52,10 +52,14 @@ pub trait Job: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct None {}
 
+/// Resident memory of a process of thon that has opened a project and does nothing yet: mostly its own code. Part of every
+/// [`Cost::memory`].
+pub const PROCESS_MEMORY: u64 = 27 << 20;
+
 /// Predicted needs of one unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Peak memory in bytes.
+    /// Peak resident memory of the process that runs the unit, bytes; [`PROCESS_MEMORY`] is part of it.
     pub memory: u64,
     /// Bytes written.
     pub disk: u64,

@@ -23,6 +23,6 @@ pub use border::{Beside, Border, Companion, ForeignItem, ForeignReader, ForeignV
 pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
 pub use error::JobError;
 pub use finding::{Finding, Severity};
-pub use job::{Citation, Cost, Job, Methods, None};
+pub use job::{Citation, Cost, Job, Methods, None, PROCESS_MEMORY};
 pub use kept::{Kept, KeptDirectory};
 pub use team::{PieceOf, Team};

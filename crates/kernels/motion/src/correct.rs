@@ -8,7 +8,7 @@ use crate::defects::DefectMap;
 use crate::error::MotionError;
 use crate::estimate::{EstimateOptions, Motion, estimate};
 use crate::frames::{FrameSource, FrameStore};
-use crate::sums::{SumOptions, Sums, sum_frames};
+use crate::sums::{SumOptions, Sums, bytes_per_pixel, sum_frames};
 
 /// What is known of the detector.
 #[derive(Clone, Copy, Debug)]
@@ -56,8 +56,10 @@ pub struct MovieQuality {
 /// A corrected movie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CorrectedMovie {
-    /// The sums.
+    /// The sums, weighted by exposure when that was asked for.
     pub sums: Sums,
+    /// Plain sums beside weighted ones, when they were asked for.
+    pub unweighted: Option<Sums>,
     /// The motion that was undone.
     pub motion: Motion,
     /// How good it is.
@@ -118,10 +120,11 @@ fn correct(
             });
         }
     };
-    let sums = sum_frames(&frames, &motion, &options.sums, progress)?;
+    let (sums, unweighted) = sum_frames(&frames, &motion, &options.sums, progress)?;
     let quality = quality(&store, &frames, &motion, options.motion.pixel_size);
     Ok(CorrectedMovie {
         sums,
+        unweighted,
         motion,
         quality,
     })
@@ -140,15 +143,9 @@ pub fn memory([ny, nx]: [usize; 2], frames: usize, counted: bool, options: &Corr
         (0, 4 * pixels)
     };
     let search = crate::estimate::memory([ny, nx], frames, &options.motion);
-    let images = if options.sums.halves { 3 } else { 1 };
-    // A frame, its spectrum, and the spectra of the sums.
-    let transforms = if options.sums.exposure.is_some() {
-        4 * pixels * 2
-    } else {
-        0
-    };
     // The map of defects.
-    kept + loose + pixels + search.max(4 * pixels * images + transforms)
+    let sums = pixels * bytes_per_pixel(frames, &options.sums);
+    kept + loose + pixels + search.max(sums)
 }
 
 fn check_options(

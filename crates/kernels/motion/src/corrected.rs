@@ -142,18 +142,6 @@ pub(crate) struct CorrectedFrame<'a> {
 }
 
 impl CorrectedFrame<'_> {
-    /// The same frame with pixels that need no further correction.
-    pub fn with_pixels<'b>(&self, pixels: &'b [f32]) -> CorrectedFrame<'b> {
-        CorrectedFrame {
-            position: self.position,
-            number: self.number,
-            counts: Counts::Floats(pixels),
-            factors: None,
-            stand_ins: None,
-            mean: self.mean,
-        }
-    }
-
     /// Its pixels from index `start` on.
     #[expect(
         clippy::inline_always,
@@ -185,14 +173,6 @@ impl CorrectedFrame<'_> {
                 count * self.factors.map_or(1.0, |f| f[index])
             });
         }
-    }
-
-    /// All of its pixels.
-    pub fn read_all(&self, pixels: &mut [f32]) {
-        pixels
-            .par_chunks_mut(TASK)
-            .enumerate()
-            .for_each(|(part, pixels)| self.read_part(part * TASK, pixels));
     }
 
     /// As [`Self::read`], outside a vectorised loop.

@@ -1,14 +1,15 @@
-//! Aligned sums: of all frames, and of the even and the odd ones; plain or weighted by exposure.
+//! Aligned sums: of all frames, and of the even and the odd ones; plain, weighted by exposure, or both.
 //!
-//! Plain sums are interpolated by [`add_moved_back`], without any transform. Frames weighted by exposure have to be transformed
-//! anyway: where the whole field moves as one they are moved in Fourier space as well, one transform forward per frame and
-//! one back per sum. Weights are the amplitudes that the exposure has left at the dose of each frame, not renormalised, so
-//! that images of one series keep their relation.
+//! Each frame is interpolated once, by [`add_moved_back`], and no frame is transformed. Weights by exposure fall smoothly from
+//! frame to frame, so that between a few doses, the nodes, the weight of every frequency is a polynomial of the frame's number:
+//! w(k, f) ≈ Σᵣ Lᵣ(f) w(k, fᵣ) with Lagrange's polynomials at Chebyshev's points, as many as keep the error of every weight
+//! below [`TOLERANCE`]. Frames are added up once for each node, times Lᵣ(f), and only these sums are transformed and weighted.
+//! The polynomials add up to one, and so do the nodes' sums to the plain sum. Weights are the amplitudes that the exposure has left
+//! at the dose of each frame, not renormalised, so that images of one series keep their relation.
 
 use rayon::prelude::*;
 use thon_compute::progress::{Progress, check};
 use thon_ctf::ExposureModel;
-use thon_geometry::glam::DVec2;
 use thon_signal::fft::{Complex32, Fft2, half_length, signed_index};
 use thon_units::{Dose, Kilovolt, PixelSize, SpatialFrequency};
 
@@ -16,7 +17,7 @@ use crate::corrected::CorrectedFrames;
 use crate::error::MotionError;
 use crate::estimate::Motion;
 use crate::vectors::vectorised;
-use crate::warp::add_moved_back;
+use crate::warp::{Share, add_moved_back};
 
 /// How frames are weighted by exposure.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +41,8 @@ pub struct SumOptions {
     pub halves: bool,
     /// Weights by exposure; none for plain sums.
     pub exposure: Option<ExposureWeighting>,
+    /// Plain sums beside those weighted by exposure.
+    pub unweighted: bool,
 }
 
 /// Sums of one movie, `[ny, nx]` each, in counts.
@@ -53,155 +56,243 @@ pub struct Sums {
     pub halves: Option<[Vec<f32>; 2]>,
 }
 
-/// Adds up the frames with their motion undone.
+impl Sums {
+    /// Of one sum of all frames, or of the even and the odd ones.
+    fn of(size: [usize; 2], mut parts: Vec<Vec<f32>>) -> Self {
+        let odd = if parts.len() == 2 { parts.pop() } else { None };
+        let first = parts.pop().unwrap_or_default();
+        let Some(odd) = odd else {
+            return Self {
+                size,
+                whole: first,
+                halves: None,
+            };
+        };
+        let mut whole = zeros(first.len());
+        whole
+            .par_iter_mut()
+            .zip(first.par_iter().zip(&odd))
+            .for_each(|(sum, (a, b))| *sum = a + b);
+        Self {
+            size,
+            whole,
+            halves: Some([first, odd]),
+        }
+    }
+}
+
+/// The asked sums, and plain ones when they are asked for beside weighted ones.
 pub(crate) fn sum_frames(
     frames: &CorrectedFrames<'_>,
     motion: &Motion,
     options: &SumOptions,
     progress: &dyn Progress,
-) -> Result<Sums, MotionError> {
+) -> Result<(Sums, Option<Sums>), MotionError> {
     let size = frames.size();
     let parts = if options.halves { 2 } else { 1 };
-    let mut sums = match options.exposure {
-        Some(exposure) if motion.local.is_none() => {
-            shifted(frames, motion, exposure, parts, progress)?
-        }
-        exposure => interpolated(frames, motion, exposure, parts, progress)?,
-    };
-    let odd = if options.halves { sums.pop() } else { None };
-    let first = sums.pop().unwrap_or_default();
-    Ok(match odd {
-        None => Sums {
-            size,
-            whole: first,
-            halves: None,
-        },
-        Some(odd) => {
-            let whole = first.par_iter().zip(&odd).map(|(a, b)| a + b).collect();
-            Sums {
-                size,
-                whole,
-                halves: Some([first, odd]),
-            }
-        }
-    })
-}
-
-fn shifted(
-    frames: &CorrectedFrames<'_>,
-    motion: &Motion,
-    exposure: ExposureWeighting,
-    parts: usize,
-    progress: &dyn Progress,
-) -> Result<Vec<Vec<f32>>, MotionError> {
-    let [ny, nx] = frames.size();
-    let plan = Fft2::plan([ny, nx]);
-    let half = half_length(nx);
-    let mut pixels = vec![0.0; ny * nx];
-    let mut spectrum = vec![Complex32::default(); ny * half];
-    let mut sums = vec![vec![Complex32::default(); ny * half]; parts];
-    frames.each(|batch| {
-        for frame in batch {
-            check(progress)?;
-            let position = frame.position;
-            frame.read_all(&mut pixels);
-            plan.forward_into(&pixels, &mut spectrum);
-            let weights = RadialWeights::new(&exposure, frame.number);
-            let (sum, shift) = (&mut sums[position % parts], motion.shifts[position]);
-            add_moved(sum, &spectrum, [ny, nx], shift, &weights);
-            progress.advance(position as u64 + 1, motion.frames.len() as u64);
-        }
-        Ok(())
-    })?;
-    drop(spectrum);
-    let mut images = vec![pixels];
-    images.resize_with(parts, || vec![0.0; ny * nx]);
-    for (mut sum, image) in sums.into_iter().zip(&mut images) {
-        plan.inverse_into(&mut sum, image);
-    }
-    Ok(images)
-}
-
-fn interpolated(
-    frames: &CorrectedFrames<'_>,
-    motion: &Motion,
-    exposure: Option<ExposureWeighting>,
-    parts: usize,
-    progress: &dyn Progress,
-) -> Result<Vec<Vec<f32>>, MotionError> {
-    let [ny, nx] = frames.size();
-    let mut sums = vec![vec![0.0; ny * nx]; parts];
-    let mut pixels = Vec::new();
+    let nodes = Nodes::new(options.exposure.as_ref(), frames.usable());
+    let shares = nodes.shares(frames.usable(), parts);
+    let mut sums: Vec<Vec<f32>> = (0..parts * nodes.count())
+        .map(|_| zeros(size[0] * size[1]))
+        .collect();
     frames.each(|batch| {
         check(progress)?;
-        let Some(exposure) = exposure else {
-            add_moved_back(batch, motion, &mut sums);
-            return Ok(());
-        };
-        for frame in batch {
-            check(progress)?;
-            pixels.resize(ny * nx, 0.0);
-            frame.read_all(&mut pixels);
-            let weights = RadialWeights::new(&exposure, frame.number);
-            weigh(&mut pixels, [ny, nx], &weights);
-            add_moved_back(&[frame.with_pixels(&pixels)], motion, &mut sums);
-        }
+        add_moved_back(batch, motion, &shares, &mut sums);
+        let done = batch.last().map_or(0, |frame| frame.position as u64 + 1);
+        progress.advance(done, motion.frames.len() as u64);
         Ok(())
     })?;
-    Ok(sums)
-}
-
-/// Filters a frame in place.
-fn weigh(frame: &mut [f32], size: [usize; 2], weights: &RadialWeights) {
+    let Some(exposure) = &options.exposure else {
+        return Ok((Sums::of(size, sums), None));
+    };
+    let weights = nodes.weights(exposure);
     let plan = Fft2::plan(size);
-    let mut spectrum = vec![Complex32::default(); size[0] * half_length(size[1])];
-    plan.forward_into(frame, &mut spectrum);
-    let mut sum = vec![Complex32::default(); spectrum.len()];
-    add_moved(&mut sum, &spectrum, size, DVec2::ZERO, weights);
-    plan.inverse_into(&mut sum, frame);
+    let (mut weighted, mut plain) = (Vec::new(), Vec::new());
+    let mut sums = sums.into_iter();
+    for _ in 0..parts {
+        check(progress)?;
+        let of_nodes = sums.by_ref().take(nodes.count());
+        let (image, unweighted) = weigh(of_nodes, &weights, &plan, size, options.unweighted);
+        weighted.push(image);
+        plain.extend(unweighted);
+    }
+    let plain = options.unweighted.then(|| Sums::of(size, plain));
+    Ok((Sums::of(size, weighted), plain))
 }
 
-/// Adds a spectrum to a sum, moved by −`shift` pixels and weighted.
-fn add_moved(
+/// Bytes per pixel that the sums of `frames` frames need at most, those given back included.
+pub(crate) fn bytes_per_pixel(frames: usize, options: &SumOptions) -> u64 {
+    let parts = if options.halves { 2 } else { 1 };
+    let images = if options.halves { 3 } else { 1 };
+    let Some(exposure) = &options.exposure else {
+        return 4 * images;
+    };
+    let numbers: Vec<usize> = (0..frames).collect();
+    let nodes = Nodes::new(Some(exposure), &numbers).count() as u64;
+    // The nodes' sums and two spectra; then the images.
+    let kinds = 1 + u64::from(options.unweighted);
+    (4 * parts * nodes + 8).max(4 * images * kinds)
+}
+
+/// An image of zeros on large pages, where the system has them.
+fn zeros(pixels: usize) -> Vec<f32> {
+    let image = vec![0.0; pixels];
+    thon_compute::memory::prefer_large_pages(&image);
+    image
+}
+
+/// Largest error of a weight.
+const TOLERANCE: f64 = 1e-3;
+/// Most nodes.
+const MOST_NODES: usize = 12;
+
+/// Numbers of frames, fractions included, whose weights are taken.
+struct Nodes(Vec<f64>);
+
+impl Nodes {
+    /// As few as keep every weight of the `usable` frames; one without weights.
+    fn new(exposure: Option<&ExposureWeighting>, usable: &[usize]) -> Self {
+        let (Some(exposure), Some(first), Some(last)) = (exposure, usable.first(), usable.last())
+        else {
+            return Self(vec![0.0]);
+        };
+        let (first, last) = (*first as f64, *last as f64);
+        let most = MOST_NODES.min(usable.len());
+        let mut nodes = Self(vec![0.5 * (first + last)]);
+        while nodes.count() < most && nodes.error(exposure, usable) > TOLERANCE {
+            let count = nodes.count() + 1;
+            let point = |i: usize| {
+                let angle = std::f64::consts::PI * (i as f64 + 0.5) / count as f64;
+                0.5 * (first + last) - 0.5 * (last - first) * angle.cos()
+            };
+            nodes = Self((0..count).map(point).collect());
+        }
+        nodes
+    }
+
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Lagrange's polynomial of each node at a frame's number.
+    fn polynomials(&self, number: f64) -> Vec<f64> {
+        let one = |(r, at): (usize, &f64)| {
+            let others = self.0.iter().enumerate().filter(|(other, _)| *other != r);
+            others
+                .map(|(_, other)| (number - other) / (at - other))
+                .product()
+        };
+        self.0.iter().enumerate().map(one).collect()
+    }
+
+    /// Largest error of a weight at 33 frequencies up to the corner of the spectrum.
+    fn error(&self, exposure: &ExposureWeighting, usable: &[usize]) -> f64 {
+        let mut largest = 0.0_f64;
+        for entry in 0..33 {
+            let k = (0.5 * f64::from(entry) / 32.0).sqrt();
+            let nodes: Vec<f64> = self.0.iter().map(|at| exposure.left(*at, k)).collect();
+            for number in usable.iter().map(|n| *n as f64) {
+                let polynomials = self.polynomials(number);
+                let found: f64 = polynomials.iter().zip(&nodes).map(|(l, w)| l * w).sum();
+                largest = largest.max((found - exposure.left(number, k)).abs());
+            }
+        }
+        largest
+    }
+
+    /// What of each usable frame goes into which sum: those of all nodes for the first part, then for the second.
+    fn shares(&self, usable: &[usize], parts: usize) -> Vec<Vec<Share>> {
+        let count = self.count();
+        let of = |(position, number): (usize, &usize)| {
+            let polynomials = self.polynomials(*number as f64).into_iter().enumerate();
+            polynomials
+                .map(|(node, l)| Share {
+                    sum: position % parts * count + node,
+                    times: l as f32,
+                })
+                .collect()
+        };
+        usable.iter().enumerate().map(of).collect()
+    }
+
+    fn weights(&self, exposure: &ExposureWeighting) -> Vec<RadialWeights> {
+        let all = self.0.iter();
+        all.map(|at| RadialWeights::new(exposure, *at)).collect()
+    }
+}
+
+/// Weighs the sums of all nodes and adds them up; the plain sum beside it when it is asked for.
+fn weigh(
+    sums: impl Iterator<Item = Vec<f32>>,
+    weights: &[RadialWeights],
+    plan: &Fft2,
+    size: [usize; 2],
+    unweighted: bool,
+) -> (Vec<f32>, Option<Vec<f32>>) {
+    let mut total = vec![Complex32::default(); size[0] * half_length(size[1])];
+    thon_compute::memory::prefer_large_pages(&total);
+    let mut spectrum = total.clone();
+    thon_compute::memory::prefer_large_pages(&spectrum);
+    let (mut plain, mut spare): (Option<Vec<f32>>, _) = (None, None);
+    for (sum, weights) in sums.zip(weights) {
+        plan.forward_into(&sum, &mut spectrum);
+        add_weighted(&mut total, &spectrum, size, weights);
+        match &mut plain {
+            Some(plain) if unweighted => {
+                plain
+                    .par_iter_mut()
+                    .zip(&sum)
+                    .for_each(|(to, from)| *to += from);
+                spare = Some(sum);
+            }
+            None if unweighted => plain = Some(sum),
+            _ => spare = Some(sum),
+        }
+    }
+    drop(spectrum);
+    let mut image = spare.unwrap_or_else(|| zeros(size[0] * size[1]));
+    plan.inverse_into(&mut total, &mut image);
+    (image, plain)
+}
+
+/// Adds a weighted spectrum to a sum.
+fn add_weighted(
     sum: &mut [Complex32],
     spectrum: &[Complex32],
     [ny, nx]: [usize; 2],
-    shift: DVec2,
     weights: &RadialWeights,
 ) {
     let half = half_length(nx);
-    let turn = |cycles: f64| {
-        let (sine, cosine) = (std::f64::consts::TAU * cycles).sin_cos();
-        [cosine as f32, sine as f32]
-    };
-    let columns: Vec<[f32; 2]> = (0..half)
-        .map(|x| turn(x as f64 / nx as f64 * shift.x))
-        .collect();
     sum.par_chunks_mut(half)
         .zip(spectrum.par_chunks(half))
         .enumerate()
         .for_each(|(y, (sums, values))| {
-            let ky = signed_index(y, ny) as f64 / ny as f64;
-            let [row_re, row_im] = turn(ky * shift.y);
-            let factors = weights.row(ky, nx);
+            let factors = weights.row(signed_index(y, ny) as f64 / ny as f64, nx);
             vectorised(
                 #[inline(always)]
                 || {
-                    let one =
-                        |sum: &mut Complex32, value: &Complex32, column: &[f32; 2], weight: f32| {
-                            let re = (row_re * column[0] - row_im * column[1]) * weight;
-                            let im = (row_re * column[1] + row_im * column[0]) * weight;
-                            sum.re += value.re * re - value.im * im;
-                            sum.im += value.re * im + value.im * re;
-                        };
-                    let items = sums.iter_mut().zip(values).zip(&columns).zip(&factors);
-                    items.for_each(|(((s, v), c), w)| one(s, v, c, *w));
+                    for ((sum, value), factor) in sums.iter_mut().zip(values).zip(&factors) {
+                        sum.re += value.re * factor;
+                        sum.im += value.im * factor;
+                    }
                 },
             );
         });
 }
 
-/// Amplitude left in one frame against |k|², tabulated.
+impl ExposureWeighting {
+    /// Amplitude left of `k` cycles per pixel in the frame of this number.
+    fn left(&self, number: f64, k: f64) -> f64 {
+        self.model.attenuation(
+            SpatialFrequency(k / self.pixel_size.0),
+            Dose(self.before.0 + self.per_frame.0 * number),
+            self.per_frame,
+            self.voltage,
+        )
+    }
+}
+
+/// Amplitude left at one node against |k|², tabulated.
 struct RadialWeights {
     table: Vec<f32>,
     /// Table entries per (cycles per pixel)².
@@ -212,21 +303,11 @@ struct RadialWeights {
 const ENTRIES: usize = 1 << 14;
 
 impl RadialWeights {
-    fn new(exposure: &ExposureWeighting, frame: usize) -> Self {
-        let before = Dose(exposure.before.0 + exposure.per_frame.0 * frame as f64);
+    fn new(exposure: &ExposureWeighting, number: f64) -> Self {
         let density = ENTRIES as f64 / 0.5;
-        let table = (0..ENTRIES + 2).map(|entry| {
-            let k = (entry as f64 / density).sqrt() / exposure.pixel_size.0;
-            let left = exposure.model.attenuation(
-                SpatialFrequency(k),
-                before,
-                exposure.per_frame,
-                exposure.voltage,
-            );
-            left as f32
-        });
+        let left = |entry: usize| exposure.left(number, (entry as f64 / density).sqrt()) as f32;
         Self {
-            table: table.collect(),
+            table: (0..ENTRIES + 2).map(left).collect(),
             density,
         }
     }

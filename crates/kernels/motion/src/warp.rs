@@ -30,11 +30,23 @@ const LANES: usize = 16;
 
 type Lanes = [f32; LANES];
 
-/// Adds frames with their motion undone to `sums`, `[ny · nx]` each: the first, third, … usable frame to the first sum when
-/// there are two.
-pub(crate) fn add_moved_back(batch: &[CorrectedFrame<'_>], motion: &Motion, sums: &mut [Vec<f32>]) {
+/// A part of a frame that goes into a sum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Share {
+    /// Number of the sum.
+    pub sum: usize,
+    /// What pixels are multiplied by.
+    pub times: f32,
+}
+
+/// Adds frames with their motion undone to `sums`, `[ny · nx]` each; `shares` says for each usable frame to which, and how much.
+pub(crate) fn add_moved_back(
+    batch: &[CorrectedFrame<'_>],
+    motion: &Motion,
+    shares: &[Vec<Share>],
+    sums: &mut [Vec<f32>],
+) {
     let [ny, nx] = motion.size;
-    let parts = sums.len();
     let [height, width] = rectangle(batch, motion);
     let mut bands: Vec<Vec<&mut [f32]>> = (0..ny.div_ceil(height)).map(|_| Vec::new()).collect();
     for sum in sums {
@@ -56,8 +68,7 @@ pub(crate) fn add_moved_back(batch: &[CorrectedFrame<'_>], motion: &Motion, sums
                 };
                 for frame in batch {
                     let at = motion.at(frame.position, place.middle());
-                    let sum = &mut sums[frame.position % parts];
-                    place.add(frame, [ny, nx], at, sum);
+                    place.add(frame, [ny, nx], at, &shares[frame.position], &mut sums);
                 }
             }
         });
@@ -98,8 +109,15 @@ impl Rectangle {
         DVec2::new(middle(self.left, self.width), middle(self.top, self.height))
     }
 
-    /// Adds the frame, sampled at its pixels plus `at`, to `rows`, the band of the sum that the rectangle lies in.
-    fn add(self, frame: &CorrectedFrame<'_>, size: [usize; 2], at: DVec2, rows: &mut [f32]) {
+    /// Adds the frame, sampled at its pixels plus `at`, to `sums`, the bands that the rectangle lies in.
+    fn add(
+        self,
+        frame: &CorrectedFrame<'_>,
+        size: [usize; 2],
+        at: DVec2,
+        shares: &[Share],
+        sums: &mut [&mut [f32]],
+    ) {
         let padded = self.width.next_multiple_of(LANES);
         let lines = self.height + TAPS - 1;
         with_buffer((lines + 2) * padded + TAPS, |buffer: &mut [f32]| {
@@ -109,19 +127,41 @@ impl Rectangle {
                 #[inline(always)]
                 || {
                     self.along_rows(frame, size, at, line, patch);
-                    self.along_columns(size[1], at, patch, out, rows);
+                    self.along_columns(at, patch, out, |y, line| {
+                        self.share_out(y * size[1] + self.left, line, shares, sums);
+                    });
                 },
             );
         });
     }
 
-    /// Interpolates along y and adds what comes out.
+    /// Adds a line to the sums from index `start` on.
     #[expect(
         clippy::inline_always,
         reason = "inlined into the function that enables the instruction set"
     )]
     #[inline(always)]
-    fn along_columns(self, nx: usize, at: DVec2, patch: &[f32], out: &mut [f32], rows: &mut [f32]) {
+    fn share_out(self, start: usize, line: &[f32], shares: &[Share], sums: &mut [&mut [f32]]) {
+        for share in shares {
+            let to = &mut sums[share.sum][start..start + self.width];
+            let times = share.times;
+            to.iter_mut().zip(line).for_each(|(to, v)| *to += v * times);
+        }
+    }
+
+    /// Interpolates along y and hands out each line.
+    #[expect(
+        clippy::inline_always,
+        reason = "inlined into the function that enables the instruction set"
+    )]
+    #[inline(always)]
+    fn along_columns(
+        self,
+        at: DVec2,
+        patch: &[f32],
+        out: &mut [f32],
+        mut line: impl FnMut(usize, &[f32]),
+    ) {
         let padded = out.len();
         let weights = taps(at.y - at.y.floor());
         for y in 0..self.height {
@@ -129,9 +169,7 @@ impl Rectangle {
                 patch[(y + t) * padded..(y + t + 1) * padded].as_chunks().0
             });
             weighted(&from, weights, out.as_chunks_mut().0);
-            let to = y * nx + self.left;
-            let to = &mut rows[to..to + self.width];
-            to.iter_mut().zip(&*out).for_each(|(to, v)| *to += v);
+            line(y, out);
         }
     }
 

@@ -34,5 +34,6 @@ pub use wbp::{
     Background, Bound, Contrast, ContrastReport, CtfCorrection, FallOff, ImageSource,
     ImagesInMemory, IterativeMethod, IterativeOptions, IterativeReport, RadialFilter, Slab,
     SlabSink, TiltSpacing, View, VolumeInMemory, WbpOptions, WbpReport, Weighting, correct_image,
-    reconstruct_ctf_corrected, reconstruct_iterative, reconstruct_wbp, used_views,
+    ctf_corrected_bytes, iterative_bytes, reconstruct_ctf_corrected, reconstruct_iterative,
+    reconstruct_wbp, used_views, wbp_bytes,
 };

@@ -14,6 +14,9 @@ use half::f16;
 use super::{FORMAT, MrcHeader, MrcMode, MrcSpec, Statistics};
 use crate::ImageError;
 
+/// Samples, about, that are encoded at a time: whole rows, so that a writer holds little beside what it is given.
+const PIECE: usize = 1 << 18;
+
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WriteSummary {
@@ -88,19 +91,21 @@ impl<W: Write + Seek> MrcWriter<W> {
                 found,
             ));
         }
-        self.quantise(section)?;
-        encode(
-            self.header.mode,
-            self.header.nx,
-            &self.samples,
-            &mut self.bytes,
-        );
-        self.out
-            .write_all(&self.bytes)
-            .map_err(ImageError::stream(FORMAT, "write a section"))?;
-        self.summary
-            .statistics
-            .merge(&Statistics::of(&self.samples));
+        let rows = (PIECE / self.header.nx.max(1)).max(1);
+        let failed = ImageError::stream(FORMAT, "write a section");
+        for (piece, samples) in section.chunks(rows * self.header.nx.max(1)).enumerate() {
+            self.quantise(samples, piece * rows)?;
+            encode(
+                self.header.mode,
+                self.header.nx,
+                &self.samples,
+                &mut self.bytes,
+            );
+            self.out.write_all(&self.bytes).map_err(&failed)?;
+            self.summary
+                .statistics
+                .merge(&Statistics::of(&self.samples));
+        }
         self.written += 1;
         Ok(())
     }
@@ -133,8 +138,8 @@ impl<W: Write + Seek> MrcWriter<W> {
         Ok((self.out, self.summary))
     }
 
-    /// The values that will come back when the section is read, into `self.samples`.
-    fn quantise(&mut self, section: &[f32]) -> Result<(), ImageError> {
+    /// The values that will come back when these rows are read, from `first_row` on, into `self.samples`.
+    fn quantise(&mut self, section: &[f32], first_row: usize) -> Result<(), ImageError> {
         self.samples.clear();
         let Some((low, high)) = integer_range(self.header.mode) else {
             if self.header.mode == MrcMode::Float16 {
@@ -149,7 +154,7 @@ impl<W: Write + Seek> MrcWriter<W> {
             return Ok(());
         };
         if let Some(index) = section.iter().position(|v| v.is_nan()) {
-            let (row, column) = (index / self.header.nx, index % self.header.nx);
+            let (row, column) = (first_row + index / self.header.nx, index % self.header.nx);
             let found = format!(
                 "NaN in section {}, row {row}, column {column}",
                 self.written

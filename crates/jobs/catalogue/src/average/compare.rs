@@ -9,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_average::{PlacedAt, PoseAgreement, compare_poses};
 use thon_contract::kinds::{Column, Curves, CurvesKind, ParticlesKind};
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::Symmetry;
 use thon_model::ParticleSet;
 
@@ -87,7 +89,7 @@ impl Job for CompareParticles {
             .and_then(|item| context.load(item));
         let rows = loaded.map_or(0, |set| set.len()) as u64;
         Cost {
-            memory: (16 << 20) + 4096 * rows,
+            memory: PROCESS_MEMORY + 4096 * rows,
             disk: (1 << 13) + 64 * rows,
             cpu_seconds: 0.02 + rows as f64 * 1e-5,
         }

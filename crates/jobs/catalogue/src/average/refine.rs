@@ -10,7 +10,9 @@ use thon_average::{Input, RefineOptions, StartingPoses, Task};
 use thon_contract::kinds::{
     CurvesKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind, TiltSeriesKind,
 };
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_initial_model::InitialModelOptions;
 use thon_likelihood::ParticleSource;
 use thon_model::{Half, ParticleSet};
@@ -229,7 +231,7 @@ pub(super) fn cost_of_iterations(
     let particles = set.len() as u64;
     Cost {
         // Padded transforms and exact sums of each map, particles in the frame of their search, posteriors.
-        memory: (32 << 20) + maps * 400 * voxels + 2048 * particles + 60 * 8 * voxels + held,
+        memory: PROCESS_MEMORY + maps * 400 * voxels + 2048 * particles + 60 * 8 * voxels + held,
         disk: (1 << 18)
             + (2.0 * (1.0 + iterations) * 4.0 * (maps * voxels) as f64) as u64
             + 12 * voxels

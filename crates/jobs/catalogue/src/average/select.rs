@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::ParticlesKind;
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::{Half, ParticleSet};
 
 /// Selection.
@@ -76,7 +78,7 @@ impl Job for SelectParticles {
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let particles = load(inputs, context).map_or(0, |(set, _)| set.len()) as u64;
         Cost {
-            memory: (16 << 20) + 8192 * particles,
+            memory: PROCESS_MEMORY + 8192 * particles,
             disk: 512 * particles,
             cpu_seconds: 0.1 + particles as f64 * 1e-5,
         }

@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{MapKind, MaskKind, ParticlesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_extract::{StoredParticle, TransferVolume, VolumeReader, subtract_reference};
 use thon_images::mrc::write_volume;
 use thon_likelihood::{Placement, Reference};
@@ -80,7 +82,7 @@ impl Job for SubtractSignal {
             .map_or(0, |images| images.box_size as u64);
         let (voxels, particles) = (n.pow(3), set.len() as u64);
         Cost {
-            memory: (32 << 20) + 400 * voxels,
+            memory: PROCESS_MEMORY + 400 * voxels,
             disk: (1 << 16) + particles * (4 * voxels + 2048),
             cpu_seconds: 0.1 + voxels as f64 * (particles as f64 * 1e-7 + 1e-6),
         }

@@ -10,7 +10,9 @@ use thon_classify::two_dimensional::{ClassOptions, Classification, State};
 use thon_contract::kinds::{
     Curves, CurvesKind, FileListing, FilesKind, ParticlesKind, PictureKind,
 };
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::glam::DQuat;
 use thon_geometry::{Point, Pose, Rotation};
 use thon_images::mrc::write_stack;
@@ -128,7 +130,7 @@ impl Job for Class2d {
         };
         Cost {
             // Images and their transfers; a volume and its own.
-            memory: (16 << 20) + memory + 6 * n * n * count as u64 + 12 * volume,
+            memory: PROCESS_MEMORY + memory + 6 * n * n * count as u64 + 12 * volume,
             disk: (1 << 18) + 4 * n * n * params.options.classes as u64 + 400 * count as u64,
             cpu_seconds: 0.2 + seconds + (volume * count as u64) as f64 * 2e-9,
         }

@@ -9,6 +9,7 @@ use thon_classify::components::{ComponentOptions, Components, principal_componen
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, PictureKind};
 use thon_contract::{
     Artifact, Citation, Context, Cost, Finding, ItemRecord, Job, JobError, Methods, Output,
+    PROCESS_MEMORY,
 };
 use thon_extract::{StoredParticle, VolumeReader, VolumeSource};
 use thon_images::mrc::Mrc;
@@ -112,7 +113,7 @@ impl Job for PrincipalComponents {
         let (memory, seconds) = needs.unwrap_or((0, 0.0));
         let maps = (1 + params.options.components + params.options.classes) as u64;
         Cost {
-            memory: (16 << 20) + memory,
+            memory: PROCESS_MEMORY + memory,
             disk: (1 << 18) + 4 * (images.box_size as u64).pow(3) * maps + 400 * count as u64,
             cpu_seconds: seconds,
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, PictureKind, TiltSeriesKind};
 use thon_contract::{
     Artifact, Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output,
+    PROCESS_MEMORY,
 };
 use thon_ctf_fit::{ConsensusOptions, ViewConsensus, form_consensus};
 use thon_model::{Ctf, Exclusion, TiltSeries};
@@ -116,7 +117,7 @@ impl Job for Consensus {
             .load(inputs.tilt_series.item())
             .map_or(0, |s| s.images.len()) as u64;
         Cost {
-            memory: (32 << 20) + 32_768 * images,
+            memory: PROCESS_MEMORY + 32_768 * images,
             disk: (256 << 10) + 8_192 * images,
             cpu_seconds: 0.2,
         }

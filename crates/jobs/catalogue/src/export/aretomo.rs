@@ -7,7 +7,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FilesKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_interop::aretomo::write_aretomo;
 
 use super::written::record;
@@ -54,7 +56,7 @@ impl Job for ExportAretomo {
 
     fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
         Cost {
-            memory: 16 << 20,
+            memory: PROCESS_MEMORY,
             disk: 1 << 16,
             cpu_seconds: 0.01,
         }

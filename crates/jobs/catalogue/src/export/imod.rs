@@ -7,7 +7,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FilesKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_interop::imod::{EtomoExport, write_directory};
 
 use super::source_paths::make_absolute;
@@ -66,7 +68,7 @@ impl Job for ExportImod {
 
     fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
         Cost {
-            memory: 16 << 20,
+            memory: PROCESS_MEMORY,
             disk: 1 << 17,
             cpu_seconds: 0.02,
         }

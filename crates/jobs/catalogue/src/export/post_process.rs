@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, FilesKind, MapKind, MaskKind};
 use thon_contract::{
     Artifact, Citation, Context, Cost, Finding, Job, JobError, Kind, Methods, Output,
+    PROCESS_MEMORY,
 };
 use thon_interop::Losses;
 use thon_interop::emdb::{FscDocument, write_fsc_xml};
@@ -81,7 +82,7 @@ impl Job for ExportPostProcess {
 
     fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
         Cost {
-            memory: 8 << 20,
+            memory: PROCESS_MEMORY,
             disk: 1 << 17,
             cpu_seconds: 0.01,
         }

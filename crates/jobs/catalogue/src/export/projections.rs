@@ -8,7 +8,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FileListing, FilesKind, ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_ctf::ExposureModel;
 use thon_geometry::Rotation;
 use thon_images::mrc::{MrcSpec, MrcWriter};
@@ -90,7 +92,7 @@ impl Job for ExportProjections {
         let edge = own.map_or(params.box_size, |images| images.box_size) as u64;
         let pixels = edge * edge;
         Cost {
-            memory: (32 << 20) + 8 * images * pixels,
+            memory: PROCESS_MEMORY + 8 * images * pixels,
             disk: images * pixels * 4,
             cpu_seconds: (images * pixels) as f64 * 2e-8,
         }

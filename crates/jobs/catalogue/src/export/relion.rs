@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FilesKind, ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_interop::relion::{
     Generation, OptimisationSet, ParticleExport, TiltSeriesExport, write_optimisation_set,
     write_particles, write_tilt_series,
@@ -120,7 +122,7 @@ impl Job for ExportRelion {
             .map(size)
             .sum();
         Cost {
-            memory: (16 << 20) + 8 * bytes,
+            memory: PROCESS_MEMORY + 8 * bytes,
             disk: bytes,
             cpu_seconds: bytes as f64 * 2e-7,
         }

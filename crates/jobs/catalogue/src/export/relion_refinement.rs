@@ -8,7 +8,9 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::FilesKind;
-use thon_contract::{Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_units::Angstrom;
 
 use super::refinement_files::{Inputs, gather, write};
@@ -94,7 +96,7 @@ impl Job for ExportRefinement {
         let voxels = voxels(&inputs.map, context);
         let maps = inputs.map.items().len() as u64;
         Cost {
-            memory: (32 << 20) + 32 * voxels,
+            memory: PROCESS_MEMORY + 32 * voxels,
             disk: (1 << 17) + 20 * voxels * maps,
             cpu_seconds: 0.1 + (voxels * maps) as f64 * 1e-6,
         }

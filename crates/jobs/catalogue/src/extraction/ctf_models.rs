@@ -7,7 +7,9 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FilesKind, ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::{ParticleSet, RepresentationKind};
 use thon_units::PixelSize;
 
@@ -95,7 +97,7 @@ impl Job for CtfModels {
         let tilts = series.values().map(|s| s.images.len()).max().unwrap_or(0);
         let particles = set.len() as u64;
         Cost {
-            memory: (16 << 20) + 20 * BLOCK as u64 * n.pow(3) + 2048 * particles,
+            memory: PROCESS_MEMORY + 20 * BLOCK as u64 * n.pow(3) + 2048 * particles,
             disk: 4 * particles * n.pow(3) + 1024 * particles,
             cpu_seconds: 0.1
                 + particles as f64

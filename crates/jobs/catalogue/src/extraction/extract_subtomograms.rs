@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FilesKind, ParticlesKind, TiltSeriesKind, TomogramKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_ctf::ExposureModel;
 use thon_units::Angstrom;
 
@@ -127,7 +129,7 @@ impl Job for ExtractSubtomograms {
         let to = params.rescaled_box.map_or(n, |to| to as u64);
         if inputs.tomograms.is_some() {
             return Cost {
-                memory: (24 << 20) + 60 * n.max(to).pow(3),
+                memory: PROCESS_MEMORY + 60 * n.max(to).pow(3),
                 disk: particles * (8 * to.pow(3) + 4096),
                 cpu_seconds: 0.1 + particles as f64 * (tilts * to * to) as f64 * 1e-7,
             };
@@ -135,7 +137,7 @@ impl Job for ExtractSubtomograms {
         let pixels = series.values().map(|s| s.image_size[0] * s.image_size[1]);
         let half = 8 * n * n * (n / 2 + 1);
         Cost {
-            memory: (24 << 20)
+            memory: PROCESS_MEMORY
                 + 2 * particles * tilts * n * n
                 + 16 * 80 * n.pow(3)
                 + 16 * pixels.max().unwrap_or(0) as u64,

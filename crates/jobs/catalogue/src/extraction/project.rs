@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{FileListing, FilesKind, ParticlesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_extract::projection_along_z;
 use thon_images::mrc::{MrcSpec, MrcWriter};
 use thon_model::{ParticleImages, ParticleSet, RepresentationKind};
@@ -84,7 +86,7 @@ impl Job for ProjectSubtomograms {
             return Cost::default();
         };
         Cost {
-            memory: (16 << 20) + 12 * n.pow(3) + 4096 * count,
+            memory: PROCESS_MEMORY + 12 * n.pow(3) + 4096 * count,
             disk: count * (4 * n * n + 512),
             cpu_seconds: 0.1 + (count * n.pow(3)) as f64 * 5e-9,
         }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_interop::{Imported, adopt_ctf};
 use thon_model::TiltSeries;
 
@@ -63,7 +65,7 @@ impl Job for ImportCtf {
             .load(inputs.tilt_series.item())
             .map_or(0, |s| s.images.len()) as u64;
         Cost {
-            memory: (24 << 20) + 16_384 * images,
+            memory: PROCESS_MEMORY + 16_384 * images,
             disk: (16 << 10) + 4096 * images,
             cpu_seconds: 0.02,
         }

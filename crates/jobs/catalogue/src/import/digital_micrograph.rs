@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Health, TiltSeriesKind};
-use thon_contract::{Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output};
+use thon_contract::{
+    Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output, PROCESS_MEMORY,
+};
 use thon_formats::numeric_table;
 use thon_images::dm::{DmFile, DmImage, Tag};
 use thon_images::mrc::{MrcSpec, MrcWriter};
@@ -99,7 +101,7 @@ impl Job for ImportDigitalMicrograph {
         let pixels = (found.size[0] * found.size[1]) as u64;
         let images = found.angles.len() as u64;
         Cost {
-            memory: (16 << 20) + 24 * pixels,
+            memory: PROCESS_MEMORY + 24 * pixels,
             disk: 4 * pixels * images + 2048 + 1_100 * images,
             cpu_seconds: 0.05 + (pixels * images) as f64 * 5e-9,
         }

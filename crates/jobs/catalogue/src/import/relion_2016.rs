@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{
     Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
+    PROCESS_MEMORY,
 };
 use thon_interop::Imported;
 use thon_interop::relion::{DataSet2016, Layout2016Options, read_layout_2016};
@@ -88,7 +89,7 @@ impl Job for ImportRelion2016 {
     fn cost(params: &Params, _: &NoInputs, context: &Context) -> Cost {
         let sets = expand(&params.tomograms, context).map_or(0, |paths| paths.len()) as u64;
         Cost {
-            memory: 32 << 20,
+            memory: PROCESS_MEMORY,
             disk: sets * (1 << 18),
             cpu_seconds: 0.05 * sets as f64,
         }

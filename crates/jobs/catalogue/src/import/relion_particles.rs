@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::Grid;
 use thon_interop::Imported;
 use thon_interop::relion::{
@@ -76,7 +78,7 @@ impl Job for ImportRelionParticles {
     fn cost(params: &Params, _: &Inputs, context: &Context) -> Cost {
         let size = std::fs::metadata(context.resolve(&params.file)).map_or(0, |file| file.len());
         Cost {
-            memory: (16 << 20) + 8 * size,
+            memory: PROCESS_MEMORY + 8 * size,
             disk: 4 * size,
             cpu_seconds: size as f64 * 1e-7,
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{TiltSeriesKind, TomogramKind};
 use thon_contract::{
     Citation, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
+    PROCESS_MEMORY,
 };
 use thon_interop::relion::{TiltSeriesImport, read_tilt_series, tomograms_of};
 use thon_interop::{Imported, Losses};
@@ -69,7 +70,7 @@ impl Job for ImportRelionTiltSeries {
             .map_or(0, |s| s.value.iter().map(|one| one.images.len()).sum())
             as u64;
         Cost {
-            memory: (16 << 20) + 8192 * images,
+            memory: PROCESS_MEMORY + 8192 * images,
             disk: 4096 * images,
             cpu_seconds: 1e-4 * images as f64,
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Context, Cost, Finding, JobError, Output};
+use thon_contract::{Context, Cost, Finding, JobError, Output, PROCESS_MEMORY};
 use thon_interop::Imported;
 use thon_model::TiltSeries;
 
@@ -52,7 +52,7 @@ impl Named<'_> {
     pub(crate) fn cost(&self, context: &Context) -> Cost {
         let series = expand(self.given, context).map_or(0, |paths| paths.len()) as u64;
         Cost {
-            memory: 16 << 20,
+            memory: PROCESS_MEMORY,
             disk: series * (1 << 18),
             cpu_seconds: 0.05 * series as f64,
         }

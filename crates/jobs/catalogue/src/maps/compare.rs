@@ -6,7 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, PictureKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_maps::post_process::fsc_of_maps;
 use thon_model::Map;
 use thon_signal::resample::mirror3;
@@ -73,7 +75,7 @@ impl Job for CompareMaps {
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let voxels = voxels(&inputs.map, context);
         Cost {
-            memory: (16 << 20) + 40 * voxels,
+            memory: PROCESS_MEMORY + 40 * voxels,
             disk: 1 << 15,
             cpu_seconds: 0.02 + voxels as f64 * 2e-7,
         }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{MapKind, MaskKind, PictureKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_maps::automask::{AutomaskOptions, propose};
 use thon_maps::masks::{Combination, combine, inverted, mask_doubts};
 use thon_model::Mask;
@@ -118,7 +120,7 @@ impl Job for CreateMask {
         let known = known.or(inputs.mask.as_ref().map(|mask| voxels(mask, context)));
         let voxels = known.unwrap_or((params.box_size.unwrap_or(0) as u64).pow(3));
         Cost {
-            memory: (32 << 20) + 48 * voxels,
+            memory: PROCESS_MEMORY + 48 * voxels,
             disk: (1 << 17) + 4 * voxels,
             cpu_seconds: 0.3 + voxels as f64 * 2e-6,
         }

@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, MaskKind, PictureKind};
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_maps::difference::{Difference, DifferenceOptions, difference};
 use thon_model::Map;
 
@@ -76,7 +78,7 @@ impl Job for DifferenceMap {
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let voxels = voxels(&inputs.map, context);
         Cost {
-            memory: (16 << 20) + 60 * voxels,
+            memory: PROCESS_MEMORY + 60 * voxels,
             disk: (1 << 17) + 8 * voxels,
             cpu_seconds: 0.3 + voxels as f64 * 2e-6,
         }

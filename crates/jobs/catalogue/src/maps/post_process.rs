@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{CurvesKind, MapKind, MaskKind, PictureKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_maps::automask::{AutomaskOptions, automask};
 use thon_maps::masks::mask_doubts;
 use thon_maps::post_process::{PostProcessOptions, PostProcessed, post_process};
@@ -98,7 +100,7 @@ impl Job for PostProcess {
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let voxels = voxels(&inputs.half_map_1, context);
         Cost {
-            memory: (16 << 20) + 60 * voxels,
+            memory: PROCESS_MEMORY + 60 * voxels,
             disk: (1 << 17) + 12 * voxels,
             cpu_seconds: 0.3 + voxels as f64 * 3e-6,
         }

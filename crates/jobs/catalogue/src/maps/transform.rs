@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{MapKind, MaskKind, PictureKind};
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_maps::transform::{TransformOptions, transform};
 use thon_units::PixelSize;
 
@@ -88,7 +90,7 @@ impl Job for TransformMap {
         let new = grid(params, inputs, context)
             .map_or(old, |(dims, _)| dims.iter().map(|n| *n as u64).product());
         Cost {
-            memory: (16 << 20) + 150 * old + 24 * new,
+            memory: PROCESS_MEMORY + 150 * old + 24 * new,
             disk: (1 << 17) + 4 * new,
             cpu_seconds: 0.2 + (old + new) as f64 * 3e-6,
         }

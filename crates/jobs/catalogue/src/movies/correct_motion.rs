@@ -8,12 +8,15 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
+use thon_images::eer::SuperResolution;
 use thon_model::TiltSeries;
 use thon_motion::{DefectMap, FrameSource, GainKind, GainOrientation, LocalChoice};
 use thon_units::Angstrom;
 
-use super::detector_files::{read_defects, read_gain};
+use super::detector_files::{doubled, read_defects, read_gain};
 use super::drift_report::{drift_curves, drift_picture, quality_curves};
 use super::gain_choice::{MOVIES, gain_factors, named};
 use super::series_movies::{lowest, movie_findings, open, options, rescale, with_movies};
@@ -48,12 +51,16 @@ pub(crate) struct Params {
     pub halves: bool,
     /// Weight frames by exposure: for series to look at and pick in, not for averaging, which weights by itself.
     pub exposure_weighting: bool,
+    /// Keep plain sums beside weighted ones, as series of their own.
+    pub keep_unweighted: bool,
     /// Finest detail that frames are aligned by.
     #[schemars(extend("x-level" = "expert"))]
     pub resolution: Angstrom,
     /// Fractions that the electron events of an EER movie are divided into; 0 for fractions of 0.4 e⁻/Å².
     #[schemars(range(min = 0, max = 1000))]
     pub eer_fractions: usize,
+    /// Count the events of an EER movie on pixels half as large as the camera's; a gain reference of the camera's size fits, too.
+    pub eer_super_resolution: bool,
 }
 
 impl Default for Params {
@@ -67,9 +74,27 @@ impl Default for Params {
             local_motion: LocalChoice::WhenHeldOutGains,
             halves: true,
             exposure_weighting: false,
+            keep_unweighted: true,
             resolution: Angstrom(4.0),
             eer_fractions: 0,
+            eer_super_resolution: false,
         }
+    }
+}
+
+impl Params {
+    /// How fine the pixels are that events are counted on.
+    pub(super) fn eer_resolution(&self) -> SuperResolution {
+        if self.eer_super_resolution {
+            SuperResolution::X2
+        } else {
+            SuperResolution::X1
+        }
+    }
+
+    /// Whether there are plain sums beside weighted ones.
+    pub(super) fn unweighted(&self) -> bool {
+        self.exposure_weighting && self.keep_unweighted
     }
 }
 
@@ -85,6 +110,8 @@ pub(crate) struct Inputs {
 pub(crate) struct Outputs {
     /// The series with summed images.
     tilt_series: Output<TiltSeriesKind>,
+    /// The same series with plain sums, where the others are weighted by exposure; otherwise nothing.
+    unweighted: Output<TiltSeriesKind>,
     /// Where the specimen was in each frame of each movie.
     drift: Output<CurvesKind>,
     /// Drift, errors and defects of each movie.
@@ -95,6 +122,7 @@ pub(crate) struct Outputs {
 
 impl Job for CorrectMotion {
     const ID: &'static str = "movies.correct-motion";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -131,40 +159,50 @@ impl Job for CorrectMotion {
         let size = movie.size();
         let pixels = (size[0] * size[1]) as f64;
         let images = movies.len() as f64;
-        let detector = if params.gain.is_some() { 9 } else { 1 };
-        let sums = if params.halves { 3.0 } else { 1.0 };
+        let halves = if params.halves { 3 } else { 1 };
+        let kinds = 1 + u64::from(params.unweighted());
+        let sums = halves * kinds;
         let memory = thon_motion::memory(
             size,
             movie.frames(),
             movie.counted(),
             &options(&series, 0, params, movie.frames(), size),
         );
+        // The search of the gain's orientation; then the factors, defects, and the kernel or a picture beside the sums.
+        let gain = u64::from(params.gain.is_some());
+        let (search, held) = (24 * gain * pixels as u64, (4 * gain + 1) * pixels as u64);
+        let drawn = (4 * sums + 4) * pixels as u64;
         Cost {
-            memory: memory + detector * pixels as u64 + (48 << 20),
-            disk: (images * pixels * 4.0 * sums) as u64 + (1 << 20),
+            memory: PROCESS_MEMORY + (8 << 20) + search.max(held + memory.max(drawn)),
+            disk: (images * pixels * 4.0) as u64 * sums + (1 << 20),
             cpu_seconds: 0.2 + images * movie.frames() as f64 * pixels * 4e-8,
         }
     }
 
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let mut series = context.load(inputs.tilt_series.item())?;
-        let prepared = prepare(&series, params, context)?;
-        let gain = match &prepared.gain {
+        let Prepared {
+            size,
+            gain,
+            defects,
+        } = prepare(&series, params, context)?;
+        // The reference goes when its factors are there.
+        let gain = match gain {
             None => None,
             Some(gain) => {
                 let movies = lowest(&series, MOVIES)
                     .into_iter()
                     .filter_map(|i| open(&series, i, params, context).ok())
-                    .filter(|movie| movie.size() == prepared.size)
+                    .filter(|movie| movie.size() == size)
                     .collect::<Vec<_>>();
                 let stated = params.gain_orientation;
-                Some(gain_factors(gain, stated, &movies, prepared.size, context)?)
+                Some(gain_factors(&gain, stated, &movies, size, context)?)
             }
         };
-        rescale(&mut series, prepared.size);
+        rescale(&mut series, size);
         let work = Work {
             params,
-            defects: &prepared.defects,
+            defects: &defects,
             gain: gain.as_deref(),
             context,
         };
@@ -219,7 +257,10 @@ fn prepare(series: &TiltSeries, params: &Params, context: &Context) -> Result<Pr
     let gain = match &params.gain {
         None => None,
         Some(path) => {
-            let gain = read_gain(&context.resolve(path), params.gain_values)?;
+            let mut gain = read_gain(&context.resolve(path), params.gain_values)?;
+            if params.eer_super_resolution && gain.fitting(size).is_empty() {
+                gain = doubled(&gain);
+            }
             // Says what does not fit, in the orientation that was stated or in any.
             let fitting = gain.fitting(size);
             let orientation = params.gain_orientation.or(fitting.first().copied());
@@ -244,6 +285,7 @@ fn store(series: &TiltSeries, done: Done, context: &Context) -> Result<Outputs, 
     let Done {
         results,
         files,
+        unweighted,
         picture,
     } = done;
     let (drift, quality) = (
@@ -257,6 +299,12 @@ fn store(series: &TiltSeries, done: Done, context: &Context) -> Result<Outputs, 
     let name = &series.name;
     let mut record = context.store::<TiltSeriesKind>(name, series)?;
     record.files.extend(files);
+    let mut plain = Vec::new();
+    if let Some((series, files)) = unweighted {
+        let mut record = context.store::<TiltSeriesKind>(&series.name, &series)?;
+        record.files.extend(files);
+        plain.push(record);
+    }
     let mut pictures = vec![context.store::<PictureKind>(&format!("{name}_drift"), &plot)?];
     if !picture.is_empty() {
         pictures.insert(0, context.store::<PictureKind>(name, &picture)?);
@@ -265,6 +313,7 @@ fn store(series: &TiltSeries, done: Done, context: &Context) -> Result<Outputs, 
         |suffix: &str, value| context.store::<CurvesKind>(&format!("{name}_{suffix}"), value);
     Ok(Outputs {
         tilt_series: Output::of(vec![record]),
+        unweighted: Output::of(plain),
         drift: Output::of(vec![curves("drift", &drift)?]),
         quality: Output::of(vec![curves("quality", &quality)?]),
         pictures: Output::of(pictures),

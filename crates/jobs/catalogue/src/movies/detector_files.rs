@@ -33,6 +33,22 @@ pub(super) fn read_gain(path: &Path, kind: GainKind) -> Result<GainReference, Jo
     Ok(GainReference { size, values, kind })
 }
 
+/// The reference for pixels half as large: each of its values four times.
+pub(super) fn doubled(gain: &GainReference) -> GainReference {
+    let [ny, nx] = gain.size;
+    let mut values = Vec::with_capacity(4 * gain.values.len());
+    for row in gain.values.chunks_exact(nx.max(1)) {
+        let start = values.len();
+        values.extend(row.iter().flat_map(|value| [*value; 2]));
+        values.extend_from_within(start..);
+    }
+    GainReference {
+        size: [2 * ny, 2 * nx],
+        values,
+        kind: gain.kind,
+    }
+}
+
 /// Reads the defects of a detector of `size`: text of four numbers a line (x, y, width, height; MotionCor2), or a map in which
 /// bad pixels are not zero.
 pub(super) fn read_defects(path: &Path, size: [usize; 2]) -> Result<DefectMap, JobError> {

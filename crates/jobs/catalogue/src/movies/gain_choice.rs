@@ -100,7 +100,7 @@ fn same(a: GainOrientation, b: GainOrientation) -> bool {
 }
 
 /// Uncorrected counts of all frames.
-fn summed(movies: &[MovieFile], size: [usize; 2]) -> Result<Vec<f32>, JobError> {
+pub(super) fn summed(movies: &[MovieFile], size: [usize; 2]) -> Result<Vec<f32>, JobError> {
     let mut sum = vec![0.0; size[0] * size[1]];
     let mut frame = sum.clone();
     for movie in movies {

@@ -3,6 +3,7 @@
 mod correct_motion;
 mod detector_files;
 mod drift_report;
+mod find_gain_orientation;
 mod gain_choice;
 mod kept_motion;
 mod movie_files;
@@ -11,3 +12,4 @@ mod stacks;
 mod summing;
 
 pub(crate) use correct_motion::CorrectMotion;
+pub(crate) use find_gain_orientation::FindGainOrientation;

@@ -23,15 +23,17 @@ pub(crate) struct MovieFile {
 enum Content {
     Mrc(Mrc<'static>),
     Tiff(TiffStack<'static>),
-    Eer(EerFile<'static>, Vec<Range<usize>>),
+    Eer(EerFile<'static>, Vec<Range<usize>>, SuperResolution),
 }
 
 impl MovieFile {
-    /// Opens a movie. Events are divided into `fractions`; into fractions of 0.4 e⁻/Å² of `exposure` when that is 0.
+    /// Opens a movie. Events are divided into `fractions`; into fractions of 0.4 e⁻/Å² of `exposure` when that is 0. They are counted
+    /// on pixels as fine as `resolution` says.
     pub(crate) fn open(
         path: &Path,
         fractions: usize,
         exposure: Option<f64>,
+        resolution: SuperResolution,
     ) -> Result<Self, JobError> {
         let failed = |e: thon_images::ImageError| JobError::file(path, e);
         match detect_file(path).map_err(failed)? {
@@ -74,9 +76,9 @@ impl MovieFile {
                     .map(|i| i * count / wanted..(i + 1) * count / wanted)
                     .collect();
                 Ok(Self {
-                    size: movie.camera_shape(),
+                    size: movie.shape(resolution),
                     frames: wanted,
-                    content: Content::Eer(movie, ranges),
+                    content: Content::Eer(movie, ranges, resolution),
                 })
             }
             _ => Err(JobError::file(path, "is no MRC, TIFF or EER movie")),
@@ -94,7 +96,7 @@ impl MovieFile {
 
     /// What a reader should know of the file.
     pub(crate) fn remark(&self) -> Option<String> {
-        let Content::Eer(movie, _) = &self.content else {
+        let Content::Eer(movie, ..) = &self.content else {
             return None;
         };
         let first = movie.skipped().first()?;
@@ -120,9 +122,9 @@ impl FrameSource for MovieFile {
         match &self.content {
             Content::Mrc(movie) => movie.read_section_into(frame, pixels)?,
             Content::Tiff(movie) => pixels.copy_from_slice(&movie.read_page(frame)?),
-            Content::Eer(movie, ranges) => {
+            Content::Eer(movie, ranges, resolution) => {
                 let range = ranges.get(frame).ok_or("there is no such fraction")?;
-                let rendered = movie.render(range.clone(), SuperResolution::X1)?;
+                let rendered = movie.render(range.clone(), *resolution)?;
                 pixels.copy_from_slice(&rendered.counts);
             }
         }

@@ -46,6 +46,7 @@ pub(super) fn open(
         &context.resolve(&movie.path),
         params.eer_fractions,
         exposure,
+        params.eer_resolution(),
     )
 }
 
@@ -69,6 +70,7 @@ pub(super) fn options(
         },
         sums: SumOptions {
             halves: params.halves,
+            unweighted: params.unweighted(),
             exposure: exposure.map(|dose| ExposureWeighting {
                 model: ExposureModel::GrantGrigorieff,
                 voltage: series.optics.voltage,

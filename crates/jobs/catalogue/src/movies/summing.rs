@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use thon_compute::Progress;
 use thon_contract::{Context, JobError};
-use thon_model::{Exclusion, Movie, TiltSeries, Treatment};
+use thon_model::{Exclusion, Movie, TiltImage, TiltSeries, Treatment};
 use thon_motion::{
     CorrectedMovie, DefectMap, Detector, FrameSource, Sums, correct_movie, correct_movie_by,
 };
@@ -42,8 +42,38 @@ pub(super) struct Done {
     pub results: Vec<Corrected>,
     /// The stacks.
     pub files: Vec<PathBuf>,
+    /// The series of plain sums beside weighted ones, and its stacks.
+    pub unweighted: Option<(TiltSeries, Vec<PathBuf>)>,
     /// The image of the lowest tilt.
     pub picture: Vec<u8>,
+}
+
+/// Plain sums that are kept beside weighted ones.
+struct Unweighted {
+    series: TiltSeries,
+    stacks: Stacks,
+}
+
+impl Unweighted {
+    /// Writes the plain sums of an image that is otherwise `like` the weighted one.
+    fn write(
+        &mut self,
+        image: usize,
+        like: &TiltImage,
+        sums: &Sums,
+        context: &Context,
+    ) -> Result<(), JobError> {
+        let own = &mut self.series.images[image];
+        own.clone_from(like);
+        own.treatments
+            .retain(|treatment| *treatment != Treatment::ExposureWeighted);
+        self.stacks.write(own, sums, context)
+    }
+
+    fn finish(self) -> Result<(TiltSeries, Vec<PathBuf>), JobError> {
+        let files = self.stacks.finish()?;
+        Ok((self.series, files))
+    }
 }
 
 impl Work<'_, '_> {
@@ -52,12 +82,17 @@ impl Work<'_, '_> {
         let movies = with_movies(series);
         let shown = lowest(series, 1);
         let mut stacks = Stacks::create(series, movies.len(), self.params.halves, self.context)?;
+        let mut unweighted = self.unweighted(series, movies.len())?;
         let (mut results, mut picture, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
         for (done, &image) in movies.iter().enumerate() {
             thon_compute::check(self.context.progress())?;
             match self.correct_one(series, image) {
-                Ok((sums, corrected)) => {
+                Ok((sums, plain, corrected)) => {
                     stacks.write(&mut series.images[image], &sums, self.context)?;
+                    if let (Some(unweighted), Some(plain)) = (&mut unweighted, plain) {
+                        let like = &series.images[image];
+                        unweighted.write(image, like, &plain, self.context)?;
+                    }
                     if shown.contains(&image) {
                         picture = pictures::image_png(&sums.whole, sums.size)?;
                     }
@@ -72,7 +107,13 @@ impl Work<'_, '_> {
                         reason: reason.clone(),
                     });
                     reasons.push(reason);
-                    stacks.skip(series.image_size[0] * series.image_size[1])?;
+                    let pixels = series.image_size[0] * series.image_size[1];
+                    stacks.skip(pixels)?;
+                    if let Some(unweighted) = &mut unweighted {
+                        let own = &mut unweighted.series.images[image].exclusion;
+                        own.clone_from(&series.images[image].exclusion);
+                        unweighted.stacks.skip(pixels)?;
+                    }
                 }
             }
             self.context
@@ -86,19 +127,36 @@ impl Work<'_, '_> {
                 series.name
             )));
         }
-        let files = stacks.finish()?;
         Ok(Done {
             results,
-            files,
+            files: stacks.finish()?,
+            unweighted: unweighted.map(Unweighted::finish).transpose()?,
             picture,
         })
+    }
+
+    /// Where plain sums go that are kept beside weighted ones.
+    fn unweighted(
+        &self,
+        series: &TiltSeries,
+        count: usize,
+    ) -> Result<Option<Unweighted>, JobError> {
+        if !self.params.unweighted() {
+            return Ok(None);
+        }
+        let series = TiltSeries {
+            name: format!("{}_unweighted", series.name),
+            ..series.clone()
+        };
+        let stacks = Stacks::create(&series, count, self.params.halves, self.context)?;
+        Ok(Some(Unweighted { series, stacks }))
     }
 
     fn correct_one(
         &self,
         series: &mut TiltSeries,
         image: usize,
-    ) -> Result<(Sums, Corrected), JobError> {
+    ) -> Result<(Sums, Option<Sums>, Corrected), JobError> {
         let movie = open(series, image, self.params, self.context)?;
         let place = format!("{}, image {}", series.name, image + 1);
         let detector = Detector {
@@ -138,7 +196,7 @@ impl Work<'_, '_> {
             motion: corrected.motion,
             quality: corrected.quality,
         };
-        Ok((corrected.sums, kept))
+        Ok((corrected.sums, corrected.unweighted, kept))
     }
 
     /// Says what is remarkable about a movie.

@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::{TiltGeometry, Transferred};
 use thon_model::{ParticleSet, TiltSeries};
 use thon_units::{Angstrom, Radians};
@@ -83,7 +85,7 @@ impl Job for CarryOver {
     fn cost(_: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let particles = load(inputs, context).map_or(0, |(_, _, set)| set.len()) as u64;
         Cost {
-            memory: (16 << 20) + 8192 * particles,
+            memory: PROCESS_MEMORY + 8192 * particles,
             disk: 512 * particles,
             cpu_seconds: 0.1 + particles as f64 * 1e-4,
         }

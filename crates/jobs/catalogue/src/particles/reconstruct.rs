@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_average::draw_halves;
 use thon_contract::kinds::{MapKind, ParticlesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_ctf::ExposureModel;
 use thon_geometry::Symmetry;
 use thon_geometry::glam::DMat3;
@@ -139,7 +141,7 @@ impl Job for ReconstructParticles {
             let block = block_bytes(n as usize, particles.len());
             return Cost {
                 // Two exact sums; beside them a block of particles, or the solution; a particle per thread.
-                memory: (24 << 20)
+                memory: PROCESS_MEMORY
                     + 24 * padded
                     + block.max(72 * voxels)
                     + 16 * (rayon::current_num_threads() as u64 - 1) * voxels,
@@ -156,7 +158,7 @@ impl Job for ReconstructParticles {
         let cut = 14 * large * together.unwrap_or(0) as u64 + 16 * pixels.max().unwrap_or(0) as u64;
         Cost {
             // Two sums, and beside them what goes in, or one solution.
-            memory: (24 << 20) + 16 * padded + cut.max(12 * padded),
+            memory: PROCESS_MEMORY + 16 * padded + cut.max(12 * padded),
             disk: (1 << 17) + 12 * n.pow(3),
             cpu_seconds: 0.4 + views * large as f64 * 6e-8 + padded as f64 * 2e-7,
         }

@@ -6,7 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::ParticlesKind;
-use thon_contract::{Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Citation, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::glam::DQuat;
 use thon_geometry::{Pose, Rotation, Symmetry};
 use thon_model::ParticleSet;
@@ -149,7 +151,7 @@ pub(super) fn rows_cost(
     let rows = (particles.single().and_then(|item| context.load(item))).map_or(0, |set| set.len());
     let rows = (rows * copies) as u64;
     Cost {
-        memory: (16 << 20) + 2048 * rows,
+        memory: PROCESS_MEMORY + 2048 * rows,
         disk: (1 << 14) + 512 * rows,
         cpu_seconds: 0.02 + rows as f64 * 5e-6,
     }

@@ -9,6 +9,7 @@ use thon_compute::check as cancelled;
 use thon_contract::kinds::{Column, Curves, CurvesKind, MapKind, ParticlesKind, PictureKind};
 use thon_contract::{
     Artifact, Citation, Context, Cost, Finding, ItemRecord, Job, JobError, Methods, Output,
+    PROCESS_MEMORY,
 };
 use thon_geometry::glam::DMat3;
 use thon_geometry::{Point, Pose, Rotation, Symmetry};
@@ -115,7 +116,7 @@ impl Job for FindSymmetry {
         let rotations =
             200.0 + 700.0 * (fold + 2.0) + 1000.0 * (2.0 * fold + 1.0) + 1.5 * fold * fold;
         Cost {
-            memory: (24 << 20) + 120 * voxels,
+            memory: PROCESS_MEMORY + 120 * voxels,
             disk: (1 << 18) + 4 * voxels,
             cpu_seconds: 0.1 + rotations * points * 1.2e-7 + voxels as f64 * 1e-6,
         }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::TiltSeries;
 use thon_units::Degrees;
 
@@ -89,7 +91,7 @@ impl Job for Adopt {
 
     fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
         Cost {
-            memory: 32 << 20,
+            memory: PROCESS_MEMORY,
             disk: 1 << 18,
             cpu_seconds: 0.1,
         }

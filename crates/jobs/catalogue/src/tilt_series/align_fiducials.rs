@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_align::{BeadAlignment, BeadOptions, Diagnosis, Images, align_beads};
 use thon_contract::kinds::{CurvesKind, FilesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::{Exclusion, TiltSeries};
 use thon_units::Angstrom;
 
@@ -106,6 +108,7 @@ const POINTS: usize = 30;
 
 impl Job for AlignFiducials {
     const ID: &'static str = "tilt_series.align-fiducials";
+    const VERSION: u32 = 2;
     type Params = Params;
     type Inputs = Inputs;
     type Outputs = Outputs;
@@ -161,12 +164,14 @@ impl Job for AlignFiducials {
         let pixels = (ny * nx) as f64;
         let images = series.used().count() as f64;
         // Beads are about 20 working pixels wide; small ones (4 pixels) are worked at full size.
-        let diameter = params.bead_diameter.map_or(40.0, |d| d.0);
+        let diameter = params.bead_diameter.map_or(100.0, |d| d.0);
         let shrunk = (20.0 * series.pixel_size.0 / diameter).min(1.0).powi(2);
+        // Every thread shrinks an image: the image and its spectrum.
+        let threads = rayon::current_num_threads() as f64;
         Cost {
-            memory: (48 << 20)
-                + (pixels * (40.0 + images * 4.0 * shrunk)) as u64
-                + 200 * pixels as u64,
+            memory: PROCESS_MEMORY
+                + (8 << 20)
+                + (pixels * (8.0 * threads + images * 4.0 * shrunk)) as u64,
             disk: fiducials::disk(&series, POINTS) + fiducials::picture_bytes(&series),
             // Read once, correlated at the working size.
             cpu_seconds: 0.1

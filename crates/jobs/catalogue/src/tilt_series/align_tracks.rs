@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_align::{Track, adjust};
 use thon_contract::kinds::{CurvesKind, FilesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY};
 use thon_model::TiltSeries;
 
 use super::fiducials::{self, Freedoms};
@@ -108,7 +108,7 @@ impl Job for AlignTracks {
         };
         let points = tracks(params, &series, context).map_or(0, |tracks| tracks.len());
         Cost {
-            memory: 128 << 20,
+            memory: PROCESS_MEMORY,
             disk: fiducials::disk(&series, points),
             cpu_seconds: fiducials::adjusting(&series, points),
         }

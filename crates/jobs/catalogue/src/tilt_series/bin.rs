@@ -6,7 +6,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
-use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY};
 use thon_prepare::{bin_image, binned_size};
 use thon_units::PixelSize;
 
@@ -77,9 +77,12 @@ impl Job for Bin {
             return Cost::default();
         };
         let image = (series.image_size[0] * series.image_size[1]) as u64;
+        let size = binned_size(series.image_size, params.factor);
+        let binned = (size[0] * size[1]) as u64;
         Cost {
-            memory: (24 << 20) + 24 * image,
-            disk: stack_bytes(&series, binned_size(series.image_size, params.factor)) + (1 << 19),
+            // The image and its spectrum; what is cut out, a copy to transform, the binned image.
+            memory: PROCESS_MEMORY + (4 << 20) + 8 * image + 12 * binned,
+            disk: stack_bytes(&series, size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * 5e-8,
         }
     }

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY};
 use thon_formats::mdoc::DateTime;
 use thon_model::{Exclusion, TiltSeries};
 use thon_prepare::{SurveyOptions, TimedView, ViewSurvey, ViewVerdict, check_order};
@@ -81,7 +81,8 @@ impl Job for CheckViews {
         let image = (series.image_size[0] * series.image_size[1]) as u64;
         let images = series.used().count() as u64;
         Cost {
-            memory: (32 << 20) + 32 * image + images * (300 << 10),
+            // The image, the same without its mean, and its spectrum; then what views leave behind.
+            memory: PROCESS_MEMORY + 12 * image + images * (300 << 10),
             disk: 1 << 18,
             cpu_seconds: 0.1 + (image * images) as f64 * 6e-8 + images as f64 * 0.03,
         }

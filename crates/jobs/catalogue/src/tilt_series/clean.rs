@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves};
 use thon_contract::kinds::{CurvesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::{TiltSeries, Treatment};
 use thon_picture::row_of;
 use thon_prepare::{
@@ -124,7 +126,7 @@ impl Job for Clean {
             0.0
         };
         Cost {
-            memory: (24 << 20) + per_pixel * image,
+            memory: PROCESS_MEMORY + per_pixel * image,
             disk: stack_bytes(&series, series.image_size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * (1.2e-7 + beads),
         }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_align::{Comparison, compare};
 use thon_contract::kinds::{Column, Curves, CurvesKind, PictureKind, TiltSeriesKind};
-use thon_contract::{Artifact, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::DVec3;
 use thon_model::{Exclusion, TiltSeries};
@@ -86,7 +88,7 @@ impl Job for CompareAlignments {
             .load(inputs.tilt_series.item())
             .map_or(0, |series| series.images.len());
         Cost {
-            memory: 64 << 20,
+            memory: PROCESS_MEMORY,
             // The series, a row of the table for every image, and a drawing.
             disk: (16 << 10) + 1_400 * images as u64,
             cpu_seconds: 0.02 + images as f64 * 2e-4,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::TiltSeriesKind;
-use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY};
 use thon_model::{Exclusion, TiltSeries};
 use thon_units::{Degrees, Dose};
 
@@ -87,7 +87,7 @@ impl Job for Exclude {
 
     fn cost(_: &Params, _: &Inputs, _: &Context) -> Cost {
         Cost {
-            memory: 32 << 20,
+            memory: PROCESS_MEMORY,
             disk: 1 << 18,
             cpu_seconds: 0.05,
         }

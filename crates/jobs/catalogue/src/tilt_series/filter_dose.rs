@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_ctf::ExposureModel;
 use thon_model::Treatment;
 use thon_prepare::filter_exposure;
@@ -105,7 +107,8 @@ impl Job for FilterDose {
         };
         let image = (series.image_size[0] * series.image_size[1]) as u64;
         Cost {
-            memory: (24 << 20) + 24 * image,
+            // The image and its spectrum, later what the picture is sorted by.
+            memory: PROCESS_MEMORY + (4 << 20) + 8 * image,
             disk: stack_bytes(&series, series.image_size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * 1.2e-7,
         }

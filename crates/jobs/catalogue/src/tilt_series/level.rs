@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_align::{Levelling, level};
 use thon_contract::kinds::{Curves, CurvesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_geometry::Point;
 use thon_geometry::glam::DVec3;
 use thon_model::TiltSeries;
@@ -88,7 +90,7 @@ impl Job for Level {
             .load(inputs.tilt_series.item())
             .map_or(0, |series| series.images.len());
         Cost {
-            memory: 64 << 20,
+            memory: PROCESS_MEMORY,
             disk: (1 << 10) + 1_100 * images as u64,
             cpu_seconds: 0.05,
         }

@@ -8,7 +8,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{ParticlesKind, TiltSeriesKind};
-use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Artifact, Context, Cost, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::{DefocusHand, TiltSeries};
 
 /// Change of the volume hand.
@@ -78,7 +80,7 @@ impl Job for Mirror {
     fn cost(_: &Params, inputs: &Inputs, _: &Context) -> Cost {
         let series = inputs.tilt_series.items().len() as u64;
         Cost {
-            memory: 64 << 20,
+            memory: PROCESS_MEMORY,
             disk: (64 << 10) * series,
             cpu_seconds: 0.01 * series as f64,
         }

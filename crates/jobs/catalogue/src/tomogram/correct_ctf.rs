@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind};
-use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
+use thon_contract::{
+    Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output, PROCESS_MEMORY,
+};
 use thon_model::Treatment;
 use thon_reconstruct::{CtfCorrection, correct_image, used_views};
 use thon_units::Angstrom;
@@ -83,7 +85,7 @@ impl Job for CorrectCtf {
             .sum();
         let mean = depths / series.used().count().max(1) as f64;
         Cost {
-            memory: (24 << 20) + 26 * image,
+            memory: PROCESS_MEMORY + 26 * image,
             disk: stack_bytes(&series, series.image_size) + (1 << 19),
             cpu_seconds: 0.1 + pixels(&series) * (6e-8 + mean * 3e-8),
         }

@@ -8,12 +8,13 @@ use thon_contract::kinds::{PictureKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
 use thon_model::{TiltSeries, Weighting};
 use thon_reconstruct::{
-    Background, CtfCorrection, RadialFilter, WbpOptions, reconstruct_ctf_corrected,
+    Background, CtfCorrection, RadialFilter, WbpOptions, ctf_corrected_bytes,
+    reconstruct_ctf_corrected,
 };
 use thon_units::{Angstrom, PixelSize};
 
 use super::transfer::{contrast, transfer_findings};
-use super::volume::{Halves, Region, Storage, VolumeOptions, make};
+use super::volume::{Halves, Region, Storage, VolumeOptions, make, planned_views, process_memory};
 use crate::kernel_errors::stopped;
 use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
@@ -137,12 +138,15 @@ impl Job for ReconstructCtf {
         };
         let volume = params.volume();
         let (voxels, disk) = volume.volumes(&series);
-        let pixels = (series.image_size[0] * series.image_size[1]) as f64;
         let estimate = Estimate::new(params, &series);
+        let kernel = contrast(&series, params.correction, params.step).and_then(|contrast| {
+            let (size, views) = (series.image_size, planned_views(&series));
+            let grid = volume.grid(&series);
+            let options = params.options();
+            ctf_corrected_bytes(size, &views, series.pixel_size, &grid, &options, &contrast).ok()
+        });
         Cost {
-            memory: (32 << 20)
-                + 16 * pixels as u64
-                + estimate.bytes.min((params.memory as u64) << 20),
+            memory: process_memory(&volume, &series, kernel.unwrap_or(estimate.bytes as usize)),
             disk,
             cpu_seconds: 0.1 + volume.work() * estimate.seconds + voxels * 2e-9,
         }

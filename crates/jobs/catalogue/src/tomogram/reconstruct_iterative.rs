@@ -7,14 +7,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Column, Curves, CurvesKind, PictureKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
-use thon_model::Weighting;
+use thon_model::{TiltSeries, Weighting};
 use thon_reconstruct::{
-    Background, Bound, IterativeMethod, IterativeOptions, reconstruct_iterative,
+    Background, Bound, IterativeMethod, IterativeOptions, iterative_bytes, reconstruct_iterative,
 };
 use thon_units::{Angstrom, PixelSize};
 
 use super::slices::slice_findings;
-use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
+use super::volume::{
+    Halves, Region, Storage, VolumeOptions, kernel_memory, make, planned_views, process_memory,
+};
 use crate::kernel_errors::stopped;
 use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
@@ -68,6 +70,17 @@ impl Default for Params {
 }
 
 impl Params {
+    fn options(&self, series: &TiltSeries, context: &Context) -> IterativeOptions {
+        IterativeOptions {
+            method: self.method,
+            iterations: self.iterations,
+            relaxation: self.relaxation,
+            bound: self.bound,
+            background: Background::Mean,
+            memory: kernel_memory(&self.volume(), series, context),
+        }
+    }
+
     fn volume(&self) -> VolumeOptions {
         VolumeOptions {
             voxel_size: self.voxel_size,
@@ -137,9 +150,14 @@ impl Job for ReconstructIterative {
         let (voxels, disk) = volume.volumes(&series);
         let pixels = (series.image_size[0] * series.image_size[1]) as f64;
         let images = series.used().count() as f64;
-        let kernel = (kernel_memory(&volume, &series, context) as u64) << 20;
         let grid = volume.grid(&series);
-        let slice = 4 * (grid.dims[0] * grid.dims[2]) as u64;
+        let kernel = iterative_bytes(
+            series.image_size,
+            &planned_views(&series),
+            series.pixel_size,
+            &grid,
+            &params.options(&series, context),
+        );
         let updates = match params.method {
             IterativeMethod::Sirt => 1.0,
             IterativeMethod::Sart { views } => (images / views.max(1) as f64).ceil(),
@@ -147,8 +165,7 @@ impl Job for ReconstructIterative {
         let iterations = params.iterations as f64;
         let per_iteration = grid.len() as f64 * (images / 1.5e9 + updates * 5e-10);
         Cost {
-            // Slices in work, and those of a slab that are done.
-            memory: kernel + (32 << 20) + 16 * pixels as u64 + 28 * slice,
+            memory: process_memory(&volume, &series, kernel.unwrap_or(0)),
             disk,
             cpu_seconds: 0.1
                 + volume.work() * (iterations * per_iteration + pixels * images / 2.5e7)
@@ -159,14 +176,7 @@ impl Job for ReconstructIterative {
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let series = context.load(inputs.tilt_series.item())?;
         let volume = params.volume();
-        let options = IterativeOptions {
-            method: params.method,
-            iterations: params.iterations,
-            relaxation: params.relaxation,
-            bound: params.bound,
-            background: Background::Mean,
-            memory: kernel_memory(&volume, &series, context),
-        };
+        let options = params.options(&series, context);
         let what = match params.method {
             IterativeMethod::Sirt => "SIRT",
             IterativeMethod::Sart { .. } => "SART",

@@ -8,14 +8,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{PictureKind, TiltSeriesKind, TomogramKind};
 use thon_contract::{Citation, Context, Cost, Each, Finding, Job, JobError, Methods, Output};
-use thon_model::Weighting;
+use thon_model::{TiltSeries, Weighting};
 use thon_reconstruct::{
-    Background, RadialFilter, WbpOptions, Weighting as Filter, reconstruct_wbp,
+    Background, RadialFilter, WbpOptions, Weighting as Filter, reconstruct_wbp, wbp_bytes,
 };
 use thon_units::{Angstrom, PixelSize};
 
 use super::slices::slice_findings;
-use super::volume::{Halves, Region, Storage, VolumeOptions, kernel_memory, make};
+use super::volume::{
+    Halves, Region, Storage, VolumeOptions, kernel_memory, make, planned_views, process_memory,
+};
 use crate::kernel_errors::stopped;
 use crate::tilt_images::{alignment_findings, image_findings, straight_findings};
 
@@ -61,6 +63,14 @@ impl Default for Params {
 }
 
 impl Params {
+    fn options(&self, series: &TiltSeries, context: &Context) -> WbpOptions {
+        WbpOptions {
+            filter: self.filter,
+            background: self.background,
+            memory: kernel_memory(&self.volume(), series, context),
+        }
+    }
+
     fn volume(&self) -> VolumeOptions {
         VolumeOptions {
             voxel_size: self.voxel_size,
@@ -121,24 +131,28 @@ impl Job for ReconstructWbp {
         let (voxels, disk) = volume.volumes(&series);
         let pixels = (series.image_size[0] * series.image_size[1]) as f64;
         let images = series.used().count() as f64;
-        let kernel = (kernel_memory(&volume, &series, context) as u64) << 20;
         let grid = volume.grid(&series);
+        let options = params.options(&series, context);
+        let kernel = wbp_bytes(
+            series.image_size,
+            &planned_views(&series),
+            series.pixel_size,
+            &grid,
+            &options,
+        );
         let [nz, _, nx] = grid.dims.map(|n| n as f64);
         let grid = grid.len() as f64;
-        // Mixtures of all frequencies; places of all values, and slices in work.
+        // Mixtures of all frequencies.
         let (own, work) = match params.filter.weighting {
             Filter::SirtLike { .. } => {
                 let matrices = 4.0 * images * (images + 8.0) * (nx + 4.0 * nz);
                 (matrices.min(2.7e8) + 64.0 * images * (nx + 4.0 * nz), 3.0)
             }
-            Filter::Fourier => (
-                20.0 * images * (nx + 2.0 * nz) + 16.0 * nz * (nx + 2.0 * nz),
-                6.0,
-            ),
+            Filter::Fourier => (0.0, 6.0),
             Filter::Ramp | Filter::Exact { .. } => (0.0, 1.0),
         };
         Cost {
-            memory: kernel + (32 << 20) + 16 * pixels as u64 + own as u64,
+            memory: process_memory(&volume, &series, kernel.unwrap_or(0) + own as usize),
             disk,
             // 3 G voxel·view/s, and preparing images at 25 M pixel/s; pictures read some of the volume again.
             cpu_seconds: 0.05
@@ -150,11 +164,7 @@ impl Job for ReconstructWbp {
     fn run(params: &Params, inputs: &Inputs, context: &Context) -> Result<Outputs, JobError> {
         let series = context.load(inputs.tilt_series.item())?;
         let volume = params.volume();
-        let options = WbpOptions {
-            filter: params.filter,
-            background: params.background,
-            memory: kernel_memory(&volume, &series, context),
-        };
+        let options = params.options(&series, context);
         let weighting = weighting(&params.filter);
         let (tomogram, picture) =
             make(&series, &volume, weighting, context, |part, grid, sink| {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use thon_contract::{Context, Finding, JobError};
+use thon_contract::{Context, Finding, JobError, PROCESS_MEMORY};
 use thon_denoise::{DenoiseError, RowSink, RowSource, SourceError};
 use thon_images::mrc::Mrc;
 use thon_model::Tomogram;
@@ -107,5 +107,5 @@ pub(crate) fn stopped(error: DenoiseError) -> JobError {
 
 /// Pages of files that are read and written count little; buffers of MiB `memory` and a base.
 pub(crate) fn memory_of(working: usize) -> u64 {
-    (32 << 20) + working as u64
+    PROCESS_MEMORY + (4 << 20) + working as u64
 }

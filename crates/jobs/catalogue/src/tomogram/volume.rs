@@ -6,7 +6,7 @@ use ndarray::Array2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thon_contract::kinds::{Health, PictureKind, TomogramKind};
-use thon_contract::{Context, Finding, ItemRecord, JobError};
+use thon_contract::{Context, Finding, ItemRecord, JobError, PROCESS_MEMORY};
 use thon_geometry::{Grid, Point};
 use thon_images::mrc::{Mrc, MrcMode, MrcSlabWriter, MrcSpec};
 use thon_model::{TiltSeries, Tomogram, Weighting};
@@ -349,6 +349,19 @@ impl SlabSink for FileSink {
     fn write(&mut self, slab: &Slab<'_>) -> Result<(), SourceError> {
         self.write_rows(slab.first_row, slab.voxels)
     }
+}
+
+/// Peak memory of a process that reconstructs with buffers of `kernel` bytes, writes the volume by slabs and draws its planes.
+pub(crate) fn process_memory(options: &VolumeOptions, series: &TiltSeries, kernel: usize) -> u64 {
+    let [nz, ny, nx] = options.grid(series).dims;
+    // Sums of the three planes, a section with its bytes, and what pictures are sorted by.
+    let drawn = 4 * (4 * ny * nx + 2 * nz * (nx + ny));
+    PROCESS_MEMORY + (2 << 20) + kernel.max(drawn) as u64
+}
+
+/// Views whose geometry is known, as a plan of memory needs them.
+pub(crate) fn planned_views(series: &TiltSeries) -> Vec<View> {
+    used_views(series).unwrap_or_default()
 }
 
 /// Buffers of a reconstruction in MiB: what holds every prepared image, so that each is read once, and some rows; at most half of

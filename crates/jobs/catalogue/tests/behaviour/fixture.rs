@@ -12,13 +12,14 @@ use thon_contract::{
     UnitOutputs, Workspace,
 };
 
-/// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 5] = [
+/// Jobs that start from files which no other job of the set writes; tests/jobs runs them on such files.
+const FROM_ELSEWHERE: [&str; 6] = [
     "import.aretomo",
     "import.digital-micrograph",
     "import.etomo",
     "import.map",
     "import.relion-2016",
+    "movies.find-gain-orientation",
 ];
 
 /// A run of a job: parameters, and for each input the job and slot that fill it.
@@ -68,16 +69,32 @@ pub fn cases() -> Vec<Case> {
     .collect()
 }
 
+/// How many times finer than usual the simulated series is, in the same field: 1, or what `THON_FIXTURE_SCALE` says.
+pub fn scale() -> usize {
+    let asked = std::env::var("THON_FIXTURE_SCALE");
+    asked.map_or(1, |text| text.parse().unwrap())
+}
+
+/// Voxels of a box that usually has `edge`.
+fn voxels(edge: usize) -> usize {
+    edge * scale()
+}
+
+/// Å of a pixel or voxel that usually has `size`.
+fn angstroms(size: f64) -> f64 {
+    size / scale() as f64
+}
+
 fn recorded_cases_1() -> Vec<Case> {
     let data = format!("jobs/{SIMULATE}");
     let options = json!({
-        "image_width": 256, "image_height": 256, "pixel_size": 10.0, "tilt_step": 10.0, "particles": 3,
+        "image_width": voxels(256), "image_height": voxels(256), "pixel_size": angstroms(10.0), "tilt_step": 10.0, "particles": 3,
         "frames": 2, "dose_per_tilt": 10.0, "ice_noise": 0.0, "dose_damage": false, "beads": 9
     });
     vec![
         case(
             SIMULATE,
-            json!({ "seed": 3, "box_size": 32, "options": options }),
+            json!({ "seed": 3, "box_size": voxels(32), "options": options }),
             &[],
         ),
         case(
@@ -181,18 +198,18 @@ fn tomogram_cases_1() -> Vec<Case> {
         ),
         case(
             "tomogram.reconstruct-wbp",
-            json!({ "voxel_size": 20.0, "thickness": 1200.0, "halves": "tilts" }),
+            json!({ "voxel_size": angstroms(20.0), "thickness": 1200.0, "halves": "tilts" }),
             &[SERIES],
         ),
         case("tomogram.correct-ctf", json!({}), &[SERIES]),
         case(
             "tomogram.reconstruct-ctf",
-            json!({ "voxel_size": 20.0, "thickness": 1200.0 }),
+            json!({ "voxel_size": angstroms(20.0), "thickness": 1200.0 }),
             &[SERIES],
         ),
         case(
             "tomogram.reconstruct-iterative",
-            json!({ "voxel_size": 20.0, "thickness": 1200.0, "iterations": 3 }),
+            json!({ "voxel_size": angstroms(20.0), "thickness": 1200.0, "iterations": 3 }),
             &[SERIES],
         ),
         case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
@@ -207,18 +224,22 @@ fn tomogram_cases_1() -> Vec<Case> {
 
 fn particle_cases_2() -> Vec<Case> {
     vec![
-        case(AVERAGE, json!({ "box_size": 32 }), &[SERIES, PARTICLES]),
+        case(
+            AVERAGE,
+            json!({ "box_size": voxels(32) }),
+            &[SERIES, PARTICLES],
+        ),
         case(
             "particles.refine",
             json!({
-                "views": { "box_size": 32 },
+                "views": { "box_size": voxels(32) },
                 "options": { "poses": { "start": "given" }, "maximum_iterations": 2 }
             }),
             &[SERIES, PARTICLES],
         ),
         case(
             "particles.classify",
-            json!({ "views": { "box_size": 32 }, "options": { "classes": 2, "restarts": 2 } }),
+            json!({ "views": { "box_size": voxels(32) }, "options": { "classes": 2, "restarts": 2 } }),
             &[SERIES, PARTICLES],
         ),
         case(
@@ -237,12 +258,12 @@ fn particle_cases_2() -> Vec<Case> {
         ),
         case(
             "particles.ctf-models",
-            json!({ "box_size": 32, "voxel_size": 20.0 }),
+            json!({ "box_size": voxels(32), "voxel_size": angstroms(20.0) }),
             &[SERIES, PARTICLES],
         ),
         case(
             "particles.extract-subtomograms",
-            json!({ "box_size": 32 }),
+            json!({ "box_size": voxels(32) }),
             &[SERIES, PARTICLES],
         ),
         case(
@@ -274,7 +295,7 @@ fn particle_cases_4() -> Vec<Case> {
             "particles.initial-model",
             json!({
                 "options": { "particle_diameter": 250.0, "resolution": 70.0, "starts": 1, "start_iterations": 2, "iterations": 1 },
-                "views": { "box_size": 32 }
+                "views": { "box_size": voxels(32) }
             }),
             &[SERIES, PARTICLES],
         ),
@@ -309,7 +330,7 @@ fn map_cases_5() -> Vec<Case> {
     vec![
         case(
             "maps.transform",
-            json!({ "options": { "mirror": true, "voxel_size": 12.0, "box_size": 24, "low_pass": 50.0 } }),
+            json!({ "options": { "mirror": true, "voxel_size": angstroms(12.0), "box_size": voxels(24), "low_pass": 50.0 } }),
             &[("map", AVERAGE, "map")],
         ),
         case(
@@ -359,7 +380,7 @@ fn export_cases_6() -> Vec<Case> {
         case("export.relion", json!({}), &[SERIES, PARTICLES]),
         case(
             "export.relion-projections",
-            json!({ "box_size": 32 }),
+            json!({ "box_size": voxels(32) }),
             &[SERIES, PARTICLES],
         ),
         case("export.imod", json!({}), &[SERIES]),

@@ -79,6 +79,7 @@ fn child() {
         return;
     };
     let order: Order = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert!(thon_compute::memory::keep_freed() || cfg!(not(target_env = "gnu")));
     let before = peak_memory();
     let start = cpu_seconds();
     let unit = Unit {

@@ -64,6 +64,67 @@ fn movie_path(project: &Project, slot: &SlotRecord, image: usize) -> std::path::
 }
 
 #[test]
+fn the_orientation_of_the_gain_is_proven_with_its_evidence() {
+    let project = Project::new();
+    let (slot, _) = session(&project);
+    let outcome = project.run(
+        "movies.find-gain-orientation",
+        json!({ "gain": "gain.mrc", "movies": 2 }),
+        &[("tilt_series", &slot)],
+    );
+    let trials = &project.load::<CurvesKind>(&outcome.outputs["orientations"])[0];
+    assert_eq!(trials.facts["proven"], 1.0);
+    assert!(trials.facts["p"] < 1e-12);
+    let best: Vec<f64> = trials
+        .columns
+        .iter()
+        .map(|column| column.values[0].unwrap())
+        .collect();
+    println!("quarter turns, flip, slope, z: {best:?}");
+    // Upside down; the other orientations explain nothing.
+    assert_eq!(best[..2], [0.0, 1.0]);
+    assert!((best[2] - 1.0).abs() < 0.15 && best[3] > 8.0);
+    let others = trials.columns[3].values[1..].iter();
+    assert!(others.map(|z| z.unwrap().abs()).all(|z| z < 5.0));
+}
+
+#[test]
+fn weighted_sums_have_plain_ones_beside_them() {
+    let project = Project::new();
+    let (slot, _) = session(&project);
+    let run = |params: serde_json::Value| project.run(CORRECT, params, &[("tilt_series", &slot)]);
+    let plain = run(json!({ "gain": "gain.mrc" }));
+    let weighted = run(json!({ "gain": "gain.mrc", "exposure_weighting": true }));
+    assert!(plain.outputs["unweighted"].items.is_empty());
+    let beside = &project.load::<TiltSeriesKind>(&weighted.outputs["unweighted"])[0];
+    let (plain, weighted) = (series(&project, &plain), series(&project, &weighted));
+    for ((plain, beside), weighted) in plain
+        .images
+        .iter()
+        .zip(&beside.images)
+        .zip(&weighted.images)
+    {
+        let [a, b, c] =
+            [plain, beside, weighted].map(|image| read(&project, image.image.as_ref().unwrap()));
+        let far = a.iter().zip(&b).map(|(a, b)| (a - b).abs());
+        assert!(far.fold(0.0, f32::max) < 1e-2);
+        // Fine detail has lost contrast, the mean has not.
+        let moments = |v: &[f32]| {
+            let mean = v.iter().map(|v| f64::from(*v)).sum::<f64>() / v.len() as f64;
+            let power = v
+                .iter()
+                .map(|v| (f64::from(*v) - mean).powi(2))
+                .sum::<f64>();
+            [mean, power / v.len() as f64]
+        };
+        let ([mean, power], [kept, less]) = (moments(&a), moments(&c));
+        assert!((kept / mean - 1.0).abs() < 1e-3 && less < 0.95 * power);
+        assert!(beside.treatments.is_empty() && !weighted.treatments.is_empty());
+        assert!(beside.halves.is_some());
+    }
+}
+
+#[test]
 fn drift_is_that_of_the_truth_and_the_gain_is_turned() {
     let project = Project::new();
     let (slot, _) = session(&project);
@@ -250,6 +311,7 @@ fn electron_events_become_the_image_they_are() {
     };
     let mut writer = EerWriter::create_file(&path, spec).unwrap();
     let mut expected = vec![0.0_f32; 256 * 320];
+    let mut finer = vec![0.0_f32; 512 * 640];
     for frame in 0..12_u64 {
         let mut counts = vec![0_u8; 256 * 4 * 320 * 4];
         for pixel in 0..256 * 320_u64 {
@@ -261,6 +323,7 @@ fn electron_events_become_the_image_they_are() {
                 );
                 counts[(y * 1280 + x) as usize] = 1;
                 expected[pixel as usize] += 1.0;
+                finer[(y / 2 * 640 + x / 2) as usize] += 1.0;
             }
         }
         writer.write_counts(&counts).unwrap();
@@ -280,6 +343,16 @@ fn electron_events_become_the_image_they_are() {
         .fold(0.0, f32::max);
     assert!(far < 1e-4, "{far}");
     assert_eq!(made.images[0].movie.as_ref().unwrap().frames, Some(1));
+    // On pixels half as large, every electron in its place.
+    let params = json!({ "eer_fractions": 1, "find_defects": false, "eer_super_resolution": true });
+    let outcome = project.run(CORRECT, params, &[("tilt_series", &stored)]);
+    let super_resolved = self::series(&project, &outcome);
+    assert_eq!(super_resolved.image_size, [512, 640]);
+    assert!((super_resolved.pixel_size.0 - 0.5 * made.pixel_size.0).abs() < 1e-9);
+    let image = read(&project, super_resolved.images[0].image.as_ref().unwrap());
+    let far = image.iter().zip(&finer).map(|(a, b)| (a - b).abs());
+    let far = far.fold(0.0, f32::max);
+    assert!(far < 1e-4, "{far}");
 }
 
 /// Stores a changed series under the project.

@@ -101,8 +101,14 @@ pub fn align_beads(
                 .abs()
                 .total_cmp(&start[b].tilt_angle.0.abs())
         });
-        let raw: Result<Vec<Array2<f32>>, _> = low.iter().take(5).map(|&v| load(v)).collect();
-        match find_diameter(&raw?, images.size(), pixel) {
+        // Small enough to hold at once, fine enough for the smallest beads.
+        let finest = Scale::finest(images.size(), pixel);
+        let small: Result<Vec<Array2<f32>>, _> = low
+            .iter()
+            .take(5)
+            .map(|&v| load(v).map(|raw| finest.resample(&raw)))
+            .collect();
+        match find_diameter(&small?, finest.size, finest.pixel.x) {
             Some(diameter) => diameter,
             None => return Ok(nothing(start.len(), 100.0)),
         }

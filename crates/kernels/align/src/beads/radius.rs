@@ -3,13 +3,13 @@
 use ndarray::Array2;
 
 use super::detect::{ball_map, robust_deviation};
-use super::working::{Scale, prepare};
+use super::working::{SMALLEST, Scale, prepare};
 use crate::adjust::median;
 use thon_signal::correlate::find_peaks2;
 
 /// Diameters tried, Å, by steps of about 10 %.
 fn ladder() -> Vec<f64> {
-    (0..17).map(|k| 40.0 * 1.1_f64.powi(k)).collect()
+    (0..17).map(|k| SMALLEST * 1.1_f64.powi(k)).collect()
 }
 
 /// Diameter in Å of the beads in some raw images of `pixel` Å; `None` when nothing stands out.

@@ -5,6 +5,8 @@ use ndarray::Array2;
 use thon_signal::fft::{Fft2, Origin, frequency};
 use thon_signal::resample::fourier_resample2;
 
+/// Diameter of the smallest beads that are looked for when none is given, Å.
+pub(super) const SMALLEST: f64 = 40.0;
 /// Widest a bead is kept, working pixels.
 const WIDEST: f64 = 20.0;
 
@@ -36,6 +38,19 @@ impl Scale {
             pixel * ny as f64 / size[0] as f64,
         );
         Self { size, pixel }
+    }
+
+    /// For the smallest beads that are looked for.
+    pub(super) fn finest(size: [usize; 2], pixel: f64) -> Self {
+        Self::new(size, pixel, SMALLEST)
+    }
+
+    /// A raw image at this scale.
+    pub(super) fn resample(&self, raw: &Array2<f32>) -> Array2<f32> {
+        if raw.dim() == (self.size[0], self.size[1]) {
+            return raw.clone();
+        }
+        fourier_resample2(raw, self.size, Origin::CentreVoxel)
     }
 
     /// Working pixels (x, y) of a position in Å.

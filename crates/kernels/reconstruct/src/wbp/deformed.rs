@@ -63,20 +63,10 @@ pub(super) fn reconstruct(
     }
     let straight = near(views, grid.centre);
     let task = Task::new(images, &straight, pixel_size, grid, options)?;
-    let [nz, ny, nx] = grid.dims;
-    let bands: Vec<Range<usize>> = (0..ny)
-        .step_by(TILE[1])
-        .map(|first| first..(first + TILE[1]).min(ny))
-        .collect();
-    let [height, width] = task.preparer.frame().size;
-    let prepared = 4 * height * width * views.len();
-    let output = 4 * nz * TILE[1].min(ny) * nx;
-    let first = tiles(views, grid, &bands[0])?;
-    let planes: usize = first.iter().map(|tile| 4 * tile.layout.len()).sum();
-    let rest = planes + output + task.preparer.working_bytes();
-    let keep = prepared + rest <= options.memory.saturating_mul(1 << 20);
+    let bands = bands(grid);
+    let (keep, buffer_bytes) = plan(&task, views, options.memory)?;
     let passes = if keep { 1 } else { bands.len() };
-    let counter = Counter::new(progress, (passes * views.len() + ny) as u64);
+    let counter = Counter::new(progress, (passes * views.len() + grid.dims[1]) as u64);
     let kept = keep
         .then(|| {
             (0..views.len())
@@ -88,7 +78,7 @@ pub(super) fn reconstruct(
         task: &task,
         kept,
         counter,
-        voxels: vec![0.0; output / 4],
+        voxels: vec![0.0; band_bytes(grid) / 4],
     };
     for band in &bands {
         work.band(&tiles(views, grid, band)?, band, sink)?;
@@ -96,8 +86,47 @@ pub(super) fn reconstruct(
     Ok(WbpReport {
         bands: bands.len(),
         reads_per_image: passes,
-        buffer_bytes: rest + if keep { prepared } else { 0 },
+        buffer_bytes,
     })
+}
+
+/// Rows of the tomogram that are worked on together.
+fn bands(grid: &Grid) -> Vec<Range<usize>> {
+    let ny = grid.dims[1];
+    (0..ny)
+        .step_by(TILE[1])
+        .map(|first| first..(first + TILE[1]).min(ny))
+        .collect()
+}
+
+/// Bytes of one of them.
+fn band_bytes(grid: &Grid) -> usize {
+    let [nz, ny, nx] = grid.dims;
+    4 * nz * TILE[1].min(ny) * nx
+}
+
+/// Whether the prepared images are kept, and the bytes of all buffers at their height.
+fn plan(task: &Task<'_>, views: &[View], memory: usize) -> Result<(bool, usize), ReconstructError> {
+    let [height, width] = task.preparer.frame().size;
+    let prepared = 4 * height * width * views.len();
+    let first = tiles(views, task.grid, &bands(task.grid)[0])?;
+    let planes: usize = first.iter().map(|tile| 4 * tile.layout.len()).sum();
+    let rest = planes + band_bytes(task.grid) + task.preparer.working_bytes();
+    let keep = prepared + rest <= memory.saturating_mul(1 << 20);
+    Ok((keep, rest + if keep { prepared } else { 0 }))
+}
+
+/// Bytes of the buffers of a reconstruction.
+pub(super) fn bytes(
+    images: &dyn ImageSource,
+    views: &[View],
+    pixel_size: PixelSize,
+    grid: &Grid,
+    options: &WbpOptions,
+) -> Result<usize, ReconstructError> {
+    let straight = near(views, grid.centre);
+    let task = Task::new(images, &straight, pixel_size, grid, options)?;
+    Ok(plan(&task, views, options.memory)?.1)
 }
 
 /// The straight chains that touch those of the views at a point.

@@ -17,6 +17,7 @@ mod deformed;
 #[cfg(test)]
 mod failure_tests;
 mod filter;
+mod foretold;
 mod fourier;
 mod iterative;
 mod kernel;
@@ -51,6 +52,7 @@ pub use contrast::{
     Contrast, ContrastReport, CtfCorrection, correct_image, reconstruct_ctf_corrected,
 };
 pub use filter::{FallOff, RadialFilter, Weighting};
+pub use foretold::{ctf_corrected_bytes, iterative_bytes, wbp_bytes};
 pub use iterative::{
     Bound, IterativeMethod, IterativeOptions, IterativeReport, reconstruct_iterative,
 };

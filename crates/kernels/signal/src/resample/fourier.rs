@@ -10,7 +10,8 @@ use ndarray::{Array2, Array3, Axis};
 use rayon::prelude::*;
 
 use crate::fft::{
-    Complex, Complex32, Fft3, Origin, mirrored_index, shift_phases, signed_index, wrapped_index,
+    Complex, Complex32, Fft2, Fft3, Origin, mirrored_index, shift_phases, signed_index,
+    wrapped_index,
 };
 
 /// Up to two source elements, each with its factor, of one element of the new axis.
@@ -181,12 +182,14 @@ pub fn fourier_resample3(volume: &Array3<f32>, to: [usize; 3], about: Origin) ->
 /// # Panics
 /// When an extent is zero.
 pub fn fourier_resample2(image: &Array2<f32>, to: [usize; 2], about: Origin) -> Array2<f32> {
-    fourier_resample3(
-        &image.clone().insert_axis(Axis(0)),
-        [1, to[0], to[1]],
-        about,
-    )
-    .index_axis_move(Axis(0), 0)
+    let (ny, nx) = image.dim();
+    if [ny, nx] == to {
+        return image.clone();
+    }
+    let spectrum = Fft2::plan([ny, nx]).forward(image).insert_axis(Axis(0));
+    let moved = resample_spectrum3(&spectrum, [1, ny, nx], [1, to[0], to[1]], about);
+    drop(spectrum);
+    Fft2::plan(to).inverse(&moved.index_axis_move(Axis(0), 0))
 }
 
 /// Moves the content of a periodic volume by `shift` voxels `(x, y, z)`: f'(r) = f(r − shift), exact for band-limited

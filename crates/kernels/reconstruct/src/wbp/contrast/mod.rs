@@ -222,6 +222,12 @@ pub fn reconstruct_ctf_corrected(
     })
 }
 
+/// Bytes of the buffers of a reconstruction within `memory` MiB.
+pub(super) fn bytes(task: &Task<'_>, contrast: &Contrast, memory: usize) -> usize {
+    let ladder = Ladder::new(contrast.step_for(task.grid.voxel_size).0);
+    Plan::new(task, ladder, memory).bytes
+}
+
 /// How memory is shared.
 struct Plan {
     band_rows: usize,

@@ -90,6 +90,15 @@ impl Default for IterativeOptions {
 }
 
 impl IterativeOptions {
+    /// What tells how images are prepared for projection.
+    pub(super) fn as_projector(&self) -> WbpOptions {
+        WbpOptions {
+            filter: RadialFilter::default(),
+            background: self.background,
+            memory: self.memory,
+        }
+    }
+
     fn check(&self) -> Result<(), ReconstructError> {
         if self.iterations == 0 {
             return Err(ReconstructError::parameter("iterations", &0, "at least 1"));
@@ -110,6 +119,12 @@ impl IterativeOptions {
         }
         Ok(())
     }
+}
+
+/// Bytes of the buffers of a reconstruction, a slice in work in every thread.
+pub(super) fn bytes(task: &Task<'_>, options: &IterativeOptions) -> usize {
+    let solver = SliceSolver::new(task, options);
+    Bands::new(task, options.memory).plan.bytes + solver.bytes() * rayon::current_num_threads()
 }
 
 /// How a reconstruction went.
@@ -139,11 +154,7 @@ pub fn reconstruct_iterative(
     sink: &mut dyn SlabSink,
 ) -> Result<IterativeReport, ReconstructError> {
     options.check()?;
-    let weighted = WbpOptions {
-        filter: RadialFilter::default(),
-        background: options.background,
-        memory: options.memory,
-    };
+    let weighted = options.as_projector();
     let task = Task::new(images, views, pixel_size, grid, &weighted)?.unweighted(&weighted);
     task.refuse_tilted_slices()?;
     let mut bands = Bands::new(&task, options.memory);
