@@ -214,4 +214,87 @@ mod tests {
         let most = mode.clone().with_excess(&all);
         assert!(most.covariance[2][2] < 101.0 * mode.covariance[2][2]);
     }
+
+    /// Noise of a map: a phantom of another seed, mirrored so that nothing of the particle is left in it.
+    fn with_noise(map: &[f32], seed: u64, amount: f32) -> Vec<f32> {
+        let noise = phantom(32, seed);
+        let pairs = map.iter().zip(noise.iter().rev());
+        pairs.map(|(map, noise)| map + amount * noise).collect()
+    }
+
+    #[test]
+    fn where_halves_share_shells_their_own_maps_tell_the_curvature() {
+        let n = 32;
+        let map = phantom(n, 1);
+        let [one, two] = [7, 8].map(|seed| with_noise(&map, seed, 0.5));
+        let share = 0.8;
+        let mean = one.iter().zip(&two).map(|(a, b)| share * 0.5 * (a + b));
+        let joined = Reference::new(&mean.collect::<Vec<f32>>(), n).unwrap();
+        let apart = [&one, &two].map(|map| Reference::new(map, n).unwrap());
+        let truth = Reference::new(&map, n).unwrap();
+        let placement = Placement::default().moved(&[0.9, -0.4, 1.3, 1.0, -0.5, 0.7]);
+        let particle = slices(&truth, &placement, 5, 21, 60.0, 0.5);
+        let shares = vec![f64::from(share); n];
+        let band = 9;
+        let maps = TwoMaps {
+            map: &joined,
+            other: &joined,
+            share: &shares,
+            joined: Some(JoinedShells {
+                last: band,
+                apart: [&apart[0], &apart[1]],
+            }),
+        };
+        let excess = maps.excess(&particle, &placement, band, 1);
+        let stated = derivatives(&joined, &particle, &placement, band).information;
+        let with_truth = derivatives(&truth, &particle, &placement, band).information;
+        let apart_only = TwoMaps {
+            joined: None,
+            ..maps
+        };
+        let unaware = apart_only.excess(&particle, &placement, band, 1);
+        for k in 0..6 {
+            // C = w F₀ whatever the noise of the halves, to what the two noises have in common by chance.
+            let curvature = stated[k][k] - excess[k][k];
+            let expected = f64::from(share) * with_truth[k][k];
+            assert!(
+                (curvature / expected - 1.0).abs() < 0.15,
+                "{k}: {curvature} {expected}"
+            );
+            // The joined map, taken for two, holds its own noise twice.
+            let taken = stated[k][k] - unaware[k][k];
+            assert!(taken > 1.05 * curvature, "{k}: {taken} {curvature}");
+        }
+    }
+
+    #[test]
+    fn only_shared_shells_are_told_by_the_halves_own_maps() {
+        let n = 32;
+        let map = Reference::new(&phantom(n, 1), n).unwrap();
+        let nothing = Reference::new(&vec![0.0; n * n * n], n).unwrap();
+        let placement = Placement::default().moved(&[0.2, 0.4, -1.3, 0.5, -0.5, 0.1]);
+        let particle = slices(&map, &placement, 5, 21, 60.0, 0.5);
+        let share = vec![1.0; n];
+        let last = 4;
+        let maps = TwoMaps {
+            map: &map,
+            other: &map,
+            share: &share,
+            joined: Some(JoinedShells {
+                last,
+                apart: [&nothing, &nothing],
+            }),
+        };
+        // Up to the last shared shell nothing agrees, beyond it everything.
+        let excess = maps.excess(&particle, &placement, 9, 1);
+        let shared = derivatives(&map, &particle, &placement, last).information;
+        for k in 0..6 {
+            let scale = shared[k][k];
+            assert!(
+                (excess[k][k] - scale).abs() < 1e-3 * scale,
+                "{k}: {} {scale}",
+                excess[k][k]
+            );
+        }
+    }
 }
