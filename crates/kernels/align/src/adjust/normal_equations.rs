@@ -248,6 +248,36 @@ impl System {
     }
 }
 
+impl System {
+    /// Covariance of the coordinates of all points that are used, `[3 points][3 points]`.
+    pub(super) fn point_covariance(&self, covariance: &[f64]) -> Vec<f64> {
+        let points: Vec<&Eliminated> = self.points.iter().flatten().collect();
+        let size = 3 * points.len();
+        let mut out = vec![0.0; size * size];
+        for (i, first) in points.iter().enumerate() {
+            for (j, second) in points.iter().enumerate() {
+                let mut sum = DMat3::ZERO;
+                for &(a, of_a) in &first.coupling {
+                    let mut row = DVec3::ZERO;
+                    for &(b, of_b) in &second.coupling {
+                        row += of_b * covariance[a * self.size + b];
+                    }
+                    // of_a · rowᵀ
+                    sum += DMat3::from_cols(of_a * row.x, of_a * row.y, of_a * row.z);
+                }
+                let own = if i == j { first.inverse } else { DMat3::ZERO };
+                let block = (own + first.inverse * sum * second.inverse).to_cols_array_2d();
+                for (column, values) in block.iter().enumerate() {
+                    for (row, value) in values.iter().enumerate() {
+                        out[(3 * i + row) * size + 3 * j + column] = *value;
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
 struct Scratch {
     coupling: Vec<DVec3>,
     touched: Vec<bool>,
