@@ -208,6 +208,13 @@ pub const SECTIONS: &[Section] = &[
         &["ctf "],
     ),
     section(
+        "contrast-transfer-bound",
+        &[cargo(
+            "cargo test -p thon-ctf-fit --test bound -- --ignored --nocapture --test-threads 1",
+        )],
+        &["ctf "],
+    ),
+    section(
         "tomograms",
         &[
             cargo("cargo bench -p thon-benches --bench tomogram"),
@@ -237,14 +244,26 @@ pub const SECTIONS: &[Section] = &[
             cargo(
                 "cargo test -p thon-align --test simulated_series -- --ignored --nocapture --test-threads 1",
             ),
+        ],
+        &["alignment: "],
+    ),
+    section(
+        "alignment-data",
+        &[
             cargo(
                 "cargo test -p thon-tests --test imod_beads --test markerless_needle -- --nocapture --test-threads 1",
             ),
             cargo(
-                "cargo test -p thon-tests --test markerless_recon -- --ignored --nocapture --test-threads 1",
-            ),
-            cargo(
                 "cargo test -p thon-catalogue --test jobs -- --include-ignored --nocapture --test-threads 1 doming",
+            ),
+        ],
+        &["alignment: "],
+    ),
+    section(
+        "alignment-markerless",
+        &[
+            cargo(
+                "cargo test -p thon-tests --test markerless_recon -- --ignored --nocapture --test-threads 1",
             ),
             cargo("cargo bench -p thon-benches --bench alignment"),
         ],

@@ -3,10 +3,8 @@
 //! ```text
 //!   level_i = level_(i−1) + N(0, q)        value_i = level_i + N(0, s² + r_i)
 //! ```
-//! r is the variance of each estimate; wander q and scatter s are among those that make the series likely (over a grid), so that
-//! a series of repeatable focus gives a tight prior and one of scattered focus a wide one. For what may scatter by its nature
-//! (the focus) all pairs count as the evidence says; for what does not (the lens) the least of those that are about as likely as
-//! the best is taken.
+//! r is the variance of each estimate; wander q and scatter s are the least of those (over a grid) that make the series about as
+//! likely as the best pair: the lens, whose astigmatism is followed, hardly changes.
 
 /// Deviations of the scatter that are tried, Å.
 const SCATTERS: [f64; 13] = [
@@ -18,15 +16,6 @@ const WANDERS: [f64; 7] = [1.0, 3.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 const ALIKE: f64 = 2.0;
 /// Deviations beyond which a value counts less.
 const FAR: f64 = 3.0;
-
-/// What is believed where the evidence leaves it open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Belief {
-    /// That values scatter.
-    Scattered,
-    /// That they hardly change.
-    Steady,
-}
 
 /// Predictions of each value from all others.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +31,9 @@ pub(crate) struct Course {
 }
 
 /// Follows several tracks (such as the components of astigmatism) that share variances, in the order of time.
-pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> Course {
+pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64]) -> Course {
     let mut variances = variances.to_vec();
-    let mut course = likely(tracks, &variances, belief);
+    let mut course = likely(tracks, &variances);
     for _ in 0..2 {
         for (view, variance) in variances.iter_mut().enumerate() {
             let expected = course.deviations[view].powi(2) + *variance;
@@ -57,12 +46,12 @@ pub(crate) fn follow(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> 
                 *variance += square - expected;
             }
         }
-        course = likely(tracks, &variances, belief);
+        course = likely(tracks, &variances);
     }
     course
 }
 
-fn likely(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> Course {
+fn likely(tracks: &[Vec<f64>], variances: &[f64]) -> Course {
     let mut pairs = Vec::with_capacity(SCATTERS.len() * WANDERS.len());
     for scatter in SCATTERS {
         for wander in WANDERS {
@@ -76,23 +65,8 @@ fn likely(tracks: &[Vec<f64>], variances: &[f64], belief: Belief) -> Course {
     let best = pairs
         .iter()
         .fold(f64::NEG_INFINITY, |best, p| best.max(p.0));
-    let (scatter, wander) = match belief {
-        Belief::Scattered => expected_spread(&pairs, best),
-        Belief::Steady => least_spread(&pairs, best),
-    };
+    let (scatter, wander) = least_spread(&pairs, best);
     predicted(tracks, variances, scatter, wander)
-}
-
-/// Roots of the mean squares of scatter and wander, each pair as likely as the evidence makes it.
-fn expected_spread(pairs: &[(f64, f64, f64)], best: f64) -> (f64, f64) {
-    let (mut total, mut scatters, mut wanders) = (0.0, 0.0, 0.0);
-    for (value, scatter, wander) in pairs {
-        let weight = (value - best).exp();
-        total += weight;
-        scatters += weight * scatter * scatter;
-        wanders += weight * wander * wander;
-    }
-    ((scatters / total).sqrt(), (wanders / total).sqrt())
 }
 
 /// The least scatter and wander that are about as likely as the best.
@@ -177,7 +151,7 @@ mod tests {
             .map(|i| 30000.0 + 20.0 * f64::from(i) + if i % 2 == 0 { 80.0 } else { -80.0 })
             .collect();
         track[20] = 12000.0;
-        let course = follow(&[track], &vec![400.0; 41], Belief::Scattered);
+        let course = follow(&[track], &vec![400.0; 41]);
         assert!(
             (course.means[0][20] - 30400.0).abs() < 120.0,
             "{}",
@@ -189,7 +163,7 @@ mod tests {
 
     #[test]
     fn one_value_has_no_opinion() {
-        let course = follow(&[vec![5.0]], &[1.0], Belief::Steady);
+        let course = follow(&[vec![5.0]], &[1.0]);
         assert!(course.deviations[0] > 1e5);
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a series, by name, from its estimate: nothing fails silently.
 
 use crate::TileSpectra;
-use crate::grain::shared_grain;
+use crate::grain::fixed_pattern;
 use crate::series::{SeriesFit, SeriesView};
 
 /// Log-likelihood a gradient of another size or direction must gain to be reported.
@@ -15,8 +15,6 @@ const EXPLAINED: f64 = 0.5;
 /// Power of a tile over the median tile's below which it is dark, and the share of such tiles that is reported.
 const DARK: f32 = 0.4;
 const SHADED: f64 = 0.04;
-/// Share of a fixed pattern in the noise that is reported.
-const PATTERN: f64 = 0.02;
 /// Share of gold that is reported.
 const MUCH_GOLD: f64 = 0.2;
 
@@ -164,9 +162,7 @@ fn shaded(spectra: &TileSpectra) -> f64 {
 fn of_series(views: &[SeriesView], fit: &SeriesFit, range: [f64; 2]) -> Vec<(Fault, String)> {
     let mut found = Vec::new();
     let grains = views.iter().map(|view| &view.spectra.grain[..]);
-    if let Some((share, chance)) = shared_grain(grains)
-        && share > PATTERN.max(6.0 * chance)
-    {
+    if let Some(share) = fixed_pattern(grains) {
         let text = format!(
             "{:.0} % of the noise of single pixels is the same in all images: the gain reference is missing, or was applied turned or flipped",
             100.0 * share

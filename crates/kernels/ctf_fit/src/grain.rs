@@ -12,8 +12,18 @@ const NEAR: usize = 2;
 /// Deviations to which values are clipped.
 const CLIP: f32 = 4.0;
 
+/// Share of a fixed pattern in the noise that is reported, and how many times its deviation by chance.
+const PATTERN: f64 = 0.02;
+const CHANCES: f64 = 6.0;
+
+/// Share of the noise of single pixels that is the same in all images, from their [`grain`]s; `None` when it may be chance.
+pub fn fixed_pattern<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<f64> {
+    let (share, chance) = shared_grain(grains)?;
+    (share > PATTERN.max(CHANCES * chance)).then_some(share)
+}
+
 /// The grain of the middle of an image `[ny, nx]`: values of deviation one; empty when there is no contrast.
-pub(crate) fn grain(pixels: &[f32], [ny, nx]: [usize; 2]) -> Vec<f32> {
+pub fn grain(pixels: &[f32], [ny, nx]: [usize; 2]) -> Vec<f32> {
     let [height, width] = [ny, nx].map(|n| n.min(MIDDLE));
     let [top, left] = [(ny - height) / 2, (nx - width) / 2];
     let mut out = Vec::with_capacity(height * width);
@@ -45,7 +55,7 @@ pub(crate) fn grain(pixels: &[f32], [ny, nx]: [usize; 2]) -> Vec<f32> {
 }
 
 /// Mean correlation of grains that follow each other, and its deviation by chance; `None` without two of one size.
-pub(crate) fn shared_grain<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<(f64, f64)> {
+fn shared_grain<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<(f64, f64)> {
     let kept: Vec<&[f32]> = grains.filter(|g| !g.is_empty()).collect();
     let (mut sum, mut pairs) = (0.0, 0.0);
     for pair in kept

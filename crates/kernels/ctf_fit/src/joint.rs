@@ -9,7 +9,7 @@
 use std::f64::consts::TAU;
 use std::ops::Range;
 
-use crate::course::{Belief, Course, follow};
+use crate::course::{Course, follow};
 use crate::sector_table::SectorTable;
 use crate::tables::Astigmatism;
 use crate::view_fit::compass;
@@ -120,7 +120,7 @@ fn said_about(tables: &[SectorTable], ranges: &[Range<f64>], places: &[Astigmati
         .collect();
     let component = |axis: usize| said.iter().map(|(top, _)| top[axis]).collect::<Vec<f64>>();
     let variances: Vec<f64> = said.iter().map(|(_, variance)| *variance).collect();
-    follow(&[component(0), component(1)], &variances, Belief::Steady)
+    follow(&[component(0), component(1)], &variances)
 }
 
 /// Top of the parabola through a view's log-likelihood about a place, and the variance of each of its components, Å².

@@ -21,7 +21,7 @@ pub(crate) struct SectorTable {
 
 impl SectorTable {
     /// C and S at one defocus and astigmatism.
-    fn sums(&self, defocus: f64, astigmatism: Astigmatism) -> (f64, f64) {
+    pub(crate) fn sums(&self, defocus: f64, astigmatism: Astigmatism) -> (f64, f64) {
         let (mut product, mut norm) = (0.0f64, 0.0f64);
         let rows = self.values.chunks_exact(self.axis.count);
         for (row, [c, s]) in rows.zip(&self.directions) {

@@ -9,7 +9,7 @@ use thon_compute::progress::Progress;
 use thon_geometry::TiltGeometry;
 use thon_model::Optics;
 
-use crate::expect::{expected_astigmatism, expected_defocus};
+use crate::expect::{believed_series, expected_astigmatism};
 use crate::gradient::{GradientTest, test_gradient};
 use crate::hand::{HandTest, PlaneSearch, compare_hands};
 use crate::options::{FitOptions, TileMode};
@@ -232,8 +232,9 @@ fn estimate(
     let tables = sector_tables(works, setting, strength, place, Some(&course))?;
     let astigmatism = expected_astigmatism(&tables, &course, options, progress)?;
     let alone = fit_views(&tables, &course, &astigmatism, setting)?;
-    let defocus = expected_defocus(&alone, options);
-    let expected = (&defocus[..], &astigmatism);
+    let slants: Vec<f64> = works.iter().map(|work| work.slant).collect();
+    let (believed, astigmatism) = believed_series(&tables, &alone, astigmatism, &slants, options);
+    let expected = (&believed[..], &astigmatism);
     let last = final_views(works, setting, (strength, place), &tables, &alone, expected)?;
     let mut views = vec![None; count];
     for (place, (work, (estimate, quality))) in works.iter().zip(last).enumerate() {
@@ -245,7 +246,7 @@ fn estimate(
             astigmatism_deviation: estimate.astigmatism_deviation,
             defocus_alone: alone[place].defocus,
             bound: quality.bound,
-            expected: defocus[place],
+            expected: believed[place].others,
             quality,
         });
     }

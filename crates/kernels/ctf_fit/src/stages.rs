@@ -8,6 +8,7 @@ use crate::expect::{ExpectedAstigmatism, WINDOW};
 use crate::hand::PlaneSearch;
 use crate::options::TileMode;
 use crate::plane::Plane;
+use crate::posterior::Believed;
 use crate::quality::{Quality, judge};
 use crate::rings::Envelope;
 use crate::sector_table::SectorTable;
@@ -17,6 +18,8 @@ use crate::stretch::stretch_sum;
 use crate::tables::{Astigmatism, RingModels, ViewTable};
 use crate::view_fit::{Estimate, Prior, fit_view};
 
+/// Deviation of a defocus that is decided, while the astigmatism is sought, Å.
+const DECIDED: f64 = 5.0;
 /// Log-likelihood that a thickness must gain to be used.
 const THICKNESS_GAIN: f64 = 2.0;
 
@@ -182,28 +185,37 @@ pub(crate) fn strength_of(
     fitted
 }
 
-/// The last estimates, with what the other views say as prior, and their quality.
+/// The last estimates, with what all views together say, and their quality.
 pub(crate) fn final_views(
     works: &[Work<'_>],
     setting: &Setting<'_>,
     (strength, place): (Strength, (&Plane, f64)),
     tables: &[SectorTable],
     alone: &[Estimate],
-    (defocus, astigmatism): (&[[f64; 2]], &ExpectedAstigmatism),
+    (believed, astigmatism): (&[Believed], &ExpectedAstigmatism),
 ) -> Result<Vec<(Estimate, Quality)>, CtfFitError> {
     try_map_indices(works.len(), setting.progress, |i| {
         let (work, table) = (&works[i], &tables[i]);
         let heights = work.heights(place, setting.options.mode);
+        let [defocus, deviation] = believed[i].all;
         let prior = Prior {
-            defocus: defocus[i][0],
-            defocus_deviation: defocus[i][1],
+            defocus,
+            // The view's own rings are in what is believed: only its astigmatism is sought.
+            defocus_deviation: if believed[i].others[1].is_finite() {
+                DECIDED
+            } else {
+                f64::INFINITY
+            },
             ..astigmatism.prior(i)
         };
         let starts = [
-            (alone[i].defocus, alone[i].astigmatism),
-            (defocus[i][0], astigmatism.values[i]),
+            (defocus, alone[i].astigmatism),
+            (defocus, astigmatism.values[i]),
         ];
-        let estimate = with_prior(fit_view(table, &starts, WINDOW, &prior), &prior);
+        let mut estimate = with_prior(fit_view(table, &starts, WINDOW, &prior), &prior);
+        if believed[i].others[1].is_finite() {
+            (estimate.defocus, estimate.defocus_deviation) = (defocus, deviation);
+        }
         let envelope = work.envelope(strength);
         let quality = judge(work, setting, &envelope, &estimate, (&heights, table));
         Ok((estimate, quality))
@@ -214,7 +226,6 @@ pub(crate) fn final_views(
 fn with_prior(estimate: Estimate, prior: &Prior) -> Estimate {
     let joined = |a: f64, b: f64| (1.0 / (a * a) + 1.0 / (b * b)).sqrt().recip();
     Estimate {
-        defocus_deviation: joined(estimate.defocus_deviation, prior.defocus_deviation),
         astigmatism_deviation: joined(estimate.astigmatism_deviation, prior.astigmatism_deviation),
         ..estimate
     }

@@ -15,6 +15,10 @@ const B_FACTORS: [f64; 7] = [0.0, 30.0, 60.0, 100.0, 150.0, 220.0, 350.0];
 /// Strengths and B factors of the molecules tried.
 const SHARES: [f64; 5] = [0.0, 1.0, 3.0, 10.0, 30.0];
 const LOW_B_FACTORS: [f64; 3] = [500.0, 1_000.0, 2_000.0];
+/// B factor of the rings of ice, and how far it may be off, Å²: what weak rings are believed to have.
+const USUAL: [f64; 2] = [100.0, 80.0];
+/// Log-likelihood that rings of molecules must gain beside those of the ice.
+const MOLECULES: f64 = 2.0;
 /// Step and largest value of the thickness tried, Å.
 const THICKNESS: (f64, f64) = (100.0, 5000.0);
 
@@ -95,8 +99,9 @@ pub(crate) fn envelope_of(
             .iter()
             .map(|(view, slant, spread)| damped(view, grid, wavelength, thickness * slant, *spread))
             .collect();
-        for (index, (_, _, shape)) in shapes.iter().enumerate() {
+        for (index, (b_factor, low, shape)) in shapes.iter().enumerate() {
             let total: f64 = damped.iter().map(|view| explained(view, shape)).sum();
+            let total = total + usual(*b_factor, low);
             if total > best.0 {
                 best = (total, thickness, index);
             }
@@ -116,6 +121,12 @@ pub(crate) fn envelope_of(
             best.0 - thin
         },
     }
+}
+
+/// Logarithm of the density of an envelope before anything is measured.
+fn usual(b_factor: f64, [share, _]: &[f64; 2]) -> f64 {
+    let off = (b_factor - USUAL[0]) / USUAL[1];
+    -0.5 * off * off - if *share > 0.0 { MOLECULES } else { 0.0 }
 }
 
 /// All envelopes that are tried, with their values over the rings.

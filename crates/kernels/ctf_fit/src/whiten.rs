@@ -70,7 +70,7 @@ pub(crate) fn whiten(spectra: &TileSpectra, grid: &PolarGrid, trust: f64) -> Opt
         &mean,
         &background,
         &modes,
-        trust * trust * weights.iter().sum::<f64>(),
+        (weights.iter().sum::<f64>(), trust),
     );
     let mut excess = vec![0.0f32; spectra.power.len()];
     for (tile, out) in excess.chunks_exact_mut(size).enumerate() {
@@ -100,19 +100,26 @@ pub(crate) fn whiten(spectra: &TileSpectra, grid: &PolarGrid, trust: f64) -> Opt
     })
 }
 
-/// How much each ring counts.
-fn ring_weights(mean: &[f64], background: &[f64], modes: &[f64], factor: f64) -> Vec<f64> {
+/// How much each ring counts; `tiles` is the sum of the tiles' weights, `trust` the share τ.
+fn ring_weights(
+    mean: &[f64],
+    background: &[f64],
+    modes: &[f64],
+    (tiles, trust): (f64, f64),
+) -> Vec<f64> {
+    // Squares of what is neither background nor noise.
     let squares: Vec<f64> = mean
         .iter()
         .zip(background)
-        .map(|(m, b)| (m / b - 1.0).powi(2))
+        .zip(modes)
+        .map(|((m, b), modes)| (m / b - 1.0).powi(2) - 1.0 / (modes * tiles))
         .collect();
     (0..mean.len())
         .map(|ring| {
             let range = ring.saturating_sub(NEIGHBOURS)..(ring + NEIGHBOURS + 1).min(squares.len());
             let count = range.len() as f64;
-            let amplitude = 2.0 * squares[range].iter().sum::<f64>() / count;
-            1.0 / (1.0 + factor * modes[ring] * amplitude)
+            let amplitude = (2.0 * squares[range].iter().sum::<f64>() / count).max(0.0);
+            1.0 / (1.0 + trust * trust * tiles * modes[ring] * amplitude)
         })
         .collect()
 }

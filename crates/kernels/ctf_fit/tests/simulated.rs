@@ -3,8 +3,7 @@
 
 use thon_compute::Quiet;
 use thon_ctf_fit::{
-    Fault, FitOptions, SeriesFit, SeriesView, TileMode, Tiler, ViewFit, defocus_bound, diagnose,
-    fit_series,
+    Fault, FitOptions, SeriesFit, SeriesView, TileMode, Tiler, ViewFit, diagnose, fit_series,
 };
 use thon_geometry::TiltGeometry;
 use thon_geometry::glam::DVec2;
@@ -387,114 +386,4 @@ fn the_hand_of_fifty_series() {
     }
     println!("right {right} of 50, least margin {least:.0}");
     assert_eq!(right, 50);
-}
-
-/// B1 and B2 of bisect-cspt.md: root mean square errors against the information bound at tilts 0, 30, 45 and 60°.
-#[test]
-#[ignore = "simulates large images, minutes"]
-fn errors_against_the_bound() {
-    let ice = 12.0;
-    let simulated = SimulationOptions {
-        image_width: 2048,
-        image_height: 2048,
-        pixel_size: PixelSize(2.4),
-        tilt_min: Degrees(-60.0),
-        tilt_max: Degrees(60.0),
-        tilt_step: Degrees(15.0),
-        dose_per_tilt: Dose(3.0),
-        defocus: Angstrom(25_000.0),
-        ice_thickness: Angstrom(300.0),
-        ice_noise: ice,
-        b_factor: thon_units::SquareAngstrom(75.0),
-        astigmatism: Angstrom(400.0),
-        ..base()
-    };
-    let mut squares = std::collections::BTreeMap::<(i64, u8), Vec<f64>>::new();
-    let mut astigmatisms = Vec::new();
-    for seed in 0..3 {
-        let recorded = record(&simulated, 200 + seed);
-        for (name, mode) in [
-            (0u8, TileMode::Joint),
-            (1, TileMode::StretchSum),
-            (2, TileMode::Flat),
-        ] {
-            let options = FitOptions {
-                resolution: [40.0, 5.0],
-                mode,
-                joint_series: mode == TileMode::Joint,
-                ..options()
-            };
-            let tiler = Tiler::new(512, 2.4, options.resolution.map(|r| 1.0 / r), 12);
-            let views: Vec<SeriesView> = recorded
-                .images
-                .iter()
-                .enumerate()
-                .map(|(i, image)| SeriesView {
-                    spectra: tiler.spectra(&mut image.clone(), [2048; 2]).unwrap(),
-                    geometry: recorded.truth.tilt_series.images[i].geometry.unwrap(),
-                    rank: i,
-                })
-                .collect();
-            let fit = fit(&views, &tiler, &recorded, &options);
-            for (i, error) in errors(&recorded, &fit).iter().enumerate() {
-                let tilt = recorded.truth.tilt_series.images[i]
-                    .nominal_tilt_angle
-                    .degrees()
-                    .0
-                    .abs()
-                    .round() as i64;
-                squares.entry((tilt, name)).or_default().push(error[0]);
-                if name == 0 {
-                    astigmatisms.push(error[1]);
-                }
-            }
-        }
-    }
-    let mut beyond = beyond_the_bound(&simulated, ice, &squares);
-    // B3: two numbers of one size at most 80 Å off lie within 113 Å as a vector.
-    if astigmatisms.iter().any(|e| *e > 113.0) {
-        beyond.push("astigmatism".to_owned());
-    }
-    astigmatisms.sort_by(f64::total_cmp);
-    println!(
-        "astigmatism median {:.0} Å, largest {:.0} Å",
-        astigmatisms[astigmatisms.len() / 2],
-        astigmatisms[astigmatisms.len() - 1]
-    );
-    assert!(beyond.is_empty(), "{beyond:?}");
-}
-
-/// The root mean square errors by tilt and mode beside their bounds, printed; those that go beyond what B1 (joint) and B2
-/// (stretched sum) allow.
-#[expect(
-    clippy::print_stdout,
-    reason = "the table is the result of this ignored test"
-)]
-fn beyond_the_bound(
-    simulated: &SimulationOptions,
-    ice: f64,
-    squares: &std::collections::BTreeMap<(i64, u8), Vec<f64>>,
-) -> Vec<String> {
-    // Power of the rings over that of the counts: 4 σ² N t I₀ exp(−B k²/2) / I₀².
-    let (sigma, area) = (simulated.interaction_constant(), (2048.0f64 * 2.4).powi(2));
-    let mut beyond = Vec::new();
-    for ((tilt, mode), errors) in squares {
-        let slant = 1.0 / (*tilt as f64).to_radians().cos();
-        let path = simulated.ice_thickness.0 * slant;
-        let electrons = 3.0 * (-path / simulated.mean_free_path.0).exp();
-        let rho0 = 4.0 * sigma * sigma * ice * path * electrons;
-        let rho = |g: f64| rho0 * (-37.5 * g * g).exp();
-        let bound = defocus_bound(area, 0.019687, [0.025, 0.2], rho);
-        let rms = (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt();
-        println!(
-            "tilt {tilt} mode {mode}: rho {rho0:.3}, rms {rms:.0} Å, bound {bound:.0} Å, ratio {:.2}",
-            rms / bound
-        );
-        // Three series: three values at 0°, six at the others. B1: 1.5 of the bound; B2: twice the bound.
-        let allowed = [1.5, 2.0, f64::INFINITY][usize::from(*mode)];
-        if rms > allowed * bound {
-            beyond.push(format!("tilt {tilt} mode {mode}: {:.2}", rms / bound));
-        }
-    }
-    beyond
 }

@@ -2,7 +2,8 @@
 //!
 //! The reference of a view is the sum of its aligned neighbours, stretched onto the specimen plane (cosine stretch), each weighted
 //! per frequency by how far a specimen of the given extent still looks the same between the two tilts, and whitened. The
-//! correlation is searched over the whole field; the ratio of its two highest peaks is the confidence.
+//! correlation is searched over the whole field; the ratio of its two highest peaks is the confidence. A view that lies far from the
+//! view before it foretells nothing until its successor lies there too: one displaced view does not take the rest with it.
 
 use thon_signal::fft::Complex32;
 
@@ -18,6 +19,8 @@ const REFERENCES: usize = 8;
 const PART: f64 = 0.5;
 /// A peak this much higher than the next is believed at once.
 const CLEAR: f64 = 1.5;
+/// Distance from the view before it, part of the field, from which on a view has to be confirmed by the next.
+const JUMP: f64 = 0.15;
 
 /// How one view was found.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +51,7 @@ pub(crate) fn grow(
     ];
     let mut columns: Vec<Vec<Complex32>> = vec![Vec::new(); count];
     columns[first] = column(series, band, first)?.0;
+    let mut suspects: Vec<usize> = Vec::new();
     for view in outwards(series, first) {
         // The nearest aligned view says where to look first.
         let nearest = near(series, &aligned, view);
@@ -81,9 +85,38 @@ pub(crate) fn grow(
         }
         results[view] = height;
         columns[view] = column(series, band, view)?.0;
-        aligned.push(view);
+        if is_near(series, band, view, nearest[0]) {
+            aligned.push(view);
+        } else {
+            confirm(series, band, view, &mut suspects, &mut aligned);
+        }
     }
     Ok(results)
+}
+
+/// True when two views lie within [`JUMP`] of each other.
+fn is_near(series: &Series<'_>, band: &Band, a: usize, b: usize) -> bool {
+    let [along, across] = band.grid.lengths();
+    let apart = series.geometry[a].shift - series.geometry[b].shift;
+    apart.length() < JUMP * along.min(across)
+}
+
+/// Notes a view that has jumped; when another on the same side has jumped to the same place, the specimen did, and both are aligned.
+fn confirm(
+    series: &Series<'_>,
+    band: &Band,
+    view: usize,
+    suspects: &mut Vec<usize>,
+    aligned: &mut Vec<usize>,
+) {
+    let from = series.geometry[aligned[0]].tilt_angle.0;
+    let side = |i: usize| series.geometry[i].tilt_angle.0 > from;
+    let same = |&other: &usize| side(other) == side(view) && is_near(series, band, view, other);
+    if let Some(place) = suspects.iter().position(same) {
+        aligned.extend([suspects.remove(place), view]);
+    } else {
+        suspects.push(view);
+    }
 }
 
 /// The view of the lowest tilt.

@@ -4,7 +4,8 @@
 //! sum of at most three unknowns: two neighbouring groups and, for a rotation with a prior, the common change.
 
 use super::options::{
-    Adjustment, Grouping, KINDS, MAGNIFICATION, PROJECTION_SKEW, Prior, ROTATION, Variable, X_TILT,
+    Adjustment, Grouping, KINDS, MAGNIFICATION, PROJECTION_SKEW, Prior, ROTATION, TILT, Variable,
+    X_TILT,
 };
 use super::view_model::View;
 
@@ -47,7 +48,8 @@ impl Layout {
         for (kind, variable) in variables.iter().enumerate() {
             // A common change of all but rotation and projection skew moves the specimen, not the images: it is fixed at the reference.
             let is_gauge = (kind != ROTATION || turns) && kind != PROJECTION_SKEW;
-            layout.add(kind, variable, views, order, reference, is_gauge);
+            let chosen = options.tilt_groups.as_deref().filter(|_| kind == TILT);
+            layout.add(kind, variable, (views, chosen), order, reference, is_gauge);
         }
         layout
     }
@@ -56,7 +58,7 @@ impl Layout {
         &mut self,
         kind: usize,
         variable: &Variable,
-        views: &[View],
+        (views, chosen): (&[View], Option<&[usize]>),
         order: &[usize],
         reference: usize,
         is_gauge: bool,
@@ -74,7 +76,10 @@ impl Layout {
         let nodes = match variable.grouping {
             Grouping::Fixed | Grouping::One => return,
             Grouping::PerView => place(views, order, 1, false),
-            Grouping::Linear(step) | Grouping::Blocks(step) => place(views, order, step, shrinks),
+            Grouping::Linear(step) | Grouping::Blocks(step) => match chosen {
+                Some(chosen) => ranks_of(chosen, order),
+                None => place(views, order, step, shrinks),
+            },
         };
         let blocks = matches!(variable.grouping, Grouping::Blocks(_));
         let rank = order.iter().position(|&v| v == reference).unwrap_or(0);
@@ -162,6 +167,16 @@ fn place(views: &[View], order: &[usize], step: usize, shrinks: bool) -> Vec<usi
         nodes.remove(kept);
     }
     nodes
+}
+
+/// Ranks of the chosen views that were observed, the first and last view of all among them.
+fn ranks_of(chosen: &[usize], order: &[usize]) -> Vec<usize> {
+    let last = order.len().saturating_sub(1);
+    let inner = (1..last).filter(|&rank| chosen.contains(&order[rank]));
+    let mut ranks = vec![0];
+    ranks.extend(inner);
+    ranks.extend((last > 0).then_some(last));
+    ranks
 }
 
 fn nearest(nodes: &[usize], rank: usize) -> usize {

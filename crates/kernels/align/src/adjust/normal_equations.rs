@@ -248,6 +248,41 @@ impl System {
     }
 }
 
+impl System {
+    /// Covariance of the coordinates of all points that are used, `[3 points][3 points]`.
+    pub(super) fn point_covariance(&self, covariance: &[f64]) -> Vec<f64> {
+        let points: Vec<&Eliminated> = self.points.iter().flatten().collect();
+        let size = 3 * points.len();
+        let mut out = vec![0.0; size * size];
+        for pair in 0..points.len() * points.len() {
+            let (i, j) = (pair / points.len(), pair % points.len());
+            let start = 3 * (i * size + j);
+            let own = if i == j {
+                points[i].inverse
+            } else {
+                DMat3::ZERO
+            };
+            let block = own + self.shared(points[i], points[j], covariance);
+            for place in 0..9 {
+                out[start + place / 3 * size + place % 3] = block.col(place % 3)[place / 3];
+            }
+        }
+        out
+    }
+
+    /// Covariance of two points by the unknowns of the views.
+    fn shared(&self, first: &Eliminated, second: &Eliminated, covariance: &[f64]) -> DMat3 {
+        let mut sum = DMat3::ZERO;
+        for &(a, of_a) in &first.coupling {
+            let row = &covariance[a * self.size..(a + 1) * self.size];
+            let along: DVec3 = second.coupling.iter().map(|&(b, of_b)| of_b * row[b]).sum();
+            // of_a · alongᵀ
+            sum += DMat3::from_cols(of_a * along.x, of_a * along.y, of_a * along.z);
+        }
+        first.inverse * sum * second.inverse
+    }
+}
+
 struct Scratch {
     coupling: Vec<DVec3>,
     touched: Vec<bool>,

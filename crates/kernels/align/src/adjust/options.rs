@@ -129,6 +129,11 @@ pub struct Adjustment {
     pub minimum_observations: usize,
     /// Reweightings at most.
     pub reweightings: usize,
+    /// Views on which groups of tilts that are linear between them stand, instead of every n-th view: as another program
+    /// chose them.
+    pub tilt_groups: Option<Vec<usize>>,
+    /// Whether the covariance of the points is to be reported.
+    pub point_covariance: bool,
 }
 
 impl Default for Adjustment {
@@ -148,6 +153,8 @@ impl Default for Adjustment {
             noise: ViewNoise::PerView,
             minimum_observations: 3,
             reweightings: 30,
+            tilt_groups: None,
+            point_covariance: false,
         }
     }
 }

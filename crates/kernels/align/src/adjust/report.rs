@@ -51,6 +51,11 @@ pub(super) fn report(state: &State, options: &Adjustment) -> Result<Solution, Al
         }
     });
     let variances = system.point_variances(&covariance);
+    let point_covariance = if options.point_covariance {
+        system.point_covariance(&covariance)
+    } else {
+        Vec::new()
+    };
     let root = |v: DVec3| {
         DVec3::new(
             v.x.max(0.0).sqrt(),
@@ -65,6 +70,7 @@ pub(super) fn report(state: &State, options: &Adjustment) -> Result<Solution, Al
             .collect(),
         points: used(state, &state.points),
         point_deviations: variances.into_iter().map(|v| v.map(root)).collect(),
+        point_covariance,
         weights: weights(state),
         views: views.collect(),
         track_residuals: used(state, &sums.tracks),

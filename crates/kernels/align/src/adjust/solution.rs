@@ -35,6 +35,8 @@ pub struct Solution {
     pub points: Vec<Option<DVec3>>,
     /// Standard deviation of each place along x, y, z, Å.
     pub point_deviations: Vec<Option<DVec3>>,
+    /// Covariance of the coordinates of the used points, `[3 points][3 points]`, row-major, Å²; empty unless it was asked for.
+    pub point_covariance: Vec<f64>,
     /// Residual measured − predicted of each observation, Å, in the order of the tracks' points.
     pub residuals: Vec<Vec<DVec2>>,
     /// Robust weight 0–1 of each observation, likewise; 0 for those of unused tracks.
