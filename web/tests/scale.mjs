@@ -83,7 +83,8 @@ async function jobs(browser, server) {
     if (name === "graph") {
       await page.getByRole("button", { name: "All of it" }).click();
       await page.waitForTimeout(300);
-      const all = await frames(page, async (k) => { await page.mouse.wheel(0, k % 60 < 30 ? 60 : -60); await page.waitForTimeout(16); }, 60);
+      await page.mouse.move(box.x, box.y);
+      const all = await frames(page, async (k) => { await page.mouse.wheel(0, k % 4 < 2 ? -20 : 20); await page.waitForTimeout(16); }, 60);
       moved("the graph with all jobs in sight", all);
       await browser.shoot(page, "scale-graph-all");
       const drag = await frames(page, async (k) => {
