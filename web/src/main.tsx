@@ -1,5 +1,4 @@
 // Starts the page.
-import "@xyflow/react/dist/style.css";
 import "uplot/dist/uPlot.min.css";
 import "./style/base.css";
 import "./style/parts.css";

@@ -17,7 +17,7 @@ export function serve(thon, project) {
     server.stdout.on("data", (bytes) => {
       said += bytes;
       try {
-        resolve({ links: JSON.parse(said).links, stop: () => server.kill("SIGTERM") });
+        resolve({ links: JSON.parse(said).links, pid: server.pid, stop: () => server.kill("SIGTERM") });
       } catch {
         // Not all of it yet.
       }

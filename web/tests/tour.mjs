@@ -76,7 +76,7 @@ async function fromNothing(thon, browser) {
     await browser.shoot(page, "07-graph");
     await page.reload();
     await page.locator(".jobcard").nth(2).waitFor();
-    await hostile(page, browser, server);
+    await hostile(page, browser, server, folder);
   } finally {
     server.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -28,7 +28,7 @@ fn main() {
         Err(why) => {
             println!("cargo::warning=the page of `thon serve` is left out: {why}");
             println!(
-                "cargo::warning=install Node.js 20 or newer with npm, then build again; the rest works without it"
+                "cargo::warning=install Node.js 18 or newer with npm, then build again; the rest works without it"
             );
             plain(&page).expect("the build directory can be written");
             why

@@ -78,6 +78,34 @@ export async function packed(path: string, signal?: AbortSignal): Promise<Packed
   };
 }
 
+/** Particles in space; `total` of them are stood for by the points. */
+export interface Points {
+  count: number;
+  total: number;
+  position: Float32Array;
+  axis: Float32Array;
+  value: Float32Array;
+  row: Uint32Array;
+  class: Uint16Array;
+  half: Uint8Array;
+}
+
+export async function points(path: string, signal?: AbortSignal): Promise<Points> {
+  const bytes = await (await ask(path, { signal })).arrayBuffer();
+  const head = new DataView(bytes);
+  const n = head.getUint32(0, true);
+  return {
+    count: n,
+    total: head.getUint32(4, true),
+    position: new Float32Array(bytes, 8, 3 * n),
+    axis: new Float32Array(bytes, 8 + 12 * n, 3 * n),
+    value: new Float32Array(bytes, 8 + 24 * n, n),
+    row: new Uint32Array(bytes, 8 + 28 * n, n),
+    class: new Uint16Array(bytes, 8 + 32 * n, n),
+    half: new Uint8Array(bytes, 8 + 34 * n, n),
+  };
+}
+
 /** Follows the server's events until the signal says stop; throws when the connection ends. */
 export async function follow(
   path: string,

@@ -84,6 +84,12 @@ export interface Checked {
   };
   command: string;
 }
+export interface Executor { name: string; kind: string; partition: string | null }
+/** Where and how a job is to run. */
+export interface Placing { executor?: string; processes?: number }
+export interface MadeAnswer { jobs: [number, number | null][]; command: string }
+export interface PipelineText { toml: string; command: string }
+export interface ReportText { markdown: string; bibtex: string; command: string }
 export interface DoneAnswer { job: number; done: string; command: string }
 export interface Listing {
   roots: { name: string; directory: string }[];
@@ -109,18 +115,29 @@ export interface VolumeSummary {
   range: [number, number];
   halves: boolean;
 }
-export interface Particles {
+export interface Tomogram {
+  name: string;
+  tilt_series: string;
+  /** `dims` in z, y, x; where the voxel ⌊n/2⌋ lies in the specimen, Å in x, y, z. */
+  grid: { dims: [number, number, number]; voxel_size: number; centre: [number, number, number] };
+}
+export interface ParticlesSummary {
   total: number;
-  tilt_series: string[];
   oriented: boolean;
-  x: number[];
-  y: number[];
-  z: number[];
-  axis: [number, number, number][];
+  halves: boolean;
+  /** Name and number of particles. */
+  tilt_series: [string, number][];
+  /** Class, from 1, and number of particles. */
+  classes: [number, number][];
+  columns: string[];
+}
+export interface ParticleRows {
+  row: number[];
+  name: string[];
+  position: [number, number, number][];
   series: number[];
   class: number[];
   half: number[];
-  names: string[];
 }
 /** Angles in radians, lengths in Å. */
 export interface TiltImage {

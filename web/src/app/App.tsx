@@ -1,10 +1,14 @@
 // The frame of the page: where one is, what runs, which page shows.
 import { Suspense, lazy } from "react";
+import { CompareJobsPage } from "../pages/CompareJobsPage";
 import { ComparePage } from "../pages/ComparePage";
 import { FormPage } from "../pages/FormPage";
 import { JobPage } from "../pages/JobPage";
 import { NewPage } from "../pages/NewPage";
 import { ObjectPage } from "../pages/ObjectPage";
+import { PipelinePage } from "../pages/PipelinePage";
+import { ReportPage } from "../pages/ReportPage";
+import { SessionPage } from "../pages/SessionPage";
 import { TablePage } from "../pages/TablePage";
 import { Note, Refusal } from "../parts/Note";
 import { Rings } from "../parts/Rings";
@@ -29,6 +33,14 @@ function Page() {
       return <JobPage key={rest[0]} number={Number(rest[0])} />;
     case "view":
       return <ObjectPage job={Number(rest[0])} slot={rest[1] ?? ""} item={Number(rest[2] ?? 0)} />;
+    case "compare-jobs":
+      return <CompareJobsPage first={Number(rest[0])} second={Number(rest[1])} />;
+    case "pipeline":
+      return <PipelinePage key={rest[0] ?? ""} from={rest[0] ? Number(rest[0]) : null} />;
+    case "report":
+      return <ReportPage job={Number(rest[0])} />;
+    case "session":
+      return <SessionPage />;
     case "compare":
       return <ComparePage first={rest[0] ?? ""} second={rest[1] ?? ""} />;
     default:
@@ -63,6 +75,7 @@ export function App() {
         <nav className="tabs" aria-label="Pages">
           <Tab to={["graph"]} here={parts}>Graph</Tab>
           <Tab to={["table"]} here={parts}>Table</Tab>
+          <Tab to={["session"]} here={parts}>Session</Tab>
           {mayWork ? <Tab to={["new"]} here={parts}>New job</Tab> : null}
         </nav>
         <span className="busy" role="status">

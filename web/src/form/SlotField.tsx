@@ -8,6 +8,9 @@ import { FindingNote } from "../pages/FormPage";
 import { FilePicker } from "./FilePicker";
 import { fitting } from "./sources";
 
+/** The newest results that are listed at first. */
+const MOST = 100;
+
 interface Props {
   slot: Slot;
   source: Source | undefined;
@@ -19,11 +22,16 @@ export function SlotField({ slot, source, findings, change }: Props) {
   const name = useId();
   const { jobs } = useProject();
   const [picking, setPicking] = useState(false);
-  const outputs = fitting(jobs, slot.kind);
+  const [most, setMost] = useState(MOST);
+  const all = fitting(jobs, slot.kind);
+  const isChosen = (job: number, output: string) => source !== undefined && "job" in source && source.job.job === job && source.job.slot === output;
+  const outputs = all.filter((one, k) => k < most || isChosen(one.job.job, one.slot));
   const files = source && "files" in source ? source.files : null;
   const value = source ? ("job" in source ? `${source.job.job}.${source.job.slot}` : "files") : "";
   const choose = (text: string) => {
-    if (text === "files") {
+    if (text === "more") {
+      setMost(10 * most);
+    } else if (text === "files") {
       change({ files: files ?? [] });
       setPicking(true);
     } else if (text === "") {
@@ -47,6 +55,7 @@ export function SlotField({ slot, source, findings, change }: Props) {
               Job {job.job}, {operationName(job.operation)}: {words(output).toLowerCase()} ({counted(items, slot.kind)})
             </option>
           ))}
+          {all.length > outputs.length ? <option value="more">{all.length - outputs.length} older ones …</option> : null}
           <option value="files">Files …</option>
         </select>
         {files ? (

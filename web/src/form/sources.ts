@@ -52,3 +52,11 @@ function candidate(slot: Slot, jobs: Job[], line: number[], taken: Record<string
   const best = slot.required ? (near(named) ?? near(all) ?? named[0] ?? all[0]) : optional;
   return best ? { job: { job: best.job.job, slot: best.slot } } : null;
 }
+
+/** Jobs that use a job's results, and those that use theirs; ascending. */
+export function descendants(jobs: Job[], number: number): number[] {
+  const found = new Set([number]);
+  for (const job of jobs) if (job.inputs.some((filled) => found.has(filled.job))) found.add(job.job);
+  found.delete(number);
+  return [...found];
+}

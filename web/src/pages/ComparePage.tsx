@@ -8,7 +8,9 @@ import { Note } from "../parts/Note";
 import { CurvesViewer } from "../viewers/CurvesViewer";
 import { PictureViewer } from "../viewers/PictureViewer";
 import { SeriesPlots } from "../viewers/SeriesPlots";
-import { VolumeViewer, type Position } from "../viewers/VolumeViewer";
+import { Difference } from "../viewers/Difference";
+import type { Position } from "../viewers/Plane";
+import { VolumeViewer } from "../viewers/VolumeViewer";
 
 function Name({ place }: { place: ObjectPlace }) {
   const { jobs } = useProject();
@@ -25,6 +27,7 @@ function Name({ place }: { place: ObjectPlace }) {
 export function ComparePage({ first, second }: { first: string; second: string }) {
   const { jobs } = useProject();
   const [position, setPosition] = useState<Position | null>(null);
+  const [difference, setDifference] = useState(false);
   const places = [placeOf(first), placeOf(second)];
   const kinds = places.map((place) => jobs.find((job) => job.job === place?.job)?.outputs.find((output) => output.slot === place?.slot)?.kind);
   const [a, b] = places;
@@ -34,10 +37,23 @@ export function ComparePage({ first, second }: { first: string; second: string }
   const kind = kinds[0];
   return (
     <section className="page wide view">
-      <h1>Compare</h1>
+      <div className="row spread">
+        <h1>Compare</h1>
+        {["map", "mask", "tomogram"].includes(kind) ? (
+          <button aria-pressed={difference} onClick={() => setDifference(!difference)}>Difference</button>
+        ) : null}
+      </div>
       {kind === "curves" ? <><Name place={a} /><Name place={b} /><CurvesViewer places={[a, b]} /></> : null}
       {kind === "tilt-series" ? <><Name place={a} /><Name place={b} /><SeriesPlots places={[a, b]} /></> : null}
-      {["map", "mask", "tomogram", "picture"].includes(kind) ? (
+      {difference && kind !== "picture" ? (
+        <>
+          <Name place={a} />
+          <p className="dim">minus</p>
+          <Name place={b} />
+          <Difference first={a} second={b} position={position} move={setPosition} />
+        </>
+      ) : null}
+      {["map", "mask", "tomogram", "picture"].includes(kind) && !difference ? (
         <div className="pair">
           {[a, b].map((place, k) => (
             <div key={k}>

@@ -1,7 +1,7 @@
 // The form of a job, made from its declaration.
 import { useEffect, useMemo, useState } from "react";
 import { Refused, get, post } from "../api/client";
-import type { Checked, Detail, DoneAnswer, Finding, Json, OperationDetail, Parameter, Source } from "../api/types";
+import type { Checked, Detail, DoneAnswer, Finding, Json, MadeAnswer, OperationDetail, Parameter, Placing, Source } from "../api/types";
 import { useLoad } from "../app/load";
 import { go } from "../app/route";
 import { useProject } from "../app/store";
@@ -10,8 +10,9 @@ import { Command } from "../parts/Command";
 import { Note, Refusal } from "../parts/Note";
 import { Field } from "../form/Field";
 import { SlotField } from "../form/SlotField";
-import { startSources } from "../form/sources";
+import { descendants, startSources } from "../form/sources";
 import { parse, textOf, tree } from "../form/values";
+import { Where } from "../form/Where";
 import { Forecast } from "../form/Forecast";
 import { valueAt } from "./JobFacts";
 
@@ -66,13 +67,30 @@ function Form({ start, query }: { start: Start; query: URLSearchParams }) {
   const parsed = useMemo(() => parameters.filter((one) => id(one) in texts).map((one) => [one, parse(one, texts[id(one)]!)] as const), [texts, parameters]);
   const wrong = new Map(parsed.filter(([, value]) => "error" in value).map(([one, value]) => [id(one), (value as { error: string }).error]));
   const values = tree(parsed.flatMap(([one, value]) => ("value" in value ? [[one.path, value.value] as [string[], Json]] : [])));
-  const body = wrong.size === 0 ? { operation: operation.id, title, parameters: values, inputs: sources } : null;
+  const [placing, setPlacing] = useState<Placing>({});
+  const body = wrong.size === 0 ? { operation: operation.id, title, parameters: values, inputs: sources, placing } : null;
   const check = useCheck(project?.role === "viewer" ? null : body);
   const findings = check.value?.preview.findings ?? [];
   const names = new Set([...parameters.map(id), ...operation.inputs.map((slot) => slot.name)]);
   const about = (name: string): Finding[] => findings.filter((one) => one.place === name);
   const general = findings.filter((one) => !names.has(one.place));
   const errors = findings.some((one) => one.severity === "error");
+  const like = start.like?.summary;
+  const followers = like ? descendants(jobs, like.job) : [];
+  // What differs from the job that is made again; a branch takes what came from it along.
+  const changes = start.like ? parsed.flatMap(([one, value]) => ("value" in value && JSON.stringify(value.value) !== JSON.stringify(valueAt(start.like!.parameters, one.path)) ? [[id(one), value.value] as const] : [])) : [];
+  const reset = start.like ? parameters.flatMap((one) => (!(id(one) in texts) && JSON.stringify(valueAt(start.like!.parameters, one.path)) !== JSON.stringify(one.default) ? [[id(one), one.default] as const] : [])) : [];
+  const branch = async () => {
+    setSending(true);
+    setRefused(null);
+    try {
+      const made = await post<MadeAnswer>(`/api/jobs/${like!.job}/branch`, { changes: Object.fromEntries([...changes, ...reset]), run: true, placing });
+      go(["compare-jobs", like!.job, made.jobs[0]![0]]);
+    } catch (error) {
+      setRefused(error instanceof Refused ? error : new Refused(0, String(error), ""));
+      setSending(false);
+    }
+  };
   const send = async (run: boolean) => {
     setSending(true);
     setRefused(null);
@@ -124,6 +142,7 @@ function Form({ start, query }: { start: Start; query: URLSearchParams }) {
               Show {hidden} rarely needed parameters
             </label>
           ) : null}
+          <Where placing={placing} change={setPlacing} />
           <h2>Title</h2>
           <input className="titlefield" value={title} maxLength={300} placeholder={operation.summary} aria-label="Title" onChange={(event) => setTitle(event.target.value)} />
         </div>
@@ -135,7 +154,13 @@ function Form({ start, query }: { start: Start; query: URLSearchParams }) {
           <div className="row">
             <button type="submit" className="primary" disabled={!ready || sending}>Run</button>
             <button type="button" disabled={!ready || sending} onClick={() => void send(false)}>Keep as draft</button>
+            {followers.length > 0 && changes.length + reset.length > 0 ? (
+              <button type="button" disabled={wrong.size > 0 || sending} onClick={() => void branch()}>Run with the {followers.length} that follow</button>
+            ) : null}
           </div>
+          {followers.length > 0 && changes.length + reset.length > 0 ? (
+            <p className="dim small">A branch: this job and all that came from job {like!.job} are made again beside the old ones. What does not change is not computed again.</p>
+          ) : null}
           <Command text={check.value?.command ?? ""} />
           <section>
             <h3>For the paper</h3>

@@ -73,6 +73,10 @@ export function JobPage({ number }: { number: number }) {
             <Inputs detail={value} />
             <Parameters detail={value} />
             <Methods detail={value} />
+            <p className="row">
+              {job.state === "done" ? <a className="button small" href={address(["report", job.job])}>Report</a> : null}
+              <a className="button small" href={address(["pipeline", job.job])}>As a pipeline</a>
+            </p>
             <Command text={value.command} />
             {value.downstream.length > 0 ? (
               <p className="dim">

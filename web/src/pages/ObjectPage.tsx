@@ -9,6 +9,7 @@ import { useJob, useProject } from "../app/store";
 import { operationName, words } from "../app/words";
 import { NextJobs } from "../parts/NextJobs";
 import { Note, Refusal } from "../parts/Note";
+import { save } from "../parts/save";
 import { CurvesViewer } from "../viewers/CurvesViewer";
 import { PictureViewer } from "../viewers/PictureViewer";
 import { TiltSeriesViewer } from "../viewers/TiltSeriesViewer";
@@ -29,13 +30,10 @@ export function Viewer({ place, kind }: { place: ObjectPlace; kind: string }) {
   }
 }
 
-async function save(place: ObjectPlace, index: number, name: string): Promise<void> {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await blob(api(place, `files/${index}`)));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+const saveFile = async (place: ObjectPlace, index: number, name: string) => save(await blob(api(place, `files/${index}`)), name);
+
+/** Results that are offered to compare with, the newest ones. */
+const MOST = 100;
 
 /** Other results of the same kind, to compare with. */
 function useOthers(kind: string, place: ObjectPlace) {
@@ -44,7 +42,7 @@ function useOthers(kind: string, place: ObjectPlace) {
     job.outputs
       .filter((output) => output.kind === kind && output.items > 0 && !(output.slot === place.slot && job.job === place.job && output.items === 1))
       .map((output) => ({ job, slot: output.slot, items: output.items })),
-  );
+  ).slice(0, MOST);
 }
 
 export function ObjectPage(place: ObjectPlace) {
@@ -96,7 +94,7 @@ export function ObjectPage(place: ObjectPlace) {
             <details className="menu">
               <summary className="button small">Save</summary>
               <div className="menulist">
-                {item.files.map((file, k) => <button key={file} className="quiet" onClick={() => void save(place, k, file)}>{file}</button>)}
+                {item.files.map((file, k) => <button key={file} className="quiet" onClick={() => void saveFile(place, k, file)}>{file}</button>)}
               </div>
             </details>
           ) : null}

@@ -7,6 +7,7 @@ import { api, placeText, type ObjectPlace } from "../app/objects";
 import { number } from "../app/words";
 import { Refusal } from "../parts/Note";
 import { Plot, type Series } from "../parts/Plot";
+import { DriftViewer, tracks } from "./DriftViewer";
 
 type Column = Curves["columns"][number];
 
@@ -21,6 +22,9 @@ function onto(xs: (number | null)[], table: Curves, column: Column): (number | n
   const at = new Map(own.map((x, k) => [x, column.values[k] ?? null]));
   return xs.map((x) => at.get(x) ?? null);
 }
+
+/** Ratio of the largest values beyond which lines are shown apart. */
+const APART = 30;
 
 interface Group { unit: string; label: string; series: Series[] }
 
@@ -39,7 +43,21 @@ function groups(tables: Curves[], xs: (number | null)[], names: string[]): Group
       found.set(key, group);
     }
   });
-  return [...found.values()];
+  return [...found.values()].flatMap(bySize);
+}
+
+/** Lines of one unit that are too different in size to be read off one axis go into plots of their own. */
+function bySize(group: Group): Group[] {
+  const size = (series: Series) => Math.max(0, ...series.values.map((value) => Math.abs(value ?? 0)));
+  const sorted = [...group.series].sort((a, b) => size(b) - size(a));
+  const parts: Series[][] = [];
+  for (const series of sorted) {
+    const last = parts[parts.length - 1];
+    // What is nothing but zeros goes with the smallest.
+    if (last && (size(series) === 0 || size(last[0]!) <= APART * size(series))) last.push(series);
+    else parts.push([series]);
+  }
+  return parts.map((part) => ({ ...group, series: group.series.filter((series) => part.includes(series)) }));
 }
 
 export function CurvesViewer({ places }: { places: ObjectPlace[] }) {
@@ -57,6 +75,16 @@ export function CurvesViewer({ places }: { places: ObjectPlace[] }) {
   if (!tables) return <p className="dim">Reading …</p>;
   const inverse = view?.abscissa.unit === "1/Å";
   const label = view ? (inverse ? "resolution (Å)" : `${view.abscissa.label}${view.abscissa.unit ? ` (${view.abscissa.unit})` : ""}`) : "";
+  const ways = tables.length === 1 ? tracks(tables[0]!) : [];
+  if (ways.length > 0) {
+    return (
+      <div className="curves">
+        <p className="lead">{tables[0]!.title}</p>
+        <Facts tables={tables} names={names} />
+        <DriftViewer table={tables[0]!} all={ways} />
+      </div>
+    );
+  }
   const isFsc = (series: Series[]) => inverse && series.every((one) => one.values.every((value) => value === null || Math.abs(value) <= 1.001));
   return (
     <div className="curves">
@@ -66,7 +94,7 @@ export function CurvesViewer({ places }: { places: ObjectPlace[] }) {
       <Facts tables={tables} names={names} />
       {view?.groups.map((group) => (
         <Plot
-          key={group.unit + group.label}
+          key={group.unit + group.label + group.series[0]!.label}
           x={view.xs}
           xLabel={label}
           yLabel={group.unit ? (group.series.length === 1 ? `${group.series[0]!.label} (${group.unit})` : group.unit) : group.label}

@@ -1,109 +1,84 @@
-// Particles in space: a cone each, pointing along the z axis of the reference, coloured by class, half or series.
-import { useEffect, useMemo, useRef, useState } from "react";
-import * as THREE from "three";
-import { get } from "../api/client";
-import type { Particles } from "../api/types";
+// A set of particles: in space, from where they are seen, by class, and row by row. Large sets are thinned out for the
+// picture and read page by page for the table.
+import { useMemo, useState } from "react";
+import { get, points, type Points } from "../api/client";
+import type { ParticlesSummary } from "../api/types";
 import { useLoad } from "../app/load";
 import { api, type ObjectPlace } from "../app/objects";
-import { colour, useTheme } from "../app/theme";
+import { useTheme } from "../app/theme";
 import { Note, Refusal } from "../parts/Note";
 import { Slider } from "../parts/Slider";
+import { AngularDistribution } from "./AngularDistribution";
 import { Classes } from "./Classes";
-import { openScene } from "./scene";
+import { ParticleSpace } from "./ParticleSpace";
+import { ParticleTable } from "./ParticleTable";
+import { colouring, type Colouring } from "./particleColours";
 
-/** Particles drawn at most. */
-const MOST = 50_000;
-const ROWS = 100;
+/** Points in space at most, and for the directions. */
+const MOST = 60_000;
+const DIRECTIONS = 200_000;
 
 export default function ParticlesViewer({ place }: { place: ObjectPlace }) {
-  const loaded = useLoad(api(place, `particles?limit=${MOST}`), (key) => get<Particles>(key));
-  if (loaded.error) return <Refusal error={loaded.error} />;
-  return loaded.value ? <Shown place={place} particles={loaded.value} /> : <p className="dim">Reading the particles …</p>;
+  const summary = useLoad(api(place, "particles"), (key) => get<ParticlesSummary>(key));
+  if (summary.error) return <Refusal error={summary.error} />;
+  return summary.value ? <Shown place={place} summary={summary.value} /> : <p className="dim">Reading the particles …</p>;
 }
 
-type Colouring = "class" | "half" | "series";
-
-function Shown({ place, particles }: { place: ObjectPlace; particles: Particles }) {
-  const [series, setSeries] = useState(0);
+function Shown({ place, summary }: { place: ObjectPlace; summary: ParticlesSummary }) {
+  const [series, setSeries] = useState(() => Math.max(0, summary.tilt_series.findIndex(([, count]) => count > 0)));
   const [size, setSize] = useState(120);
-  const [by, setBy] = useState<Colouring>(particles.class.length > 0 ? "class" : "half");
-  const [rows, setRows] = useState(ROWS);
-  const chosen = useMemo(() => particles.x.map((_, k) => k).filter((k) => particles.series[k] === series), [particles, series]);
-  const groups = by === "class" ? particles.class : by === "half" ? particles.half : particles.series;
-  if (particles.total === 0) return <Note tone="plain">The set is empty.</Note>;
+  const [by, setBy] = useState<string>(summary.classes.length > 0 ? "class" : summary.halves ? "half" : "none");
+  const column = by.startsWith("column:") ? by.slice(7) : null;
+  const query = new URLSearchParams({ most: String(MOST), ...(series >= 0 ? { series: String(series) } : {}), ...(column ? { by: column } : {}) });
+  const cloud = useLoad(api(place, `particles/points?${query}`), (key) => points(key));
+  if (summary.total === 0) return <Note tone="plain">The set is empty.</Note>;
+  const here = summary.tilt_series[series]?.[1] ?? summary.total;
   return (
     <div className="particles">
       <div className="tools">
-        {particles.tilt_series.length > 1 ? (
+        {summary.tilt_series.length > 1 ? (
           <select aria-label="Tilt series" value={series} onChange={(event) => setSeries(Number(event.target.value))}>
-            {particles.tilt_series.map((name, k) => <option key={name} value={k}>{name}</option>)}
+            {summary.tilt_series.map(([name, count], k) => <option key={name} value={k}>{name} ({count})</option>)}
           </select>
         ) : null}
-        <select aria-label="Colour by" value={by} onChange={(event) => setBy(event.target.value as Colouring)}>
-          {particles.class.length > 0 ? <option value="class">colour by class</option> : null}
-          {particles.half.length > 0 ? <option value="half">colour by half</option> : null}
-          <option value="series">one colour</option>
+        <select aria-label="Colour by" value={by} onChange={(event) => setBy(event.target.value)}>
+          {summary.classes.length > 0 ? <option value="class">colour by class</option> : null}
+          {summary.halves ? <option value="half">colour by half</option> : null}
+          {summary.oriented ? <option value="direction">colour by direction</option> : null}
+          {summary.columns.map((label) => <option key={label} value={`column:${label}`}>colour by {label}</option>)}
+          <option value="none">one colour</option>
         </select>
         <Slider label="Size" value={size} low={20} high={500} step={10} change={setSize} shown={`${size} Å`} />
-        <span className="dim num">{chosen.length} here, {particles.total} in all{particles.total > particles.x.length ? `, the first ${particles.x.length} shown` : ""}</span>
+        <span className="dim num">
+          {here.toLocaleString("en")} here, {summary.total.toLocaleString("en")} in all
+          {cloud.value && cloud.value.count < cloud.value.total ? `; ${cloud.value.count.toLocaleString("en")} are drawn` : ""}
+        </span>
       </div>
-      <Space particles={particles} chosen={chosen} groups={groups} size={size} />
-      <Classes place={place} particles={particles} />
-      {particles.oriented ? null : <Note tone="plain">The particles have no orientations yet.</Note>}
-      <div className="scroll">
-        <table className="numbers">
-          <thead><tr><th>Particle</th><th className="num">x (Å)</th><th className="num">y (Å)</th><th className="num">z (Å)</th>{particles.half.length > 0 ? <th className="num">half</th> : null}{particles.class.length > 0 ? <th className="num">class</th> : null}</tr></thead>
-          <tbody>
-            {chosen.slice(0, rows).map((k) => (
-              <tr key={k}>
-                <td>{particles.names[k] ?? k + 1}</td>
-                <td className="num">{particles.x[k]!.toFixed(1)}</td>
-                <td className="num">{particles.y[k]!.toFixed(1)}</td>
-                <td className="num">{particles.z[k]!.toFixed(1)}</td>
-                {particles.half.length > 0 ? <td className="num">{particles.half[k]}</td> : null}
-                {particles.class.length > 0 ? <td className="num">{particles.class[k]}</td> : null}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-      {chosen.length > rows ? <button onClick={() => setRows(rows + 5 * ROWS)}>More rows</button> : null}
+      {cloud.error ? <Refusal error={cloud.error} /> : null}
+      {cloud.value ? <Cloud points={cloud.value} by={by as Colouring} oriented={summary.oriented} size={size} /> : <div className="spacebox" />}
+      {summary.oriented ? <Directions place={place} total={summary.total} /> : <Note tone="plain">The particles have no orientations yet.</Note>}
+      <Classes place={place} classes={summary.classes} total={summary.total} />
+      <h2>Particles</h2>
+      <ParticleTable key={series} place={place} series={series} count={here} summary={summary} />
     </div>
   );
 }
 
-function Space({ particles, chosen, groups, size }: { particles: Particles; chosen: number[]; groups: number[]; size: number }) {
-  const place = useRef<HTMLDivElement>(null);
+function Cloud({ points, by, oriented, size }: { points: Points; by: Colouring; oriented: boolean; size: number }) {
   const theme = useTheme();
-  useEffect(() => {
-    const element = place.current;
-    if (!element || chosen.length === 0) return;
-    const view = openScene(element);
-    const geometry = particles.oriented ? new THREE.ConeGeometry(0.32, 1, 14).rotateX(Math.PI / 2) : new THREE.SphereGeometry(0.4, 12, 8);
-    const material = new THREE.MeshStandardMaterial({ roughness: 0.6 });
-    const cones = new THREE.InstancedMesh(geometry, material, chosen.length);
-    const box = new THREE.Box3();
-    chosen.forEach((k) => box.expandByPoint(new THREE.Vector3(particles.x[k], particles.y[k], particles.z[k])));
-    const centre = box.getCenter(new THREE.Vector3());
-    const turn = new THREE.Quaternion();
-    const up = new THREE.Vector3(0, 0, 1);
-    const palette = ["c1", "c2", "c3", "c4", "c5", "c6"].map((name) => new THREE.Color(colour(name)));
-    chosen.forEach((k, row) => {
-      const at = new THREE.Vector3(particles.x[k], particles.y[k], particles.z[k]).sub(centre);
-      turn.setFromUnitVectors(up, new THREE.Vector3(...particles.axis[k]!).normalize());
-      cones.setMatrixAt(row, new THREE.Matrix4().compose(at, turn, new THREE.Vector3(size, size, size)));
-      cones.setColorAt(row, palette[(groups[k] ?? 0) % palette.length]!);
-    });
-    const frame = new THREE.Box3Helper(box.clone().translate(centre.clone().negate()).expandByScalar(size), new THREE.Color(colour("edge")));
-    view.scene.add(cones, frame);
-    view.look(0.5 * box.getSize(new THREE.Vector3()).length() + size);
-    element.dataset.particles = String(chosen.length);
-    return () => {
-      geometry.dispose();
-      material.dispose();
-      cones.dispose();
-      view.close();
-    };
-  }, [particles, chosen, groups, size, theme]);
-  return <div className="spacebox" ref={place} role="img" aria-label="Particles in space" />;
+  const colours = useMemo(() => colouring(points, by), [points, by, theme]);
+  return (
+    <>
+      <ParticleSpace points={points} colours={colours} oriented={oriented} size={size} />
+      {colours.low !== undefined ? (
+        <p className="legend small"><span className="num">{colours.low}</span><i className="ramp" /><span className="num">{colours.high}</span></p>
+      ) : null}
+    </>
+  );
+}
+
+function Directions({ place, total }: { place: ObjectPlace; total: number }) {
+  const all = useLoad(api(place, `particles/points?most=${DIRECTIONS}`), (key) => points(key));
+  if (!all.value) return null;
+  return <AngularDistribution axis={all.value.axis} thinned={total > all.value.count} />;
 }

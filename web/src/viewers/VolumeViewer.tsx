@@ -1,90 +1,16 @@
-// A tomogram or map: three planes through a point, slab thickness, contrast; a surface for maps.
-import { Suspense, lazy, useEffect, useRef, useState } from "react";
-import { get, packed, type Packed } from "../api/client";
+// A tomogram or map: three planes through a point, slab thickness, contrast, what is laid over; a surface for maps.
+import { Suspense, lazy, useState } from "react";
+import { get } from "../api/client";
 import type { VolumeSummary } from "../api/types";
 import { useLoad } from "../app/load";
 import { api, type ObjectPlace } from "../app/objects";
 import { number } from "../app/words";
 import { Refusal } from "../parts/Note";
 import { Slider } from "../parts/Slider";
-import { draw, type Window } from "./draw";
+import { useOverlay } from "./Overlay";
+import { Plane, type Position } from "./Plane";
 
 const Surface = lazy(() => import("./Surface"));
-
-/** Voxel under the cross, in x, y, z. */
-export type Position = [number, number, number];
-type Axis = "x" | "y" | "z";
-const AXES: Record<Axis, { across: 0 | 1 | 2; up: 0 | 1 | 2; along: 0 | 1 | 2; name: string }> = {
-  z: { across: 0, up: 1, along: 2, name: "x · y" },
-  y: { across: 0, up: 2, along: 1, name: "x · z" },
-  x: { across: 1, up: 2, along: 0, name: "y · z" },
-};
-
-interface PlaneProps {
-  place: ObjectPlace;
-  axis: Axis;
-  size: Position;
-  position: Position;
-  thickness: number;
-  window: Window;
-  part: string;
-  move: (position: Position) => void;
-}
-
-function Plane({ place, axis, size, position, thickness, window, part, move }: PlaneProps) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const { across, up, along, name } = AXES[axis];
-  const query = new URLSearchParams({ axis, index: String(position[along]), thickness: String(thickness), part });
-  const image = useLoad(api(place, `slice?${query}`), (key) => packed(key));
-  const shown = useRef<Packed | null>(null);
-  if (image.value) shown.current = image.value;
-  useEffect(() => {
-    if (canvas.current && shown.current) draw(canvas.current, shown.current, window);
-  }, [image.value, window]);
-  const clamp = (value: number, axis: number) => Math.max(0, Math.min(size[axis]! - 1, value));
-  const step = (by: number) => {
-    const next: Position = [...position];
-    next[along] = clamp(next[along] + by, along);
-    move(next);
-  };
-  const point = (event: React.PointerEvent<HTMLElement>) => {
-    if (event.buttons !== 1) return;
-    const box = event.currentTarget.getBoundingClientRect();
-    const next: Position = [...position];
-    next[across] = clamp(Math.floor(((event.clientX - box.left) / box.width) * size[across]), across);
-    next[up] = clamp(Math.floor((1 - (event.clientY - box.top) / box.height) * size[up]), up);
-    move(next);
-  };
-  const keys = (event: React.KeyboardEvent) => {
-    const by = { ArrowUp: 1, ArrowRight: 1, PageUp: 10, ArrowDown: -1, ArrowLeft: -1, PageDown: -10 }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    step(by);
-  };
-  return (
-    <figure className={`plane plane-${axis}`} style={{ "--across": size[across], "--up": size[up] } as React.CSSProperties}>
-      <div
-        className="planebox"
-        tabIndex={0}
-        role="img"
-        aria-label={`Plane ${name}, slice ${position[along] + 1} of ${size[along]}`}
-        onPointerDown={(event) => { event.currentTarget.setPointerCapture(event.pointerId); point(event); }}
-        onPointerMove={point}
-        onWheel={(event) => step(event.deltaY > 0 ? -1 : 1)}
-        onKeyDown={keys}
-      >
-        <canvas ref={canvas} />
-        <i className="cross v" style={{ left: `${((position[across] + 0.5) / size[across]) * 100}%` }} />
-        <i className="cross h" style={{ bottom: `${((position[up] + 0.5) / size[up]) * 100}%` }} />
-      </div>
-      <figcaption>
-        <span>{name}</span>
-        <span className="num">{"xyz"[along]} {position[along] + 1} / {size[along]}</span>
-      </figcaption>
-      {image.error ? <Refusal error={image.error} /> : null}
-    </figure>
-  );
-}
 
 interface Props {
   place: ObjectPlace;
@@ -109,6 +35,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
   const [contrast, setContrast] = useState(1);
   const [brightness, setBrightness] = useState(0);
   const [surface, setSurface] = useState(kind === "map" && !narrow);
+  const { overlay, tools } = useOverlay(place, kind, summary);
   const position = (outer ?? own).map((value, k) => Math.min(value, size[k]! - 1)) as Position;
   const move = tell ?? setOwn;
   const [low, high] = summary.range;
@@ -117,7 +44,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
   const spread = kind === "tomogram" ? 1 / Math.sqrt(Math.min(thickness, 9)) : 1;
   const middle = (low + high) / 2 - brightness * half;
   const window = { low: middle - half * spread, high: middle + half * spread };
-  const common = { place, size, position, thickness, window, part, move };
+  const common = { place, size, position, thickness, window, part, overlay, move };
   return (
     <div className={narrow ? "volume narrow" : "volume"}>
       <div className="tools">
@@ -132,6 +59,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
             <option value="half-2">half 2</option>
           </select>
         ) : null}
+        {tools}
         {kind !== "tomogram" && !narrow ? <button aria-pressed={surface} onClick={() => setSurface(!surface)}>Surface</button> : null}
         <span className="dim num">
           {nx} × {ny} × {nz}{summary.voxel_size ? ` · ${number(summary.voxel_size)} Å` : ""}

@@ -52,3 +52,17 @@ export function extent(image: Packed, share = 0.003): Window {
   const at = (bin: number) => image.low + (bin / 1023) * (image.high - image.low);
   return { low: at(find(bins)), high: at(find(bins.reverse())) };
 }
+
+/** One image minus `scale` times another plus `offset`, of the same size. */
+export function subtract(first: Packed, second: Packed, scale: number, offset: number): Packed {
+  const [a, b] = [(first.high - first.low) / 65535, (scale * (second.high - second.low)) / 65535];
+  const start = first.low - scale * second.low - offset;
+  const values = Float32Array.from(first.data, (value, k) => start + a * value - b * (second.data[k] ?? 0));
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  const width = Math.max(high - low, 1e-30);
+  return { ...first, low, high, data: Uint16Array.from(values, (value) => Math.round(((value - low) / width) * 65535)) };
+}

@@ -184,9 +184,19 @@ pub const SECTIONS: &[Section] = &[
         "web",
         &[
             cargo("cargo build -p thon"),
-            cargo("node web/tests/tour.mjs --thon target/debug/thon --shots web/tests/shots"),
+            cargo("cargo run -p thon -- demo --output target/tmp/demo"),
+            cargo(
+                "node web/tests/tour.mjs --thon target/debug/thon --demo target/tmp/demo --shots web/tests/shots",
+            ),
         ],
         &["the page holds"],
+    ),
+    section(
+        "scale",
+        &[cargo(
+            "cargo test -p thon --test scale -- --ignored --nocapture",
+        )],
+        &["scale: "],
     ),
     section(
         "speed",

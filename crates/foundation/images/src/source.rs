@@ -17,6 +17,15 @@ pub enum ByteSource<'a> {
         /// Length in bytes when it was opened.
         len: u64,
     },
+    /// A stretch of an open file, read by position.
+    Part {
+        /// The handle.
+        file: File,
+        /// Where it begins.
+        start: u64,
+        /// Its length in bytes.
+        len: u64,
+    },
     /// A read-only memory map.
     Mapped(memmap2::Mmap),
     /// Bytes owned by the reader (for example decompressed ones).
@@ -50,7 +59,7 @@ impl ByteSource<'_> {
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
-            Self::File { len, .. } => *len,
+            Self::File { len, .. } | Self::Part { len, .. } => *len,
             Self::Mapped(map) => map.len() as u64,
             Self::Owned(bytes) => bytes.len() as u64,
             Self::Borrowed(bytes) => bytes.len() as u64,
@@ -65,7 +74,7 @@ impl ByteSource<'_> {
     /// All bytes when they are in memory already.
     pub fn as_slice(&self) -> Option<&[u8]> {
         match self {
-            Self::File { .. } => None,
+            Self::File { .. } | Self::Part { .. } => None,
             Self::Mapped(map) => Some(map),
             Self::Owned(bytes) => Some(bytes),
             Self::Borrowed(bytes) => Some(bytes),
@@ -74,8 +83,16 @@ impl ByteSource<'_> {
 
     /// Fills `buffer` from byte `offset` on; an error of kind `UnexpectedEof` if the source ends before.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        if let Self::File { file, .. } = self {
-            return read_file_at(file, offset, buffer);
+        match self {
+            Self::File { file, .. } => return read_file_at(file, offset, buffer),
+            Self::Part { file, start, len } => {
+                let end = offset.checked_add(buffer.len() as u64);
+                return match end.filter(|end| end <= len) {
+                    Some(_) => read_file_at(file, start + offset, buffer),
+                    None => Err(io::ErrorKind::UnexpectedEof.into()),
+                };
+            }
+            _ => {}
         }
         let bytes = self.as_slice().unwrap_or(&[]);
         let found = usize::try_from(offset)
@@ -85,6 +102,18 @@ impl ByteSource<'_> {
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         buffer.copy_from_slice(found);
         Ok(())
+    }
+
+    /// Tells the system that these bytes of a file will be read in pieces, so that it fetches them in one go.
+    pub fn will_need(&self, offset: u64, len: u64) {
+        #[cfg(target_os = "linux")]
+        if let Self::File { file, .. } = self {
+            // Advice: what it does not follow is only slower.
+            let len = std::num::NonZeroU64::new(len);
+            let _ = rustix::fs::fadvise(file, offset, len, rustix::fs::Advice::WillNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = (self, offset, len);
     }
 
     /// `len` bytes from `offset` on, checked against the length of the source before anything is allocated.

@@ -1,7 +1,7 @@
 //! Particle sets come back from disk bit by bit, and damage is noticed.
 
 use thon_compute::Quiet;
-use thon_contract::kinds::ParticlesKind;
+use thon_contract::kinds::{ParticleColumns, ParticlesKind};
 use thon_contract::{Context, DirectoryWorkspace, Item};
 use thon_geometry::glam::DQuat;
 use thon_geometry::{Point, Pose, Rotation};
@@ -107,4 +107,47 @@ fn columns_that_do_not_fit_are_refused() {
     let bytes = std::fs::read(&npz).unwrap();
     std::fs::write(&npz, &bytes[..bytes.len() / 2]).unwrap();
     assert!(context.load(&Item::<ParticlesKind>::new(whole)).is_err());
+}
+
+#[test]
+fn columns_read_by_ranges_are_those_of_the_set() {
+    let directory = tempfile::tempdir().unwrap();
+    let workspace = DirectoryWorkspace {
+        root: directory.path().into(),
+    };
+    let context = Context::new(&workspace, &Quiet, 1 << 30);
+    let written = set(50);
+    let record = context.store::<ParticlesKind>("set", &written).unwrap();
+    let path = directory.path().join(&record.files[0]);
+    let columns = ParticleColumns::open(&path).unwrap();
+    assert_eq!((columns.len(), columns.has_halves()), (50, true));
+    assert!(!columns.has_classes());
+    for rows in [0..50, 0..0, 50..50, 1..2, 17..31, 49..50] {
+        assert_eq!(
+            columns.names(rows.clone()).unwrap(),
+            written.names[rows.clone()]
+        );
+        let carried = columns.carried(0, rows.clone()).unwrap();
+        assert_eq!(carried, written.carried.columns[0].values[rows.clone()]);
+        assert_eq!(
+            columns.tilt_series(rows.clone()).unwrap(),
+            written.tilt_series[rows.clone()]
+        );
+        let positions = columns.positions(rows.clone()).unwrap();
+        let rotations = columns.rotations(rows.clone()).unwrap();
+        let halves = columns.halves(rows.clone()).unwrap();
+        for (k, row) in rows.clone().enumerate() {
+            assert_eq!(positions[k], written.poses[row].position.xyz);
+            assert_eq!(rotations[k], written.poses[row].rotation.quaternion());
+            assert_eq!(halves[k] == 1, written.halves[row] == Half::One);
+        }
+        assert!(columns.classes(rows).unwrap().is_empty());
+    }
+    assert!(columns.names(49..51).is_err());
+    assert!(columns.positions(51..51).is_err());
+    // A file that ends early is refused when it is opened, not when it is read.
+    let npz = path.with_extension("npz");
+    let bytes = std::fs::read(&npz).unwrap();
+    std::fs::write(&npz, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(ParticleColumns::open(&path).is_err());
 }

@@ -14,6 +14,7 @@ use crate::access::Role;
 use crate::call::{Answer, Answered, Call};
 use crate::failure::Refusal;
 use crate::jobs::word;
+use crate::queueing::Placing;
 use crate::server::Server;
 
 /// Longest title.
@@ -52,6 +53,9 @@ pub(crate) struct Asked {
     /// Run it at once.
     #[serde(default)]
     run: bool,
+    /// Where and how.
+    #[serde(default)]
+    placing: Placing,
 }
 
 /// What a job would do.
@@ -116,19 +120,32 @@ pub(crate) fn of_request(job: &dyn AnyJob, request: &JobRequest) -> String {
     ))
 }
 
+/// A command with where and how it is to run. `--on` puts a job into the queue of that executor.
+fn placed(command: String, placing: &Placing) -> String {
+    let words = placing.words();
+    if words.is_empty() {
+        return command;
+    }
+    let later = placing.executor.is_some() && command.starts_with("thon run ");
+    let later = if later { " --later" } else { "" };
+    format!("{command}{later} {}", shell_line(&words))
+}
+
 fn of_number(words: &[&str], number: u32) -> String {
     format!("thon {} {number}", words.join(" "))
 }
 
 /// Says what a job would do, and what speaks against it.
 pub(crate) fn check(server: &Server, call: &Call) -> Answered {
-    let spec = call.json::<Asked>()?.spec();
+    let asked = call.json::<Asked>()?;
+    let placing = asked.placing.clone();
+    let spec = asked.spec();
     server.project.notice_jobs()?;
     let engine = server.engine();
     let preview = engine.preview(&spec)?;
     let job = server.settings.catalogue.find(&spec.operation)?;
     let command = match spec.request(&server.settings.catalogue) {
-        Ok(request) => of_request(job, &request),
+        Ok(request) => placed(of_request(job, &request), &placing),
         Err(_) => String::new(),
     };
     Answer::json(&Checked { preview, command })
@@ -137,12 +154,14 @@ pub(crate) fn check(server: &Server, call: &Call) -> Answered {
 /// Makes a job.
 pub(crate) fn create(server: &Server, call: &Call) -> Answered {
     let asked: Asked = call.json()?;
-    let run = asked.run;
+    let (run, placing) = (asked.run, asked.placing.clone());
+    placing.check(server)?;
     let spec = asked.spec();
     server.project.notice_jobs()?;
     let number = server.engine().submit(&spec)?;
     if run {
-        server.launcher.run(number.0, &word(JobState::Draft))?;
+        let state = word(JobState::Draft);
+        server.launcher.run(number.0, &state, &placing)?;
     }
     let job = server.settings.catalogue.find(&spec.operation)?;
     let request = server.project.facts(number)?.record.request;
@@ -154,12 +173,14 @@ pub(crate) fn create(server: &Server, call: &Call) -> Answered {
             "made"
         }
         .into(),
-        command: of_request(job, &request),
+        command: placed(of_request(job, &request), &placing),
     })
 }
 
 /// Runs a recorded job.
 pub(crate) fn run(server: &Server, call: &Call) -> Answered {
+    let placing: Placing = call.json()?;
+    placing.check(server)?;
     server.project.notice_jobs()?;
     let number = JobNumber(call.number("job")?);
     let state = server.project.status(number)?.state;
@@ -174,11 +195,11 @@ pub(crate) fn run(server: &Server, call: &Call) -> Answered {
         )),
         _ => Ok(()),
     }?;
-    server.launcher.run(number.0, &word(state))?;
+    server.launcher.run(number.0, &word(state), &placing)?;
     Answer::json(&Performed {
         job: number.0,
         done: "runs in its turn".into(),
-        command: of_number(&["start"], number.0),
+        command: placed(of_number(&["start"], number.0), &placing),
     })
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 use thon_contract::SlotRecord;
-use thon_engine::Source;
+use thon_engine::{Catalogue, Source};
 use thon_project::state::JobFacts;
 use thon_project::{JobNumber, JobState};
 
 use crate::access::Role;
 use crate::call::{Answer, Answered, Call};
 use crate::failure::Refusal;
-use crate::progress;
+use crate::progress::{self, Live};
 use crate::server::Server;
 
 /// The state of a job with its result, which never changes.
@@ -100,16 +100,13 @@ pub(crate) fn state_of(server: &Server, facts: &JobFacts) -> (String, String) {
     }
 }
 
-fn outputs_of(server: &Server, facts: &JobFacts) -> Vec<OutputSummary> {
+fn outputs_of(catalogue: &Catalogue, facts: &JobFacts) -> Vec<OutputSummary> {
     let made: BTreeMap<String, SlotRecord> = facts
         .manifest
         .as_ref()
         .and_then(|manifest| serde_json::from_value(manifest.outputs.clone()).ok())
         .unwrap_or_default();
-    let job = server
-        .settings
-        .catalogue
-        .find(&facts.record.request.operation);
+    let job = catalogue.find(&facts.record.request.operation);
     let declared = job.map(thon_contract::AnyJob::outputs).unwrap_or_default();
     if declared.is_empty() {
         let all = made.into_iter().map(|(slot, record)| OutputSummary {
@@ -134,7 +131,25 @@ pub(crate) fn summary(server: &Server, number: JobNumber) -> Result<Summary, Ref
 }
 
 pub(crate) fn summary_of(server: &Server, facts: &JobFacts) -> Result<Summary, Refusal> {
-    let (state, evidence) = state_of(server, facts);
+    let live = progress::read(&server.project, facts)?;
+    let found = state_of(server, facts);
+    Ok(made(&server.settings.catalogue, facts, found, &live))
+}
+
+/// The summary of a job with its result, which needs nothing but the facts.
+pub(crate) fn summary_of_done(catalogue: &Catalogue, facts: &JobFacts) -> Option<Summary> {
+    let status = facts.status(None);
+    let done = status.state == JobState::Done;
+    let found = (DONE.to_owned(), status.evidence);
+    done.then(|| made(catalogue, facts, found, &Live::default()))
+}
+
+fn made(
+    catalogue: &Catalogue,
+    facts: &JobFacts,
+    (state, evidence): (String, String),
+    live: &Live,
+) -> Summary {
     let request = &facts.record.request;
     let sources: BTreeMap<String, Source> =
         serde_json::from_value(request.inputs.clone()).unwrap_or_default();
@@ -148,13 +163,12 @@ pub(crate) fn summary_of(server: &Server, facts: &JobFacts) -> Result<Summary, R
             }),
             Source::Files(_) => None,
         });
-    let live = progress::read(&server.project, facts)?;
     let (done, failed, total) = match &facts.manifest {
         Some(m) => (m.items_out, m.rejected.len() as u64, Some(m.items_in)),
         None => (facts.units.len() as u64, live.failed, live.total),
     };
     let seconds: f64 = facts.units.values().map(|unit| unit.seconds).sum();
-    Ok(Summary {
+    Summary {
         job: facts.record.job.0,
         operation: request.operation.clone(),
         title: request.title.clone(),
@@ -170,8 +184,8 @@ pub(crate) fn summary_of(server: &Server, facts: &JobFacts) -> Result<Summary, R
         items_failed: failed,
         items_total: total,
         inputs: inputs.collect(),
-        outputs: outputs_of(server, facts),
-    })
+        outputs: outputs_of(catalogue, facts),
+    }
 }
 
 /// All jobs.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use thon_engine::queue::{Request, leave_request};
 use thon_project::{JobNumber, ProjectError, layout};
 
+use crate::queueing::Placing;
 use crate::server::Settings;
 
 /// How often it is looked whether there is something to do.
@@ -75,11 +76,11 @@ impl Launcher {
     }
 
     /// Asks for a job to be run; `state` is its state now.
-    pub(crate) fn run(&self, job: u32, state: &str) -> Result<(), ProjectError> {
+    pub(crate) fn run(&self, job: u32, state: &str, placing: &Placing) -> Result<(), ProjectError> {
         let request = Request::Start {
             job: JobNumber(job),
-            executor: None,
-            processes: 1,
+            executor: placing.executor.clone(),
+            processes: placing.processes.unwrap_or(1),
         };
         leave_request(&self.root, &request)?;
         self.turning().asked.insert(job, state.to_owned());

@@ -19,10 +19,14 @@ mod log;
 mod objects;
 mod openapi;
 mod operations;
+mod particles;
 mod picker;
+mod pipelines;
 mod progress;
+mod queueing;
 mod routes;
 mod server;
+mod session;
 mod start;
 mod volumes;
 

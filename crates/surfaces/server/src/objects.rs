@@ -1,10 +1,7 @@
-//! What jobs gave: items by number, their documents, pictures, particles and files.
+//! What jobs gave: items by number, their documents, pictures and files.
 
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::Serialize;
-use thon_contract::kinds::ParticlesKind;
 use thon_contract::{Context, DirectoryWorkspace, ItemRecord, Kind, SlotRecord};
 use thon_project::JobNumber;
 
@@ -138,68 +135,4 @@ pub(crate) fn file(server: &Server, call: &Call) -> Answered {
         .to_string_lossy()
         .into_owned();
     Ok(Answer::file(name, read(&path, LARGEST_FILE)?))
-}
-
-/// Particles, as columns.
-#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Particles {
-    /// Particles there are.
-    total: usize,
-    /// Names of the tilt series.
-    tilt_series: Vec<String>,
-    /// Whether orientations mean anything.
-    oriented: bool,
-    /// Position, Å in the specimen frame.
-    x: Vec<f32>,
-    y: Vec<f32>,
-    z: Vec<f32>,
-    /// Where the reference's z axis points in the specimen.
-    axis: Vec<[f32; 3]>,
-    /// Index into the names of the tilt series.
-    series: Vec<u32>,
-    /// Class from 1; empty when there are none.
-    class: Vec<u32>,
-    /// Half 1 or 2; empty when there are none.
-    half: Vec<u8>,
-    /// Names; empty when there are none.
-    names: Vec<String>,
-}
-
-/// Particles as columns: `limit` of them from `from` on, every `every`-th.
-pub(crate) fn particles(server: &Server, call: &Call) -> Answered {
-    let object = Object::find(server, call)?;
-    object.expect(&["particles"])?;
-    let tag = match call.tag(&object.item.digest) {
-        Ok(tag) => tag,
-        Err(unchanged) => return Ok(unchanged),
-    };
-    let set = object.load::<ParticlesKind>()?;
-    let every = call.asked("every", 1)?.max(1);
-    let limit = call.asked("limit", 20_000)?.min(200_000);
-    let mut found = Particles {
-        total: set.len(),
-        tilt_series: set.tilt_series_names.clone(),
-        oriented: set.oriented,
-        ..Particles::default()
-    };
-    for index in (call.asked("from", 0)?..set.len())
-        .step_by(every)
-        .take(limit)
-    {
-        let pose = &set.poses[index];
-        let place = pose.position.xyz.as_vec3();
-        found.x.push(place.x);
-        found.y.push(place.y);
-        found.z.push(place.z);
-        let axis = pose.rotation.quaternion() * thon_geometry::glam::DVec3::Z;
-        found.axis.push(axis.as_vec3().to_array());
-        found.series.extend(set.tilt_series.get(index));
-        found.class.extend(set.classes.get(index));
-        let half = set.halves.get(index);
-        found
-            .half
-            .extend(half.map(|half| if *half == thon_model::Half::One { 1 } else { 2 }));
-        found.names.extend(set.names.get(index).cloned());
-    }
-    Ok(Answer::json(&found)?.tagged(tag))
 }

@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::access::Role;
 use crate::call::{Answered, Call};
 use crate::server::Server;
-use crate::{commands, detail, jobs, log, objects, operations, picker, volumes};
+use crate::{
+    commands, detail, jobs, log, objects, operations, particles, picker, pipelines, queueing,
+    session, volumes,
+};
 
 /// How it is asked. `Get` changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +116,8 @@ const fn q(name: &'static str, doc: &'static str) -> Query {
 const PART: Query = q("part", "of a tomogram: full, half-1 or half-2");
 const EDGE: Query = q("size", "longest edge in pixels; more is binned");
 
+const SERIES: Query = q("series", "of this tilt series alone, from 0");
+
 /// Everything that can be asked.
 pub static ROUTES: &[Route] = &[
     get(
@@ -150,7 +155,7 @@ pub static ROUTES: &[Route] = &[
     post(
         "/api/jobs/{job}/run",
         "Run a recorded job",
-        schema::<Value>,
+        schema::<queueing::Placing>,
         Gives::Json(schema::<commands::Performed>),
         commands::run,
     ),
@@ -160,6 +165,44 @@ pub static ROUTES: &[Route] = &[
         schema::<Value>,
         Gives::Json(schema::<commands::Performed>),
         commands::cancel,
+    ),
+    post(
+        "/api/jobs/{job}/branch",
+        "Make a job again with changed parameters, and what came from it",
+        schema::<pipelines::AskedBranch>,
+        Gives::Json(schema::<pipelines::Made>),
+        pipelines::branch,
+    ),
+    get(
+        "/api/jobs/{job}/pipeline",
+        "A job and all it came from, as a pipeline file",
+        Gives::Json(schema::<pipelines::PipelineText>),
+        pipelines::extract,
+    ),
+    get(
+        "/api/jobs/{job}/report",
+        "How a result came about: methods, parameters, versions, counts, citations",
+        Gives::Json(schema::<pipelines::ReportText>),
+        pipelines::report,
+    ),
+    post(
+        "/api/pipelines",
+        "Make the jobs of a pipeline, and run them when asked to",
+        schema::<pipelines::AskedPipeline>,
+        Gives::Json(schema::<pipelines::Made>),
+        pipelines::run,
+    ),
+    get(
+        "/api/session",
+        "The tilt series with what the newest jobs found of them",
+        Gives::Json(schema::<session::Session>),
+        session::session,
+    ),
+    get(
+        "/api/executors",
+        "Where jobs can run",
+        Gives::Json(schema::<Vec<queueing::ExecutorSummary>>),
+        queueing::executors,
     ),
     post(
         "/api/check",
@@ -200,11 +243,28 @@ pub static ROUTES: &[Route] = &[
     ),
     get(
         "/api/objects/{job}/{slot}/{item}/particles",
-        "Particles as columns",
-        Gives::Json(schema::<objects::Particles>),
-        objects::particles,
+        "What there is to know of a set of particles as a whole",
+        Gives::Json(schema::<particles::ParticlesSummary>),
+        particles::summary,
+    ),
+    get(
+        "/api/objects/{job}/{slot}/{item}/particles/rows",
+        "Some particles, row by row",
+        Gives::Json(schema::<particles::Rows>),
+        particles::rows,
     )
-    .query(&[q("from", "first"), q("every", "step"), q("limit", "most")]),
+    .query(&[q("from", "first, from 0"), q("limit", "most"), SERIES]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/particles/points",
+        "Particles in space, evenly thinned out, packed",
+        Gives::Binary("application/octet-stream"),
+        particles::points,
+    )
+    .query(&[
+        q("most", "points to send at most"),
+        q("by", "carried column whose numbers are sent along"),
+        SERIES,
+    ]),
     get(
         "/api/objects/{job}/{slot}/{item}/volume",
         "Size and statistics of a volume",
@@ -232,6 +292,13 @@ pub static ROUTES: &[Route] = &[
         volumes::density,
     )
     .query(&[EDGE, PART]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/stack",
+        "The images of a stack among the files of a result, binned and packed",
+        Gives::Binary("application/octet-stream"),
+        volumes::stack,
+    )
+    .query(&[EDGE]),
     get(
         "/api/objects/{job}/{slot}/{item}/image",
         "An image of a tilt series, packed",

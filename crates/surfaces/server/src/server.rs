@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rayon::prelude::*;
 use thon_engine::{Catalogue, Engine, Silent};
+use thon_project::state::JobFacts;
 use thon_project::{Durable, JobNumber, Project};
 use tokio::sync::broadcast;
 
 use crate::access::Tokens;
 use crate::events::Changes;
 use crate::failure::{Refusal, ServerError};
-use crate::jobs::{DONE, Summary, summary};
+use crate::jobs::{DONE, Summary, summary, summary_of_done};
 use crate::launcher::Launcher;
 use crate::picker::Root;
+use crate::session::Contribution;
+use crate::volumes::{Blocks, Sections};
 
 /// How the server is to run.
 #[derive(Clone)]
@@ -44,13 +48,23 @@ pub struct Server {
     pub(crate) roots: Vec<Root>,
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) changes: broadcast::Sender<Changes>,
+    pub(crate) blocks: Arc<Blocks>,
+    pub(crate) sections: Sections,
     summaries: Mutex<BTreeMap<u32, Summary>>,
+    contributions: Mutex<BTreeMap<u32, Arc<Contribution>>>,
 }
 
 impl Server {
     /// Opens the project to read; what writes to it are the processes that run its jobs.
     pub fn open(settings: Settings, tokens: Tokens) -> Result<Arc<Self>, ServerError> {
-        let project = Project::open_to_read(&Durable::default(), &settings.project)?;
+        let mut summaries = BTreeMap::new();
+        let mut tell = |facts: &JobFacts| {
+            if let Some(summary) = summary_of_done(&settings.catalogue, facts) {
+                summaries.insert(summary.job, summary);
+            }
+        };
+        let root = settings.project.clone();
+        let project = Project::open_to_read_telling(&Durable::default(), &root, &mut tell)?;
         let roots = Root::all(project.root(), &settings.roots)?;
         let launcher = Launcher::start(&settings, project.root());
         let (changes, _) = broadcast::channel(256);
@@ -61,7 +75,10 @@ impl Server {
             roots,
             launcher,
             changes,
-            summaries: Mutex::default(),
+            blocks: Arc::default(),
+            sections: Sections::default(),
+            summaries: Mutex::new(summaries),
+            contributions: Mutex::default(),
         }))
     }
 
@@ -84,22 +101,29 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What finished jobs found of tilt series.
+    pub(crate) fn contributions(&self) -> MutexGuard<'_, BTreeMap<u32, Arc<Contribution>>> {
+        self.contributions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All jobs as they are now; those that changed since the last look.
     pub(crate) fn look(&self) -> Result<(Vec<Summary>, Vec<Summary>), Refusal> {
         self.project.notice_jobs()?;
         let numbers = self.project.jobs()?;
         let mut known = self.summaries();
-        known.retain(|number, _| numbers.contains(&JobNumber(*number)));
+        known.retain(|number, _| numbers.binary_search(&JobNumber(*number)).is_ok());
+        // A result never changes.
+        let settled = |number: &JobNumber| known.get(&number.0).is_some_and(|s| s.state == DONE);
+        let open: Vec<JobNumber> = numbers.into_iter().filter(|n| !settled(n)).collect();
+        let read = open.par_iter().map(|number| summary(self, *number));
+        let read = read.collect::<Result<Vec<Summary>, Refusal>>()?;
         let mut changed = Vec::new();
-        for number in numbers {
-            // A result never changes.
-            if known.get(&number.0).is_some_and(|s| s.state == DONE) {
-                continue;
-            }
-            let now = summary(self, number)?;
-            if known.get(&number.0) != Some(&now) {
+        for now in read {
+            if known.get(&now.job) != Some(&now) {
                 changed.push(now.clone());
-                known.insert(number.0, now);
+                known.insert(now.job, now);
             }
         }
         Ok((known.values().cloned().collect(), changed))

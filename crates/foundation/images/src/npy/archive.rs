@@ -19,6 +19,8 @@ const LARGEST_RATIO: u64 = 1040;
 /// An open npz archive.
 pub struct NpzFile<R> {
     archive: ZipArchive<R>,
+    /// The file itself, where it is one.
+    file: Option<File>,
 }
 
 impl NpzFile<BufReader<File>> {
@@ -26,7 +28,30 @@ impl NpzFile<BufReader<File>> {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ImageError> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|e| ImageError::file(path, "open", e))?;
-        Self::from_reader(BufReader::new(file))
+        let twin = file.try_clone();
+        let twin = twin.map_err(|e| ImageError::file(path, "open again", e))?;
+        let archive = Self::from_reader(BufReader::new(file))?;
+        Ok(Self {
+            file: Some(twin),
+            ..archive
+        })
+    }
+
+    /// One array, to be read piece by piece: a stored one stays in the file, a compressed one is decompressed.
+    pub fn array_in_place(&mut self, name: &str) -> Result<NpyArray<'static>, ImageError> {
+        let entry = self.archive.by_name(&format!("{name}.npy")).ok();
+        let stored = entry.filter(|entry| {
+            entry.compression() == CompressionMethod::Stored
+                && entry.compressed_size() == entry.size()
+        });
+        let place = stored.map(|entry| (entry.data_start(), entry.size()));
+        let (Some((start, len)), Some(file)) = (place, &self.file) else {
+            return self.array(name);
+        };
+        let file = file
+            .try_clone()
+            .map_err(ImageError::stream(FORMAT, "open an array"))?;
+        NpyArray::from_source(ByteSource::Part { file, start, len })
     }
 }
 
@@ -47,7 +72,10 @@ impl<R: Read + Seek> NpzFile<R> {
                 reason: other.to_string(),
             },
         })?;
-        Ok(Self { archive })
+        Ok(Self {
+            archive,
+            file: None,
+        })
     }
 
     /// Names of the arrays (without `.npy`), sorted.

@@ -1,5 +1,6 @@
 //! Reading npy arrays: plain ones as numbers, structured ones field by field.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::{FORMAT, FieldKind, NpyField, NpyHeader};
@@ -97,6 +98,38 @@ impl<'a> NpyArray<'a> {
                 hint: " (hint: ask for one column)",
             }),
         }
+    }
+
+    /// The numbers of some rows (of the first index) of a plain array in C order, in their stored type; nothing else is
+    /// read.
+    ///
+    /// # Errors
+    /// The array is a table, has its first index fastest, or has no such rows.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Samples, ImageError> {
+        let plain = match self.fields() {
+            [field] if field.name.is_empty() && !self.header.fortran_order => match field.kind {
+                FieldKind::Number(kind, order) => Some((kind, order)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let (kind, order) = plain.ok_or(ImageError::Unsupported {
+            format: FORMAT,
+            what: "reading rows of an array that is not plain numbers in C order".into(),
+            hint: "",
+        })?;
+        let count = self.header.shape.first().copied().unwrap_or(1);
+        if rows.start > rows.end || rows.end > count {
+            let asked = format!("{}..{}", rows.start, rows.end);
+            return Err(ImageError::out_of_range(FORMAT, "rows", asked, count));
+        }
+        if rows.is_empty() {
+            return Ok(sample::decode_samples(kind, order, &[]));
+        }
+        let bytes = self.elements / count * self.header.element_bytes;
+        let start = (self.header.data_offset + rows.start * bytes) as u64;
+        let raw = self.read(start, rows.len() * bytes)?;
+        Ok(sample::decode_samples(kind, order, &raw))
     }
 
     /// The numbers of a plain array as `f32`, last index fastest.

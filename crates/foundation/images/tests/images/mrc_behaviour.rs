@@ -285,3 +285,23 @@ fn files_on_disk_plain_and_compressed() {
     let spec = MrcSpec::stack([1, 1, 1], None);
     assert!(MrcWriter::create_file(folder.path().join("no/such/folder.mrc"), &spec).is_err());
 }
+
+#[test]
+fn narrow_windows_are_those_of_the_whole_section() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("volume.mrc");
+    let data: Vec<u8> = (0..3 * 4 * 80_i16).flat_map(i16::to_le_bytes).collect();
+    let bytes = file([80, 4, 3], 1, &data);
+    std::fs::write(&path, &bytes).unwrap();
+    for mrc in [Mrc::open(&path).unwrap(), Mrc::parse(&bytes).unwrap()] {
+        for (z, y0, x0, ny, nx) in [(0, 0, 0, 4, 1), (2, 1, 75, 3, 5), (1, 3, 79, 1, 1)] {
+            let section = mrc.read_section(z).unwrap();
+            let expected: Vec<f32> = (y0..y0 + ny)
+                .flat_map(|y| section[80 * y + x0..][..nx].to_vec())
+                .collect();
+            assert_eq!(mrc.read_window(z, y0, x0, ny, nx).unwrap(), expected);
+        }
+        assert!(mrc.read_window(0, 0, 76, 4, 5).is_err());
+        assert!(mrc.read_window(3, 0, 0, 4, 1).is_err());
+    }
+}

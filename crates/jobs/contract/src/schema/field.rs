@@ -239,7 +239,9 @@ fn choices(schema: &Value) -> Vec<Choice> {
 
 /// Turns text from a command line into the field's JSON value; `none` empties an optional field.
 pub fn parse_text(field: &Field, text: &str) -> Result<Value, String> {
-    if field.optional && text == "none" {
+    // Where "none" is one of the choices, it is that choice.
+    let is_choice = field.choices.iter().any(|choice| choice.value == text);
+    if field.optional && text == "none" && !is_choice {
         return Ok(Value::Null);
     }
     parse_kind(&field.kind, text).map_err(|expected| {

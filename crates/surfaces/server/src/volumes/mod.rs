@@ -10,15 +10,21 @@
 //!
 //! all little-endian. Rows go from low to high y; which end is drawn at the top is the viewer's business.
 
+mod across;
 mod density;
 mod image;
+mod sections;
 mod slice;
 mod source;
+mod stack;
 
+pub(crate) use across::Blocks;
 pub(crate) use density::density;
 pub(crate) use image::tilt_image;
+pub(crate) use sections::Sections;
 pub(crate) use slice::slice;
 pub(crate) use source::{VolumeSummary, volume};
+pub(crate) use stack::stack;
 
 /// Packs values over their own range.
 fn packed(size: [usize; 3], values: &[f32]) -> Vec<u8> {
@@ -39,8 +45,8 @@ fn packed(size: [usize; 3], values: &[f32]) -> Vec<u8> {
         0.0
     };
     for value in values {
-        // What is no number becomes the lowest value.
-        let level = ((value - low) * scale).round().clamp(0.0, 65535.0);
+        // The conversion saturates, and what is no number becomes the lowest value.
+        let level = (value - low) * scale + 0.5;
         bytes.extend_from_slice(&(level as u16).to_le_bytes());
     }
     bytes

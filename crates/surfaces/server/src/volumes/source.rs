@@ -19,6 +19,7 @@ const PIXELS: usize = 1 << 15;
 
 /// A volume, open to be read by position.
 pub(super) struct Volume {
+    pub(super) path: PathBuf,
     pub(super) file: Mrc<'static>,
     /// `[z, y, x]`.
     pub(super) shape: [usize; 3],
@@ -40,6 +41,7 @@ pub(super) fn open(object: &Object, part: &str) -> Result<Volume, Refusal> {
     Ok(Volume {
         shape,
         voxel_size: file.header().pixel_size().filter(|size| *size > 0.0),
+        path,
         file,
     })
 }

@@ -5,4 +5,5 @@ mod access;
 mod hostile;
 mod picking;
 mod results;
+mod several;
 mod toy;

@@ -11,12 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::TempDir;
-use thon_contract::kinds::MapKind;
+use thon_contract::kinds::{MapKind, ParticlesKind};
 use thon_contract::{
     AnyJob, Context, Cost, Finding, Job, JobError, Methods, None as NoInputs, Output,
 };
 use thon_engine::{Catalogue, Engine, JobSpec, Silent};
-use thon_model::Map;
+use thon_geometry::{Point, Pose, Rotation};
+use thon_model::{Map, ParticleSet};
 use thon_project::{Durable, JobNumber, Project};
 use thon_server::{Role, Server, Settings, Tokens, router};
 use thon_units::PixelSize;
@@ -82,7 +83,53 @@ impl Job for MakeMap {
     }
 }
 
-static ALL: &[&dyn AnyJob] = &[&MakeMap];
+/// What comes out of making particles.
+#[derive(Serialize, JsonSchema)]
+pub struct ParticleOutputs {
+    /// The particles.
+    particles: Output<ParticlesKind>,
+}
+
+/// Makes thirty particles of two tilt series and three classes.
+struct MakeParticles;
+
+impl Job for MakeParticles {
+    const ID: &'static str = "toy.make-particles";
+    type Params = Params;
+    type Inputs = NoInputs;
+    type Outputs = ParticleOutputs;
+
+    fn check(_: &Params, _: &NoInputs, _: &Context) -> Vec<Finding> {
+        Vec::new()
+    }
+
+    fn cost(_: &Params, _: &NoInputs, _: &Context) -> Cost {
+        Cost::default()
+    }
+
+    fn run(_: &Params, _: &NoInputs, context: &Context) -> Result<ParticleOutputs, JobError> {
+        let pose = |k: usize| Pose::new(Rotation::identity(), Point::new(k as f64, 2.0, -3.0));
+        let set = ParticleSet {
+            names: (0..30).map(|k| format!("p{k}")).collect(),
+            tilt_series_names: vec!["TS_1".into(), "TS_2".into()],
+            tilt_series: (0..30).map(|k| u32::from(k % 3 == 0)).collect(),
+            poses: (0..30).map(pose).collect(),
+            oriented: true,
+            classes: (0..30).map(|k| k % 3 + 1).collect(),
+            ..ParticleSet::default()
+        };
+        let record = context.store::<ParticlesKind>("set", &set)?;
+        Ok(ParticleOutputs {
+            particles: Output::of(vec![record]),
+        })
+    }
+
+    fn methods(_: &Params) -> Methods {
+        Methods::default()
+    }
+}
+
+static ALL: &[&dyn AnyJob] = &[&MakeMap, &MakeParticles];
 
 /// A server over a fresh project with one finished job.
 pub struct Place {
@@ -135,6 +182,26 @@ impl Place {
             router: router(Arc::clone(&server)),
             server,
         }
+    }
+
+    /// Runs a job as a shell beside the server would; answers its number.
+    pub fn run(&self, operation: &str) -> u32 {
+        let root = self.directory.path().join("project");
+        let project = Project::open(&Durable::default(), &root).unwrap();
+        let engine = Engine {
+            project: &project,
+            catalogue: Catalogue::new(ALL),
+            observer: &Silent,
+            settings: thon_engine::Settings::default(),
+        };
+        let spec = JobSpec {
+            operation: operation.into(),
+            parameters: serde_json::json!({}),
+            ..JobSpec::default()
+        };
+        let number = engine.submit(&spec).unwrap();
+        engine.run(number).unwrap();
+        number.0
     }
 
     /// Sends a request; answers status, headers and body.

@@ -15,6 +15,7 @@ use crate::state::{self, JobFacts, RecordedState};
 use crate::unit::UnitRecord;
 
 mod questions;
+mod reading;
 mod tables;
 
 /// The open index.
@@ -126,33 +127,49 @@ impl Index {
         }
     }
 
-    /// Reads again every job whose files changed since it was read, and forgets jobs that are gone.
-    pub fn refresh(&mut self, durable: &Durable, root: &Path) -> Result<Refreshed, ProjectError> {
+    /// Reads again every job whose files changed since it was read, and forgets jobs that are gone. `tell` hears what
+    /// the directories of the jobs that were read say, in no particular order.
+    pub fn refresh(
+        &mut self,
+        durable: &Durable,
+        root: &Path,
+        tell: &mut dyn FnMut(&JobFacts),
+    ) -> Result<Refreshed, ProjectError> {
         let mut refreshed = Refreshed::default();
         let mut known = self.fingerprints()?;
         let mut seen = BTreeMap::new();
+        let mut candidates = Vec::new();
         for directory in job_directories(durable, root)? {
             let Some(number) = layout::job_number(&directory) else {
                 continue;
             };
-            if let Some(first) = seen.insert(number, directory.clone()) {
-                refreshed
-                    .problems
-                    .push((directory, format!("it has the same number as {first}")));
-                seen.insert(number, first);
-                continue;
-            }
-            let place = root.join(layout::JOBS).join(&directory);
-            if known.remove(&number)
-                == Some((directory.clone(), state::fingerprint(durable, &place)?))
-            {
-                continue;
-            }
-            refreshed.jobs += 1;
-            if let Some(problem) = self.refresh_job(durable, root, &directory)? {
+            if let Some(first) = seen.get(&number) {
+                let problem = format!("it has the same number as {first}");
                 refreshed.problems.push((directory, problem));
+                continue;
             }
+            seen.insert(number, directory.clone());
+            candidates.push(reading::Candidate {
+                known: known.remove(&number),
+                directory,
+            });
         }
+        reading::all(
+            durable,
+            root,
+            &candidates,
+            |directory, fingerprint, facts| {
+                refreshed.jobs += 1;
+                if let Ok(facts) = &facts {
+                    tell(facts);
+                }
+                if let Some(problem) = self.take(durable, root, directory, fingerprint, facts)? {
+                    refreshed.problems.push((directory.to_owned(), problem));
+                }
+                Ok(())
+            },
+        )?;
+        refreshed.problems.sort();
         for number in known
             .into_keys()
             .filter(|number| !seen.contains_key(number))
@@ -169,10 +186,22 @@ impl Index {
         root: &Path,
         directory: &str,
     ) -> Result<Option<String>, ProjectError> {
-        let place = root.join(layout::JOBS).join(directory);
         // Taken first: what is added while the facts are read makes the next look read them again.
-        let fingerprint = state::fingerprint(durable, &place)?;
-        let facts = match JobFacts::read(durable, root, directory) {
+        let fingerprint = state::fingerprint(durable, &root.join(layout::JOBS).join(directory))?;
+        let facts = JobFacts::read(durable, root, directory);
+        self.take(durable, root, directory, &fingerprint, facts)
+    }
+
+    /// Keeps what was read of a job; answers why it cannot be understood, if so.
+    fn take(
+        &mut self,
+        durable: &Durable,
+        root: &Path,
+        directory: &str,
+        fingerprint: &str,
+        facts: Result<JobFacts, ProjectError>,
+    ) -> Result<Option<String>, ProjectError> {
+        let facts = match facts {
             Ok(facts) => facts,
             Err(error @ (ProjectError::Damaged { .. } | ProjectError::NewerFormat { .. })) => {
                 if let Some(number) = layout::job_number(directory) {
@@ -184,9 +213,9 @@ impl Index {
         };
         if self.kept && facts.recorded().0 == RecordedState::Done {
             // A manifest may be visible without being durable, when its writer failed just after the rename.
-            durable.sync_directory(&place)?;
+            durable.sync_directory(&root.join(layout::JOBS).join(directory))?;
         }
-        tables::put_job(&mut self.connection, &facts, &fingerprint)
+        tables::put_job(&mut self.connection, &facts, fingerprint)
             .map_err(|source| self.wrap(source))?;
         Ok(None)
     }

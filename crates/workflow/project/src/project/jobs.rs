@@ -79,7 +79,7 @@ impl Project {
             index.refresh_job(&self.durable, &self.root, name)?;
         }
         if index.jobs()?.len() > found.len() {
-            index.refresh(&self.durable, &self.root)?;
+            index.refresh(&self.durable, &self.root, &mut |_| {})?;
         }
         Ok(())
     }

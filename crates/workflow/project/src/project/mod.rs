@@ -13,6 +13,7 @@ use crate::index::{Index, Refreshed};
 use crate::job;
 use crate::layout;
 use crate::owner::Owner;
+use crate::state::JobFacts;
 
 mod jobs;
 
@@ -115,14 +116,28 @@ impl Project {
         }
         drop(making);
         let index = Index::open(durable, &private.join(INDEX_FILE), record.uuid)?;
-        Self::with(durable, root, record, index, Some(Arc::new(owner)))
+        let owner = Some(Arc::new(owner));
+        Self::with(durable, root, record, index, owner, &mut |_| {})
     }
 
     /// Opens a project to read, whoever owns it: the index is made in memory from the job directories.
     pub fn open_to_read(durable: &Durable, root: &Path) -> Result<Self, ProjectError> {
+        Self::open_to_read_telling(durable, root, &mut |_| {})
+    }
+
+    /// The same; `tell` hears on the way what the directory of each job says, in no particular order, so that who wants
+    /// to know it of all jobs need not read them a second time.
+    ///
+    /// # Errors
+    /// There is no project, or it cannot be read.
+    pub fn open_to_read_telling(
+        durable: &Durable,
+        root: &Path,
+        tell: &mut dyn FnMut(&JobFacts),
+    ) -> Result<Self, ProjectError> {
         let record = Self::read_record(durable, root)?;
         let index = Index::in_memory(record.uuid)?;
-        Self::with(durable, root, record, index, None)
+        Self::with(durable, root, record, index, None, tell)
     }
 
     /// A project as a process beside the owner sees it, over an index of what it needs.
@@ -149,8 +164,9 @@ impl Project {
         record: ProjectRecord,
         mut index: Index,
         owner: Option<Arc<Owner>>,
+        tell: &mut dyn FnMut(&JobFacts),
     ) -> Result<Self, ProjectError> {
-        let problems = index.refresh(durable, root)?.problems;
+        let problems = index.refresh(durable, root, tell)?.problems;
         let index = Arc::new(Mutex::new(index));
         let (durable, root, numbering) = (durable.clone(), root.to_path_buf(), Mutex::new(()));
         Ok(Self {
@@ -220,7 +236,7 @@ impl Project {
         *index = Index::in_memory(self.record.uuid)?;
         self.durable.remove_file(&path)?;
         let mut made = Index::open(&self.durable, &path, self.record.uuid)?;
-        let refreshed = made.refresh(&self.durable, &self.root)?;
+        let refreshed = made.refresh(&self.durable, &self.root, &mut |_| {})?;
         *index = made;
         drop(index);
         self.problems.clone_from(&refreshed.problems);
