@@ -287,4 +287,22 @@ pub const SECTIONS: &[Section] = &[
         )],
         &["slurm: "],
     ),
+    section(
+        "picking",
+        &[
+            cargo(
+                "cargo test -p thon-tests --test crowded_tomograms -- --ignored --nocapture --test-threads 1",
+            ),
+            cargo("cargo test -p thon-pick --test peer -- --ignored --nocapture"),
+        ],
+        &[
+            "orientations,",
+            "best F1",
+            "false positives expected",
+            "coarse to fine",
+            "hand told",
+            "per voxel and orientation",
+            "largest difference of scores",
+        ],
+    ),
 ];

@@ -2,7 +2,7 @@
 //!
 //! The tomogram is Fourier-cropped by `binning` and searched with all orientations of a coarse grid. The highest peaks of the template,
 //! and as many of the random template, are then compared with templates turned around the coarse orientation and shifted by whole
-//! voxels, each correlation written out. Candidates of the random template give the false positives of the fine scores.
+//! voxels, each correlation written out. Where the random template does better the match is dropped, and what it finds counts as false positives.
 //! With binning b and angles a times as coarse the first step is b³·a³ times shorter than a search of everything.
 
 use glam::{DQuat, DVec3};
@@ -138,22 +138,30 @@ pub fn match_coarse_to_fine(
     let z = judged.as_ref().map_or(&found.template.score, |j| &j.z);
     let template = task.refine(0, &starts(z, &found.template.orientation), progress)?;
     let template = apart(template, distance);
-    let chance = match &found.random {
-        Some(random) => {
-            let matches = task.refine(1, &starts(&random.score, &random.orientation), progress)?;
-            // Where the template itself is certain, random phases find the particle's mass.
-            let certain = template.iter().take(template.len() / 2).map(|m| m.position);
-            let certain: Vec<DVec3> = certain.collect();
-            let free = matches.iter().filter(|m| {
-                !certain
-                    .iter()
-                    .any(|c| c.distance(m.position) < 1.5 * search.ball.radius)
-            });
-            Some(FalsePositives::of(free.map(|m| m.score).collect()))
-        }
-        None => None,
+    let Some(random) = &found.random else {
+        return Ok(FineMatches {
+            template,
+            chance: None,
+        });
     };
-    Ok(FineMatches { template, chance })
+    let decoys = task.refine(1, &starts(&random.score, &random.orientation), progress)?;
+    Ok(compete(template, &apart(decoys, distance), distance))
+}
+
+/// Of a match and a decoy nearer than `distance` the higher one stays (Elias & Gygi 2007).
+fn compete(template: Vec<FineMatch>, decoys: &[FineMatch], distance: f64) -> FineMatches {
+    let beaten = |one: &FineMatch, by: &[FineMatch]| {
+        by.iter().any(|other| {
+            other.score > one.score && other.position.distance(one.position) < distance
+        })
+    };
+    let winners = decoys.iter().filter(|decoy| !beaten(decoy, &template));
+    let chance = FalsePositives::of(winners.map(|decoy| decoy.score).collect());
+    let stays = |one: &FineMatch| !beaten(one, decoys);
+    FineMatches {
+        template: template.into_iter().filter(stays).collect(),
+        chance: Some(chance),
+    }
 }
 
 fn coarse_search(

@@ -98,7 +98,7 @@ pub struct ScoreMap {
 pub struct Matches {
     /// Of the template.
     pub template: ScoreMap,
-    /// Of a template with the same amplitudes and random phases; absent without `significance`.
+    /// Of a template with the same amplitudes, its phases random at periods below its radius; absent without `significance`.
     pub random: Option<ScoreMap>,
     /// Of the mirrored template; absent without `significance`.
     pub mirrored: Option<ScoreMap>,
@@ -215,9 +215,11 @@ pub(crate) fn ready(
         *value *= gain.at(radius) as f32;
     }
     let map = crop_or_pad3(&template.data, [n; 3], 0.0);
+    // Periods above the radius are the particle's mass and outline; other particles have one too.
+    let shape_shells = (n as f64 / ball.radius).ceil() as usize;
     let mut maps = vec![map.clone()];
     if options.significance {
-        maps.push(randomise_phases(&map, 1, options.seed));
+        maps.push(randomise_phases(&map, shape_shells, options.seed));
         maps.push(mirror3(&map));
     }
     let templates = maps
