@@ -289,12 +289,9 @@ pub const SECTIONS: &[Section] = &[
     ),
     section(
         "picking",
-        &[
-            cargo(
-                "cargo test -p thon-tests --test crowded_tomograms -- --ignored --nocapture --test-threads 1",
-            ),
-            cargo("cargo test -p thon-pick --test peer -- --ignored --nocapture"),
-        ],
+        &[cargo(
+            "cargo test -p thon-tests --test crowded_tomograms -- --ignored --nocapture --test-threads 1",
+        )],
         &[
             "orientations,",
             "best F1",
@@ -302,7 +299,6 @@ pub const SECTIONS: &[Section] = &[
             "coarse to fine",
             "hand told",
             "per voxel and orientation",
-            "largest difference of scores",
         ],
     ),
 ];
