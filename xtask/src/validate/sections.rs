@@ -323,4 +323,18 @@ pub const SECTIONS: &[Section] = &[
         )],
         &["slurm: "],
     ),
+    section(
+        "picking",
+        &[cargo(
+            "cargo test -p thon-tests --test crowded_tomograms -- --ignored --nocapture --test-threads 1",
+        )],
+        &[
+            "orientations,",
+            "best F1",
+            "false positives expected",
+            "coarse to fine",
+            "hand told",
+            "per voxel and orientation",
+        ],
+    ),
 ];

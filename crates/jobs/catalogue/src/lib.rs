@@ -14,6 +14,7 @@ mod kernel_errors;
 mod maps;
 mod movies;
 mod particles;
+mod picking;
 mod pictures;
 mod symmetry;
 mod tilt_images;
@@ -60,8 +61,14 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tomogram::Deconvolve,
     &tomogram::Denoise,
     &tomogram::TomogramLocalResolution,
+    &picking::MatchTemplate,
+    &picking::ExtractPeaks,
+    &picking::PickBlobs,
     &particles::ReconstructParticles,
     &particles::CarryOver,
+    &picking::RemoveDuplicates,
+    &picking::FilterParticles,
+    &picking::Consensus,
     &extraction::CtfModels,
     &extraction::ExtractSubtomograms,
     &extraction::ProjectSubtomograms,

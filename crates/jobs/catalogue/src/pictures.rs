@@ -159,6 +159,31 @@ pub(crate) fn against_tilt(
     .draw()
 }
 
+/// All columns against the first, decimal logarithms of what is above 0.
+pub(crate) fn logarithmic(curves: &Curves, y_label: &str) -> Picture {
+    let drawn = (1..curves.columns.len()).map(|index| {
+        let mut one = curve(curves, index);
+        for point in &mut one.points {
+            point.1 = if point.1 > 0.03 {
+                point.1.log10()
+            } else {
+                f64::NAN
+            };
+        }
+        one
+    });
+    Plot {
+        title: curves.title.clone(),
+        x_label: curves.columns[0].label.clone(),
+        y_label: format!("log10 of {y_label}"),
+        y_range: None,
+        x_ticks: Vec::new(),
+        levels: vec![0.0],
+        curves: drawn.collect(),
+    }
+    .draw()
+}
+
 /// One column against the first.
 fn curve(curves: &Curves, index: usize) -> Curve {
     Curve {

@@ -11,7 +11,7 @@ use thon_geometry::glam::Vec3;
 use crate::band::Band;
 use crate::ridge::SheetPoint;
 use crate::symmetric::Symmetric;
-use crate::vote::{REACH, fall_off, sheet_of};
+use crate::vote::{REACH, add, fall_off, sheet_of};
 
 /// Rows of a task.
 const ROWS: usize = 4;
@@ -106,38 +106,35 @@ impl Voters {
     fn cast(&self, voter: &SheetPoint, rows: &Range<usize>, tensors: &mut [Symmetric]) {
         let [nz, _, nx] = self.dims;
         let reach = REACH * self.sigma;
-        let decay = -0.5 / (self.sigma * self.sigma);
         let p = voter.position;
-        let sections = span(p.z, reach, 0..nz);
         for y in rows.clone() {
             let dy = y as f32 - p.y;
-            for z in sections.clone() {
+            for z in span(p.z, reach, 0..nz) {
                 let dz = z as f32 - p.z;
                 let rest = reach * reach - dy * dy - dz * dz;
                 if rest < 0.0 {
                     continue;
                 }
+                let columns = span(p.x, rest.sqrt(), 0..nx);
                 let line = (z * rows.len() + y - rows.start) * nx;
-                for x in span(p.x, rest.sqrt(), 0..nx) {
-                    let d = Vec3::new(x as f32 - p.x, dy, dz);
-                    let r2 = d.length_squared().max(1e-6);
-                    let along = voter.normal.dot(d);
-                    let squared = along * along / r2;
-                    // Beyond 60° from the sheet a vote is under half a percent.
-                    if squared > 0.75 {
-                        continue;
-                    }
-                    let weight = voter.strength * (decay * r2).exp() * fall_off(squared);
-                    let m = voter.normal - d * (2.0 * along / r2);
-                    let w = m * weight;
-                    let tensor = &mut tensors[line + x];
-                    tensor[0] += w.x * m.x;
-                    tensor[1] += w.y * m.y;
-                    tensor[2] += w.z * m.z;
-                    tensor[3] += w.x * m.y;
-                    tensor[4] += w.x * m.z;
-                    tensor[5] += w.y * m.z;
-                }
+                let first = Vec3::new(columns.start as f32 - p.x, dy, dz);
+                self.cast_line(voter, first, &mut tensors[line..][columns]);
+            }
+        }
+    }
+
+    /// Adds the votes of one point to voxels along x, the first of them at `first` from it.
+    fn cast_line(&self, voter: &SheetPoint, first: Vec3, tensors: &mut [Symmetric]) {
+        let decay = -0.5 / (self.sigma * self.sigma);
+        for (x, tensor) in tensors.iter_mut().enumerate() {
+            let d = first + Vec3::X * x as f32;
+            let r2 = d.length_squared().max(1e-6);
+            let along = voter.normal.dot(d);
+            let squared = along * along / r2;
+            // Beyond 60° from the sheet a vote is under half a percent.
+            if squared <= 0.75 {
+                let weight = voter.strength * (decay * r2).exp() * fall_off(squared);
+                add(tensor, voter.normal - d * (2.0 * along / r2), weight);
             }
         }
     }

@@ -60,16 +60,14 @@ impl Kept {
     /// Keeps a place and says so, unless another is too near.
     fn take(&mut self, place: Vec3) -> bool {
         let [x, y, z] = (place / self.spacing).floor().as_ivec3().to_array();
-        for dz in -1..=1 {
-            for dy in -1..=1 {
-                for dx in -1..=1 {
-                    let cell = self.cells.get(&[x + dx, y + dy, z + dz]);
-                    let near = |p: &Vec3| p.distance(place) < self.spacing;
-                    if cell.is_some_and(|c| c.iter().any(near)) {
-                        return false;
-                    }
-                }
-            }
+        let around = |at: i32| at - 1..=at + 1;
+        let cells = around(z).flat_map(|k| {
+            around(y).flat_map(move |j| around(x).map(move |i| [i, j, k]))
+        });
+        let near = |p: &Vec3| p.distance(place) < self.spacing;
+        let taken = |cell: &[i32; 3]| self.cells.get(cell).is_some_and(|c| c.iter().any(near));
+        if cells.into_iter().any(|cell| taken(&cell)) {
+            return false;
         }
         self.cells.entry([x, y, z]).or_default().push(place);
         true

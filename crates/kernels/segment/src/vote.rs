@@ -127,7 +127,8 @@ fn receive(
     }
 }
 
-fn add(tensor: &mut Symmetric, m: Vec3, weight: f32) {
+/// Adds `weight` m mᵀ.
+pub(crate) fn add(tensor: &mut Symmetric, m: Vec3, weight: f32) {
     let w = m * weight;
     let terms = [
         w.x * m.x,

@@ -19,3 +19,6 @@ pub(crate) use local_resolution::TomogramLocalResolution;
 pub(crate) use reconstruct_ctf::ReconstructCtf;
 pub(crate) use reconstruct_iterative::ReconstructIterative;
 pub(crate) use reconstruct_wbp::ReconstructWbp;
+
+pub(crate) use rows::volume_findings;
+pub(crate) use volume::pictures_of;

@@ -215,6 +215,21 @@ fn tomogram_cases_1() -> Vec<Case> {
         case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
         case("tomogram.denoise", json!({}), &[TOMOGRAMS]),
         case(
+            "tomogram.match-template",
+            json!({ "angular_step": 60.0, "options": { "mask_diameter": 240.0 } }),
+            &[TOMOGRAMS, SERIES, ("template", SIMULATE, "phantom")],
+        ),
+        case(
+            "tomogram.extract-peaks",
+            json!({ "threshold": { "count": 12 }, "distance": 150.0 }),
+            &[("search", "tomogram.match-template", "search")],
+        ),
+        case(
+            "tomogram.pick-blobs",
+            json!({ "blobs": { "diameter": 200.0 } }),
+            &[TOMOGRAMS],
+        ),
+        case(
             "tomogram.local-resolution",
             json!({ "options": { "frequencies": 6 } }),
             &[TOMOGRAMS],
@@ -250,6 +265,24 @@ fn particle_cases_2() -> Vec<Case> {
                 SERIES,
                 ("old_tilt_series", SIMULATE, "tilt_series"),
             ],
+        ),
+        case(
+            "particles.remove-duplicates",
+            json!({ "radius": 50.0 }),
+            &[PARTICLES],
+        ),
+        case(
+            "particles.filter",
+            json!({ "neighbours": { "radius": 5000.0 }, "volume_at_least": -1e9 }),
+            &[
+                PARTICLES,
+                ("volumes", "tomogram.reconstruct-wbp", "tomograms"),
+            ],
+        ),
+        case(
+            "particles.consensus",
+            json!({ "radius": 50.0, "sets": 1 }),
+            &[PARTICLES, ("second", "tomogram.pick-blobs", "particles")],
         ),
         case(
             "particles.select",

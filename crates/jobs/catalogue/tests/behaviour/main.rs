@@ -14,6 +14,7 @@ mod bad_tomograms;
 mod cancelling;
 mod fixture;
 mod needs;
+mod picking;
 mod process;
 mod refinement;
 mod same_bytes;

@@ -1,0 +1,31 @@
+//! Finding particles in tomograms, and deciding which of them to keep.
+//!
+//! * [`match_template`]: local correlation with a template in every orientation, as the tilt series would show it, with error rates
+//!   from templates of random phases and a test of the hand from the mirrored one.
+//! * [`match_coarse_to_fine`]: the same from coarse voxels and angles to fine ones.
+//! * [`significance`], [`test_hand`]: what scores are worth, and which hand the map has.
+//! * [`pick_peaks`]: peaks by error rate, count or score; what is rejected keeps its reason.
+//! * [`find_blobs`]: blobs and gold beads without a reference.
+//! * [`duplicates`], [`agreements`], [`neighbours`]: thinning out and comparing sets of places.
+//!
+//! Arrays are `[z, y, x]`, positions `(x, y, z)`, the origin of a box is voxel ⌊n/2⌋. Matter is dark in a tomogram unless stated otherwise.
+
+mod blobs;
+mod coarse;
+mod error;
+mod extract;
+mod orientations;
+mod prune;
+mod search;
+mod significance;
+mod transfer;
+
+pub use blobs::{BlobOptions, find_blobs};
+pub use coarse::{CoarseOptions, FineMatch, FineMatches, Target, match_coarse_to_fine};
+pub use error::PickError;
+pub use extract::{Limits, Pick, Picks, Rejection, Threshold, pick_peaks};
+pub use orientations::{FINEST_STEP, Orientations, around_identity};
+pub use prune::{Agreement, Place, agreements, angle_between, duplicates, neighbours};
+pub use search::{MatchOptions, Matches, ScoreMap, match_template};
+pub use significance::{FalsePositives, HandTest, Significance, significance, test_hand};
+pub use transfer::{ContrastState, SeenBy, transfer_volume};
