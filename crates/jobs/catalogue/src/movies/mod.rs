@@ -11,3 +11,4 @@ mod stacks;
 mod summing;
 
 pub(crate) use correct_motion::CorrectMotion;
+pub(crate) use movie_files::whole_movie;

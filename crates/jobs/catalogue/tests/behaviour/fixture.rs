@@ -363,6 +363,7 @@ fn export_cases_6() -> Vec<Case> {
             &[SERIES, PARTICLES],
         ),
         case("export.imod", json!({}), &[SERIES]),
+        case("export.stack", json!({}), &[SERIES]),
         case("export.aretomo", json!({}), &[SERIES]),
         case(
             "export.post-process",
