@@ -132,11 +132,8 @@ impl Engine<'_> {
             return Ok(Some(format!("it has no result: {}", status.evidence)));
         }
         let directory = self.project.job_directory(job)?;
-        let users = users.get(directory.as_str()).into_iter().flatten();
-        if let Some(user) = users
-            .into_iter()
-            .find(|user| **user != job && !together.contains(user))
-        {
+        let mut users = users.get(directory.as_str()).into_iter().flatten();
+        if let Some(user) = users.find(|user| **user != job && !together.contains(user)) {
             return Ok(Some(format!(
                 "its files are also the result of job {user}, which asked for the same\nhint: name both"
             )));

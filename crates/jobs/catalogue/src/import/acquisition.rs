@@ -48,9 +48,7 @@ fn movie_of(name: &str, folder: &Path) -> PathBuf {
     if stated.is_file() {
         return stated;
     }
-    let others = EXTENSIONS.iter().map(|end| stated.with_extension(end));
-    others
-        .into_iter()
-        .find(|other| other.is_file())
-        .unwrap_or(stated)
+    let mut others = EXTENSIONS.iter().map(|end| stated.with_extension(end));
+    let found = others.find(|other| other.is_file());
+    found.unwrap_or(stated)
 }

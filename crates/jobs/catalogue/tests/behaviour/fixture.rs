@@ -13,12 +13,13 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 5] = [
+const FROM_ELSEWHERE: [&str; 6] = [
     "import.aretomo",
     "import.digital-micrograph",
     "import.etomo",
     "import.map",
     "import.relion-2016",
+    "import.relion-job",
 ];
 
 /// A run of a job: parameters, and for each input the job and slot that fill it.

@@ -1,6 +1,7 @@
 //! `thon watch FOLDER PIPELINE` and `thon set NAME`: an acquisition processed while it runs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -153,7 +154,7 @@ fn folder_of(session: &Session, project: &Project, folder: &Path) -> Outcome<Pat
 fn line(row: &SeriesRow) -> String {
     let mut text = format!("{} {}", row.name, row.state);
     if !row.evidence.is_empty() {
-        text.push_str(&format!(": {}", row.evidence));
+        let _ = write!(text, ": {}", row.evidence);
     }
     if row.state == "done" {
         let values: Vec<String> = row
@@ -162,11 +163,11 @@ fn line(row: &SeriesRow) -> String {
             .map(|(name, value)| format!("{name} {}", number(*value)))
             .collect();
         if !values.is_empty() {
-            text.push_str(&format!(": {}", values.join(", ")));
+            let _ = write!(text, ": {}", values.join(", "));
         }
     }
     if !row.alarms.is_empty() {
-        text.push_str(&format!("; out of bounds: {}", row.alarms.join(", ")));
+        let _ = write!(text, "; out of bounds: {}", row.alarms.join(", "));
     }
     text
 }

@@ -84,12 +84,12 @@ fn is_of(item: &str, name: &str) -> bool {
 
 fn values(row: &mut SeriesRow, columns: &[QualityColumn], step: &str, metrics: &Value) {
     for column in columns.iter().filter(|column| column.step == step) {
-        let entries = metrics.as_object().into_iter().flatten();
+        let mut entries = metrics.as_object().into_iter().flatten();
         let is = |name: &str| {
             let own = name.rsplit_once(": ").map_or(name, |(_, own)| own);
             name == column.metric || own == column.metric
         };
-        let found = entries.into_iter().find(|(name, _)| is(name));
+        let found = entries.find(|(name, _)| is(name));
         let Some(value) = found.and_then(|(_, value)| value.as_f64()) else {
             continue;
         };
