@@ -84,6 +84,10 @@ impl Engine<'_> {
     /// The jobs that a job came from and whose results were cleaned away, ascending. All of them: what a result says may
     /// name files of what it came from.
     pub(crate) fn cleaned_ancestors(&self, job: JobNumber) -> Result<Vec<JobNumber>, EngineError> {
+        let states = self.project.index().recorded_states()?;
+        if states.iter().all(|(_, state, _)| state != "cleaned") {
+            return Ok(Vec::new());
+        }
         let mut needed: BTreeSet<JobNumber> =
             ancestors(self.project, &[job])?.into_iter().collect();
         if let Some(cleaned) = self.project.facts(job)?.cleaned {

@@ -213,6 +213,15 @@ pub(super) fn adopt(
         return Err(bad(words(&errors)));
     }
     let outputs = job.run(&params, &slots, context)?;
+    // Where the program worked is gone, and differs from attempt to attempt.
+    let place = format!("{}/", work.display());
+    for note in context.take_notes() {
+        match note {
+            Note::Warning { text } => context.warn(text.replace(&place, "")),
+            Note::Rejected(rejection) => context.reject(rejection.name, rejection.reason),
+            Note::Metric { name, value } => context.metric(name, value),
+        }
+    }
     let slot = if adopt.slot.is_empty() {
         &output.name
     } else {
