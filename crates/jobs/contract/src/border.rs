@@ -31,8 +31,11 @@ pub struct ForeignProject {
     /// The jobs of the project in a directory, each after those that it needs. The directory comes as it is recorded.
     pub read: fn(&Path, &Context) -> Result<Vec<ForeignJob>, JobError>,
     /// Writes jobs as a project into an empty directory; answers what it cannot hold, one sentence each.
-    pub write: fn(&[OwnJob], &Path, &Context) -> Result<Vec<String>, JobError>,
+    pub write: WriteProject,
 }
+
+/// Writes jobs as another program's project into an empty directory; answers what it cannot hold.
+pub type WriteProject = fn(&[OwnJob], &Path, &Context) -> Result<Vec<String>, JobError>;
 
 /// A job of another program's project.
 #[derive(Clone, Debug, PartialEq)]

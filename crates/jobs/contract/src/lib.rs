@@ -21,7 +21,7 @@ pub use any::{AnyJob, InputSlot, OutputSlot, UnitInputs, UnitOutputs};
 pub use artifact::{Artifact, Each, Item, ItemRecord, Kind, Output, Rejection, SlotRecord};
 pub use border::{
     Acquisition, Beside, Border, Companion, ForeignItem, ForeignJob, ForeignProject, ForeignReader,
-    ForeignValue, OwnJob, Promised,
+    ForeignValue, OwnJob, Promised, WriteProject,
 };
 pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
 pub use error::JobError;

@@ -59,7 +59,8 @@ pub fn adopt_project(
         };
         let request = spec.request(&engine.catalogue)?;
         let mut known = None;
-        for before in engine.project.index().jobs_of_step(&pipeline, &job.name)? {
+        let same_step = engine.project.index().jobs_of_step(&pipeline, &job.name)?;
+        for before in same_step {
             if engine.project.facts(before)?.record.request == request {
                 known = Some(before);
             }
