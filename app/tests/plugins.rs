@@ -174,6 +174,10 @@ fn relion_refines_our_particles_and_gives_them_back() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one project for all programs: its simulation takes longest"
+)]
 fn other_programs_get_stacks_and_give_back_tilt_series() {
     let here = tempfile::tempdir().unwrap();
     let project = project(here.path());
