@@ -293,8 +293,8 @@ impl Manifest {
         let parameter = |name: &str| self.parameters.iter().any(|p| p.name == name);
         let input = |name: &str| self.inputs.iter().any(|i| i.name == name);
         for argument in &self.arguments {
-            let conditions = argument.when.iter().chain(&argument.unless);
-            for when in conditions.filter(|name| !parameter(name) && !input(name)) {
+            let mut conditions = argument.when.iter().chain(&argument.unless);
+            if let Some(when) = conditions.find(|name| !parameter(name) && !input(name)) {
                 return Err(format!("when = \"{when}\": no such input or parameter"));
             }
             let names = |word: &String| placeholders(word).map(str::to_owned).collect::<Vec<_>>();

@@ -19,12 +19,11 @@ impl Watch<'_> {
         for (name, came) in &self.items.came {
             let known = self.rows.get(name);
             let through = known.filter(|row| row.state == "done" && row.jobs == came.jobs);
-            let row = match through {
-                Some(row) => row.clone(),
-                None => {
-                    let columns = &self.pipeline.quality;
-                    quality::row(self.engine.project, columns, name, came.views, &came.jobs)?
-                }
+            let row = if let Some(row) = through {
+                row.clone()
+            } else {
+                let columns = &self.pipeline.quality;
+                quality::row(self.engine.project, columns, name, came.views, &came.jobs)?
             };
             rows.insert(name.clone(), row);
         }
