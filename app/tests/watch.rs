@@ -121,7 +121,7 @@ fn wait_for(project: &Path, series: &str, wanted: &str) {
     while state(project, series) != wanted {
         let found = state(project, series);
         assert!(
-            began.elapsed() < Duration::from_secs(180),
+            began.elapsed() < Duration::from_secs(170),
             "{series} is {found}, not {wanted}"
         );
         std::thread::sleep(Duration::from_millis(100));
