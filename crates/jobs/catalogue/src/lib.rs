@@ -91,9 +91,11 @@ pub static ALL: &[&dyn AnyJob] = &[
     &symmetry::FindSymmetry,
     &symmetry::ExpandSymmetry,
     &symmetry::ParticleParts,
+    &import::ImportRelionJob,
     &export::ExportRelion,
     &export::ExportProjections,
     &export::ExportImod,
+    &export::ExportStack,
     &export::ExportAretomo,
     &export::ExportPostProcess,
     &export::ExportRefinement,
@@ -110,4 +112,6 @@ pub static BORDER: Border = Border {
         export::companions::CLASSES,
         export::companions::POST_PROCESSING,
     ],
+    acquisitions: &[import::acquisition::MDOC],
+    projects: &[export::relion_project::RELION],
 };

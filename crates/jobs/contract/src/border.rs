@@ -17,6 +17,84 @@ pub struct Border {
     pub readers: &'static [ForeignReader],
     /// Writers of files beside results.
     pub companions: &'static [Companion],
+    /// What tells of the tilt series that a microscope is writing.
+    pub acquisitions: &'static [Acquisition],
+    /// Projects of other programs, taken over and handed over as a whole.
+    pub projects: &'static [ForeignProject],
+}
+
+/// Projects of another program.
+#[derive(Clone, Copy, Debug)]
+pub struct ForeignProject {
+    /// Name of the program.
+    pub name: &'static str,
+    /// The jobs of the project in a directory, each after those that it needs. The directory comes as it is recorded.
+    pub read: fn(&Path, &Context) -> Result<Vec<ForeignJob>, JobError>,
+    /// Writes jobs as a project into an empty directory; answers what it cannot hold, one sentence each.
+    pub write: WriteProject,
+}
+
+/// Writes jobs as another program's project into an empty directory; answers what it cannot hold.
+pub type WriteProject = fn(&[OwnJob], &Path, &Context) -> Result<Vec<String>, JobError>;
+
+/// A job of another program's project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForeignJob {
+    /// What that program calls it.
+    pub name: String,
+    /// The job here that stands for it.
+    pub operation: &'static str,
+    /// Its title.
+    pub title: String,
+    /// The parameters of the job that stands for it.
+    pub parameters: Value,
+    /// Slot, which of the jobs before it fills it, and with which output.
+    pub inputs: Vec<(String, usize, String)>,
+    /// Whether it came to an end; one that did not is recorded and not run.
+    pub ended: bool,
+}
+
+/// A job of a project of our own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnJob {
+    /// Its number.
+    pub number: u32,
+    /// Its operation.
+    pub operation: String,
+    /// Its title.
+    pub title: String,
+    /// Its parameters that are not at their defaults.
+    pub parameters: Value,
+    /// Slot, number of the job that fills it, and with which output.
+    pub inputs: Vec<(String, u32, String)>,
+    /// What came out.
+    pub outputs: UnitOutputs,
+}
+
+/// Files of metadata of a microscope, one for each tilt series, and what they tell of the files that belong to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Acquisition {
+    /// Extension of the metadata files, without dot: `mdoc`.
+    pub extension: &'static str,
+    /// Variable of a pipeline that names these files.
+    pub files: &'static str,
+    /// Variable of a pipeline that names the folder of the movies.
+    pub movies: &'static str,
+    /// What a metadata file promises, given the folder of the movies; nothing when it is not that of a tilt series.
+    pub promised: fn(&Path, &Path) -> Result<Option<Promised>, JobError>,
+    /// Whether a file is there to its last byte, by what its own header says.
+    pub whole: fn(&Path) -> Result<(), JobError>,
+}
+
+/// What the metadata of a tilt series promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promised {
+    /// Name of the series, as the import gives it.
+    pub name: String,
+    /// Number of images.
+    pub views: usize,
+    /// The files that belong to it.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads foreign files as items of a kind.

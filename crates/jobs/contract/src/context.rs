@@ -1,5 +1,6 @@
 //! What a running job is handed: files, progress, notes. Jobs do all their I/O through it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -86,6 +87,7 @@ pub struct Context<'a> {
     /// Memory that the unit may use, in bytes.
     pub memory: u64,
     notes: Mutex<Notes>,
+    sources: Mutex<BTreeMap<String, Vec<PathBuf>>>,
 }
 
 impl<'a> Context<'a> {
@@ -96,6 +98,7 @@ impl<'a> Context<'a> {
             progress,
             memory,
             notes: Mutex::new(Vec::new()),
+            sources: Mutex::default(),
         }
     }
 
@@ -212,6 +215,19 @@ impl<'a> Context<'a> {
             files,
             digest: String::new(),
         }
+    }
+
+    /// Says that an item was made from these of the job's external files alone ([`crate::Job::external_files`]): whoever
+    /// works on it then depends on them, and not on those of its neighbours. Items of which nothing is said depend on all.
+    pub fn made_from(&self, item: impl Into<String>, files: Vec<PathBuf>) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(item.into(), files);
+    }
+
+    /// What was said by [`Context::made_from`]; empties it.
+    pub fn take_sources(&self) -> BTreeMap<String, Vec<PathBuf>> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut sources)
     }
 
     /// Tells people something.

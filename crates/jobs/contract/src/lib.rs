@@ -19,7 +19,10 @@ mod team;
 
 pub use any::{AnyJob, InputSlot, OutputSlot, UnitInputs, UnitOutputs};
 pub use artifact::{Artifact, Each, Item, ItemRecord, Kind, Output, Rejection, SlotRecord};
-pub use border::{Beside, Border, Companion, ForeignItem, ForeignReader, ForeignValue};
+pub use border::{
+    Acquisition, Beside, Border, Companion, ForeignItem, ForeignJob, ForeignProject, ForeignReader,
+    ForeignValue, OwnJob, Promised, WriteProject,
+};
 pub use context::{Context, DirectoryWorkspace, Note, Notes, Workspace};
 pub use error::JobError;
 pub use finding::{Finding, Severity};

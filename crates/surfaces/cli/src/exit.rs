@@ -180,6 +180,7 @@ impl From<EngineError> for Failure {
             | E::Input { .. }
             | E::Executors { .. }
             | E::Plugin { .. }
+            | E::Set { .. }
             | E::Pipeline { .. } => Exit::Usage,
             E::Unit { .. } | E::Failed { .. } => Exit::Failed,
             E::Cancelled => Exit::Cancelled,

@@ -27,7 +27,7 @@ impl<T: Into<String>> From<T> for Cell {
 /// Rows under headings; one column may be shortened to fit the terminal.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    headings: Vec<&'static str>,
+    headings: Vec<String>,
     right: Vec<usize>,
     flexible: Vec<usize>,
     rows: Vec<Vec<Cell>>,
@@ -39,9 +39,14 @@ const GAP: usize = 2;
 const LEAST: usize = 10;
 
 impl Table {
-    pub(crate) fn new(headings: &[&'static str]) -> Self {
+    pub(crate) fn new(headings: &[&str]) -> Self {
+        Self::named(headings.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// A table whose headings are only known when it is made.
+    pub(crate) fn named(headings: Vec<String>) -> Self {
         Self {
-            headings: headings.to_vec(),
+            headings,
             right: Vec::new(),
             flexible: Vec::new(),
             rows: Vec::new(),
@@ -88,7 +93,7 @@ impl Table {
         let headings: Vec<Cell> = self
             .headings
             .iter()
-            .map(|h| Cell::toned(*h, Tone::Dim))
+            .map(|h| Cell::toned(h.clone(), Tone::Dim))
             .collect();
         let with_headings = self.headings.iter().any(|h| !h.is_empty());
         let mut text = String::new();

@@ -1,8 +1,13 @@
 //! The queue through the program itself: processes that are killed at random moments, owners that come back.
 //!
-//! 200 kills in ordinary test runs; `THON_KILLS=10000 cargo test -p thon-cli --test queue -- --nocapture` for the long run.
+//! 200 kills in ordinary test runs; `THON_KILLS=10000 cargo test -p thon-cli --test queue -- --nocapture` for the long run,
+//! and `THON_KILLS_SEED` for other moments.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+#[path = "queue/clean.rs"]
+mod clean;
+#[path = "queue/limits.rs"]
+mod limits;
 #[path = "queue/program.rs"]
 mod program;
 
@@ -47,7 +52,7 @@ fn batch(place: &Place, number: usize) {
     }
 }
 
-fn states(place: &Place) -> BTreeMap<u64, String> {
+pub(crate) fn states(place: &Place) -> BTreeMap<u64, String> {
     let jobs: Vec<Value> = serde_json::from_str(&place.ok(&["ls", "--json"])).unwrap();
     let state = |job: &Value| {
         let word = job["state"].as_str().unwrap().to_owned();
@@ -58,13 +63,11 @@ fn states(place: &Place) -> BTreeMap<u64, String> {
 
 #[test]
 fn killed_at_random_moments_nothing_is_lost() {
-    let wanted: usize = std::env::var("THON_KILLS")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(200);
+    let given = |name| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
+    let wanted = given("THON_KILLS").unwrap_or(200) as usize;
     let place = Place::new("cores = 6\ncores_per_job = 1\nmemory = \"64G\"\npoll = 20\n");
     place.ok(&["run", "toy.make", "--count", "4"]);
-    let mut moments = Moments(7);
+    let mut moments = Moments(given("THON_KILLS_SEED").unwrap_or(7));
     let (mut kills, mut batches, mut again) = ([0usize; 3], 0, 0);
     let mut owner = None;
     while kills.iter().sum::<usize>() < wanted {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use thon_contract::schema::nearest;
-use thon_contract::{AnyJob, Border, Companion, ForeignReader};
+use thon_contract::{Acquisition, AnyJob, Border, Companion, ForeignProject, ForeignReader};
 
 use crate::EngineError;
 use crate::plugin::PluginJob;
@@ -13,6 +13,8 @@ use crate::plugin::PluginJob;
 pub struct Catalogue {
     jobs: &'static [&'static dyn AnyJob],
     border: Border,
+    /// The jobs from here on are those of plug-ins.
+    own: usize,
 }
 
 impl Catalogue {
@@ -21,8 +23,14 @@ impl Catalogue {
         let border = Border {
             readers: &[],
             companions: &[],
+            acquisitions: &[],
+            projects: &[],
         };
-        Self { jobs, border }
+        Self {
+            jobs,
+            border,
+            own: jobs.len(),
+        }
     }
 
     /// The same jobs with readers of foreign files and companions of results.
@@ -38,13 +46,18 @@ impl Catalogue {
         let mut jobs: Vec<&'static dyn AnyJob> = self.jobs.to_vec();
         for plugin in plugins {
             if jobs.iter().all(|job| job.id() != plugin.id()) {
-                jobs.push(Box::leak(Box::new(plugin)));
+                jobs.push(Box::leak(Box::new(plugin.with_exchange(self.jobs))));
             }
         }
         Self {
             jobs: Box::leak(jobs.into_boxed_slice()),
             ..self
         }
+    }
+
+    /// Whether a job is that of a plug-in.
+    pub(crate) fn is_plugin(&self, id: &str) -> bool {
+        self.jobs[self.own..].iter().any(|job| job.id() == id)
     }
 
     /// Readers of foreign files.
@@ -62,6 +75,33 @@ impl Catalogue {
     pub(crate) fn companions(&self, job: &dyn AnyJob) -> impl Iterator<Item = &'static Companion> {
         let companions = self.border.companions.iter();
         companions.filter(move |companion| (companion.fits)(job))
+    }
+
+    /// What tells of the tilt series that a microscope is writing.
+    pub(crate) fn acquisitions(&self) -> &'static [Acquisition] {
+        self.border.acquisitions
+    }
+
+    /// Projects of another program.
+    ///
+    /// # Errors
+    /// No such program, with those that are known.
+    pub fn project_of(&self, name: &str) -> Result<&'static ForeignProject, EngineError> {
+        let all = self.border.projects;
+        let known = || {
+            all.iter()
+                .map(|one| one.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let found = all.iter().find(|one| one.name == name);
+        found.ok_or_else(|| EngineError::Set {
+            name: name.to_owned(),
+            message: format!(
+                "projects of this program are not known\nhint: known: {}",
+                known()
+            ),
+        })
     }
 
     /// The job with this id.

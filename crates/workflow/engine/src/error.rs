@@ -75,6 +75,14 @@ pub enum EngineError {
         /// What is wrong, with a hint.
         message: String,
     },
+    /// A set cannot be watched as asked.
+    #[error("set {name}: {message}")]
+    Set {
+        /// Its name.
+        name: String,
+        /// What is wrong, with a hint.
+        message: String,
+    },
     /// The project could not be read or written.
     #[error(transparent)]
     Project(#[from] ProjectError),

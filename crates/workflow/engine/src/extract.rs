@@ -59,6 +59,7 @@ pub fn extract_pipeline(
         name: name.to_owned(),
         variables,
         steps,
+        quality: Vec::new(),
     })
 }
 

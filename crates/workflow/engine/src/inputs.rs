@@ -134,7 +134,8 @@ fn records(
 }
 
 fn job_output(project: &Project, number: JobNumber, slot: &str) -> Result<SlotRecord, String> {
-    let manifest = project.result(number).map_err(|e| e.to_string())?;
+    // What was cleaned away says what it was; it is made again before anything is read.
+    let manifest = project.recorded_result(number).map_err(|e| e.to_string())?;
     let outputs: UnitInputs = serde_json::from_value(manifest.outputs.clone())
         .map_err(|e| format!("job {number}: {e}"))?;
     outputs.get(slot).cloned().ok_or_else(|| {

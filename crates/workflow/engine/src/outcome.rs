@@ -72,10 +72,26 @@ fn publish_item(item: ItemRecord, record: &UnitRecord) -> ItemRecord {
         json!([file, found.map(|f| f.digest.to_string())])
     };
     let files: Vec<Value> = item.files.iter().map(digest_of).collect();
-    let identity = json!({ "files": files, "external": record.identity.inputs["external"] });
+    let identity = json!({ "files": files, "external": external(&item.name, record) });
     ItemRecord {
         files: item.files.iter().map(|file| directory.join(file)).collect(),
         digest: Digest::of_value(&identity).to_string(),
         name: item.name,
+    }
+}
+
+/// The outside contents that an item depends on: those it was made from where the job says so, all of them otherwise.
+fn external(item: &str, record: &UnitRecord) -> Value {
+    let all = &record.identity.inputs["external"];
+    let Some(own) = record.result["sources"][item].as_array() else {
+        return all.clone();
+    };
+    let entries = all.as_array().into_iter().flatten();
+    let found: Vec<&Value> = entries.filter(|entry| own.contains(&entry[0])).collect();
+    // A file that the key does not know would be a change that nobody notices.
+    if found.len() == own.len() {
+        json!(found)
+    } else {
+        all.clone()
     }
 }

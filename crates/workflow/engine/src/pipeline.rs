@@ -43,6 +43,27 @@ pub struct Pipeline {
     /// The steps, in order.
     #[serde(default, rename = "step")]
     pub steps: Vec<Step>,
+    /// What is looked at while an acquisition is processed, one column each.
+    #[serde(default, rename = "quality", skip_serializing_if = "Vec::is_empty")]
+    pub quality: Vec<QualityColumn>,
+}
+
+/// A column of the table of quality of a running acquisition: a number that a step says of each item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualityColumn {
+    /// Heading with its unit.
+    pub name: String,
+    /// The step that tells it.
+    pub step: String,
+    /// The name of the number; of one that names its item in front (`TS_01: hand margin`), what follows.
+    pub metric: String,
+    /// Less than this is an alarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least: Option<f64>,
+    /// More than this is an alarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<f64>,
 }
 
 /// One step.
@@ -102,6 +123,13 @@ impl Pipeline {
                 return Err(wrong(format!("two steps are named {}", step.name)));
             }
         }
+        let known = |name: &str| pipeline.steps.iter().any(|step| step.name == name);
+        if let Some(column) = pipeline.quality.iter().find(|column| !known(&column.step)) {
+            let (name, step) = (&column.name, &column.step);
+            return Err(wrong(format!(
+                "quality \"{name}\": there is no step {step}"
+            )));
+        }
         Ok(pipeline)
     }
 }
@@ -137,52 +165,8 @@ pub fn run_pipeline(
     Ok(outcomes)
 }
 
-/// Records the jobs of a pipeline without running them, and answers those that are to be run: steps that were recorded
-/// before with the same request are used again.
-///
-/// # Errors
-/// A pipeline that makes no sense; what was recorded until then stays.
-pub fn draft_pipeline(
-    engine: &Engine<'_>,
-    pipeline: &Pipeline,
-    path: &Path,
-    given: &BTreeMap<String, Value>,
-) -> Result<Vec<JobNumber>, EngineError> {
-    let wrong = |message: String| EngineError::Pipeline {
-        path: path.into(),
-        message,
-    };
-    let variables = variables(pipeline, given).map_err(wrong)?;
-    let mut jobs: Vec<(&str, JobNumber)> = Vec::new();
-    let mut open = Vec::new();
-    for step in &pipeline.steps {
-        let spec = spec(pipeline, step, &variables, &jobs).map_err(wrong)?;
-        let request = spec.request(&engine.catalogue)?;
-        let known = engine
-            .project
-            .index()
-            .jobs_of_step(&pipeline.name, &step.name)?;
-        let mut same = None;
-        for job in known {
-            let facts = engine.project.facts(job)?;
-            if facts.record.request == request {
-                same = Some((job, facts.manifest.is_some()));
-            }
-        }
-        let (job, done) = match same {
-            Some(found) => found,
-            None => (engine.draft(&spec)?, false),
-        };
-        jobs.push((&step.name, job));
-        if !done {
-            open.push(job);
-        }
-    }
-    Ok(open)
-}
-
 /// The variables of a pipeline with those that are given.
-fn variables(
+pub(crate) fn variables(
     pipeline: &Pipeline,
     given: &BTreeMap<String, Value>,
 ) -> Result<BTreeMap<String, Value>, String> {
@@ -199,7 +183,7 @@ fn variables(
 }
 
 /// A step as a job to be asked for.
-fn spec(
+pub(crate) fn spec(
     pipeline: &Pipeline,
     step: &Step,
     variables: &BTreeMap<String, Value>,
@@ -276,7 +260,11 @@ fn run_step(
                     already_done: true,
                 });
             }
-            JobState::Draft | JobState::Interrupted | JobState::Failed | JobState::Cancelled => {
+            JobState::Draft
+            | JobState::Interrupted
+            | JobState::Failed
+            | JobState::Cancelled
+            | JobState::Cleaned => {
                 let manifest = engine.run(job)?;
                 return Ok(StepOutcome {
                     step: step.into(),

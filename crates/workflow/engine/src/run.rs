@@ -85,12 +85,7 @@ impl Engine<'_> {
         let plan = self.plan(job, &request.parameters, &inputs)?;
         let mut unknown = Vec::new();
         for unit in &plan.units {
-            let key = unit.identity.key();
-            let known = self
-                .project
-                .index()
-                .find_units(&key, JobNumber(0), &unit.item)?;
-            unknown.extend(known.is_empty().then_some(unit));
+            unknown.extend(self.known_units(unit)?.is_empty().then_some(unit));
         }
         let errors: Vec<Finding> = self.findings(job, &request.parameters, &unknown);
         let errors: Vec<Finding> = errors.into_iter().filter(Finding::is_error).collect();
@@ -102,6 +97,7 @@ impl Engine<'_> {
 
     /// Runs a recorded job to its result; finished units are used again.
     pub fn run(&self, number: JobNumber) -> Result<Manifest, EngineError> {
+        self.restore_ancestors(number)?;
         let attempt = self.project.start_attempt(number)?;
         match self.run_attempt(&attempt) {
             Ok(manifest) => Ok(manifest),
@@ -148,11 +144,7 @@ impl Engine<'_> {
         let context = Context::new(&workspace, &progress, self.settings.memory);
         let (mut missing, mut known, mut memory, mut seconds) = (Vec::new(), Vec::new(), 0, 0.0);
         for unit in &plan.units {
-            let key = unit.identity.key();
-            let found = self
-                .project
-                .index()
-                .find_units(&key, JobNumber(0), &unit.item)?;
+            let found = self.known_units(unit)?;
             if found.is_empty() {
                 missing.push(unit);
             }
@@ -175,6 +167,26 @@ impl Engine<'_> {
             known,
             shares: job.shares(),
         })
+    }
+
+    /// The records of a unit whose files are there, in this job or another.
+    fn known_units(&self, unit: &PlannedUnit) -> Result<Vec<UnitRecord>, EngineError> {
+        let key = unit.identity.key();
+        let found = self
+            .project
+            .index()
+            .find_units(&key, JobNumber(0), &unit.item)?;
+        let mut there = Vec::new();
+        for record in found {
+            if record.is_intact(
+                self.project.durable(),
+                self.project.root(),
+                thon_project::Check::Sizes,
+            )? {
+                there.push(record);
+            }
+        }
+        Ok(there)
     }
 
     /// Resolves inputs and divides a recorded job into units.

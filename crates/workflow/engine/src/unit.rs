@@ -65,8 +65,12 @@ impl Engine<'_> {
         let notes = context.take_notes();
         log_notes(attempt, &unit.item, &notes)?;
         let metrics = metrics(&notes);
-        let record =
-            attempt.publish_unit(work, json!({ "outputs": outputs, "notes": notes }), metrics)?;
+        let mut result = json!({ "outputs": outputs, "notes": notes });
+        let sources = context.take_sources();
+        if !sources.is_empty() {
+            result["sources"] = json!(sources);
+        }
+        let record = attempt.publish_unit(work, result, metrics)?;
         kept.clear()?;
         self.observer.tell(Event::Finished {
             item: &unit.item,

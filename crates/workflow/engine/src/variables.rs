@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Replaces `${name}` in all texts of a value; a text that is nothing but one variable takes its type.
+/// Replaces `${name}` in all texts of a value; a text that is nothing but one variable takes its type, and in a list the place of
+/// one entry or of several.
 ///
 /// # Errors
 /// The name of a variable that is not set.
@@ -14,7 +15,17 @@ pub(crate) fn substitute(
 ) -> Result<Value, String> {
     match value {
         Value::String(text) => in_text(text, variables),
-        Value::Array(list) => list.iter().map(|v| substitute(v, variables)).collect(),
+        Value::Array(list) => {
+            let mut replaced = Vec::new();
+            for entry in list {
+                match (entry, substitute(entry, variables)?) {
+                    // A list that a variable stands for takes its place among the others.
+                    (Value::String(_), Value::Array(several)) => replaced.extend(several),
+                    (_, one) => replaced.push(one),
+                }
+            }
+            Ok(Value::Array(replaced))
+        }
         Value::Object(map) => {
             let replaced = map
                 .iter()
@@ -64,6 +75,11 @@ mod tests {
         let value = json!({ "count": "${n}", "paths": ["${dir}/TS_${n}.mrc"], "other": 1.5 });
         let expected = json!({ "count": 3, "paths": ["data/TS_3.mrc"], "other": 1.5 });
         assert_eq!(substitute(&value, &variables), Ok(expected));
+        let several = BTreeMap::from([("files".into(), json!(["a", "b"]))]);
+        assert_eq!(
+            substitute(&json!(["${files}", "c"]), &several),
+            Ok(json!(["a", "b", "c"]))
+        );
         assert_eq!(
             substitute(&json!("${missing}"), &variables),
             Err("missing".into())

@@ -150,6 +150,7 @@ fn catalogue() -> Catalogue {
     Catalogue::new(ALL).with_border(Border {
         readers: READERS,
         companions: COMPANIONS,
+        ..Border::default()
     })
 }
 

@@ -20,6 +20,10 @@ pub const JOBS: &str = "jobs";
 pub const JOB_FILE: &str = "job.json";
 /// The result of a job, written last.
 pub const MANIFEST_FILE: &str = "manifest.json";
+/// What remains of a result whose files were cleaned away, in a job directory.
+pub const CLEANED_FILE: &str = "cleaned.json";
+/// Where cleaned files are until the trash is emptied, in the project directory.
+pub const TRASH: &str = "trash";
 /// The published unit directories of a job.
 pub const UNITS: &str = "units";
 /// In an attempt: who runs it since when.

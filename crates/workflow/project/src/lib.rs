@@ -20,7 +20,9 @@
 //! times, hosts and logs stay under `attempt-N/`.
 pub mod attempt;
 pub mod canonical;
+pub mod clean;
 pub mod digest;
+pub mod disk;
 pub mod durable;
 mod error;
 pub mod history;
@@ -39,6 +41,7 @@ pub mod unit;
 pub mod verify;
 
 pub use attempt::{Attempt, Outcome, UnitWork};
+pub use clean::Cleaned;
 pub use digest::{ContentKey, Digest};
 pub use durable::{Disk, Durable, FaultyDisk, RealDisk};
 pub use error::ProjectError;

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::attempt::{AttemptRecord, Outcome, RecordedUnits};
+use crate::clean::Cleaned;
 use crate::durable::{Durable, EntryKind};
 use crate::error::ProjectError;
 use crate::history::{self, HistoryLine, QueuePhase};
@@ -48,6 +49,8 @@ pub enum JobState {
     Unknown,
     /// There is a manifest, and files on the disk contradict it.
     Damaged,
+    /// It had its result, whose files were cleaned away; they are made again when they are needed.
+    Cleaned,
 }
 
 /// State and why it is believed.
@@ -69,6 +72,7 @@ pub(crate) enum RecordedState {
     Cancelled,
     Interrupted,
     Damaged,
+    Cleaned,
 }
 
 /// One attempt as found on disk.
@@ -99,6 +103,8 @@ pub struct JobFacts {
     pub manifest: Option<Manifest>,
     /// What is wrong with the result, if anything.
     pub damage: Option<String>,
+    /// What remains of a result whose files were cleaned away.
+    pub cleaned: Option<Cleaned>,
 }
 
 impl RecordedState {
@@ -111,6 +117,7 @@ impl RecordedState {
             Self::Cancelled => "cancelled",
             Self::Interrupted => "interrupted",
             Self::Damaged => "damaged",
+            Self::Cleaned => "cleaned",
         }
     }
 }
@@ -179,7 +186,11 @@ fn lenient<T: DeserializeOwned>(durable: &Durable, path: &Path) -> Result<Option
 /// Name and length of every file a job's facts are read from: equal fingerprints, equal facts.
 pub(crate) fn fingerprint(durable: &Durable, place: &Path) -> Result<String, ProjectError> {
     let mut text = String::new();
-    for name in [layout::JOB_FILE, layout::MANIFEST_FILE] {
+    for name in [
+        layout::JOB_FILE,
+        layout::MANIFEST_FILE,
+        layout::CLEANED_FILE,
+    ] {
         let _ = write!(
             text,
             "{name}:{:?};",
@@ -240,7 +251,9 @@ impl JobFacts {
         };
         let units = recorded_units(durable, &place)?;
         let history = history::read(durable, &place)?;
+        let cleaned = Cleaned::read(durable, &place)?;
         Ok(Self {
+            cleaned,
             history,
             directory: directory.to_string(),
             record,
@@ -281,6 +294,9 @@ impl JobFacts {
                 RecordedState::Done,
                 format!("the manifest and its {files} files are there"),
             );
+        }
+        if let Some(cleaned) = &self.cleaned {
+            return (RecordedState::Cleaned, cleaned.evidence());
         }
         match self.last_attempt() {
             None => (RecordedState::Draft, "no attempt was started".into()),
@@ -326,6 +342,7 @@ impl JobFacts {
             RecordedState::Cancelled => JobState::Cancelled,
             RecordedState::Interrupted => JobState::Interrupted,
             RecordedState::Damaged => JobState::Damaged,
+            RecordedState::Cleaned => JobState::Cleaned,
             RecordedState::Open => return self.open_status(owner, &evidence),
         };
         JobStatus { state, evidence }

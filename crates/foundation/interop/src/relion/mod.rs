@@ -18,6 +18,7 @@ mod particle_import;
 mod particle_labels;
 mod particle_optics_export;
 mod particle_rows;
+mod pipeline;
 mod post_process;
 mod projections;
 mod refinement;
@@ -34,6 +35,10 @@ pub use optimisation_set::{OptimisationSet, read_optimisation_set, write_optimis
 pub use particle_export::{ParticleExport, write_particles};
 pub use particle_grids::{binned_grid, tomogram_grids};
 pub use particle_import::{ParticleImport, read_particles};
+pub use pipeline::{
+    JobOptions, Node, Pipeline, Process, read_job_options, read_pipeline, write_job_options,
+    write_pipeline,
+};
 pub use post_process::{
     FscShell, GuinierLine, GuinierShell, PostProcess, PostProcessFiles, particle_fsc,
     post_process_star, write_post_process,

@@ -166,6 +166,11 @@ pub(super) fn told(
         .map(|v| v.quality.resolution)
         .filter(|r| r.is_finite())
         .collect();
+    let defocus: Vec<f64> = fit.views.iter().flatten().map(|v| v.defocus).collect();
+    if !defocus.is_empty() {
+        let mean = defocus.iter().sum::<f64>() / defocus.len() as f64;
+        context.metric(name("mean defocus (Å)"), mean);
+    }
     if let Some(best) = resolutions.iter().copied().min_by(f64::total_cmp) {
         context.metric(name("finest ring (Å)"), best);
     }

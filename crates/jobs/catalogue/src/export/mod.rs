@@ -9,8 +9,10 @@ mod post_process;
 mod projections;
 mod refinement_files;
 mod relion;
+pub(crate) mod relion_project;
 mod relion_refinement;
 mod source_paths;
+mod stack;
 mod written;
 
 pub(crate) use aretomo::ExportAretomo;
@@ -19,3 +21,4 @@ pub(crate) use post_process::ExportPostProcess;
 pub(crate) use projections::ExportProjections;
 pub(crate) use relion::ExportRelion;
 pub(crate) use relion_refinement::ExportRefinement;
+pub(crate) use stack::ExportStack;

@@ -18,7 +18,7 @@ use thon_units::{Degrees, Dose, PixelSize};
 
 use super::given_files::{expand, images_as_given, movies_as_given, positive, stopped};
 use super::microscope::Microscope;
-use super::tilt_series_set::{Named, existing};
+use super::tilt_series_set::{Named, existing, item_name};
 
 /// Import of mdoc files.
 pub(crate) struct ImportMdoc;
@@ -84,7 +84,13 @@ impl Job for ImportMdoc {
     }
 
     fn run(params: &Params, _: &NoInputs, context: &Context) -> Result<Outputs, JobError> {
-        let tilt_series = named(params).import(context, |path| read(path, params, context))?;
+        let tilt_series = named(params).import(context, |path| {
+            let imported = read(path, params, context)?;
+            // The series of a session come one after the other: none depends on its neighbours.
+            let sources = mdocs_of(path, context);
+            context.made_from(item_name(&imported.value.name), sources);
+            Ok(imported)
+        })?;
         Ok(Outputs { tilt_series })
     }
 
@@ -104,15 +110,18 @@ impl Job for ImportMdoc {
     fn external_files(params: &Params, context: &Context) -> Result<Vec<PathBuf>, JobError> {
         let mut files = Vec::new();
         for path in expand(&params.mdocs, context).unwrap_or_default() {
-            if context.resolve(&path).is_dir() {
-                files.extend(
-                    expand(&[format!("{}/*.mdoc", path.display())], context).unwrap_or_default(),
-                );
-            } else {
-                files.push(path);
-            }
+            files.extend(mdocs_of(&path, context));
         }
         Ok(existing(files, context))
+    }
+}
+
+/// The files that a given path stands for: itself, or the mdocs of a directory.
+fn mdocs_of(path: &Path, context: &Context) -> Vec<PathBuf> {
+    if context.resolve(path).is_dir() {
+        expand(&[format!("{}/*.mdoc", path.display())], context).unwrap_or_default()
+    } else {
+        vec![path.to_owned()]
     }
 }
 

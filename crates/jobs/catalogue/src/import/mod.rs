@@ -1,5 +1,6 @@
 //! Jobs that bring foreign files into the project: their metadata; images stay where they are.
 
+pub(crate) mod acquisition;
 mod aretomo;
 mod ctf;
 mod digital_micrograph;
@@ -13,6 +14,7 @@ mod mdoc;
 mod microscope;
 mod optimisation_set;
 mod relion_2016;
+pub(crate) mod relion_job;
 mod relion_particles;
 mod relion_tilt_series;
 mod tilt_series_set;
@@ -24,6 +26,7 @@ pub(crate) use etomo::ImportEtomo;
 pub(crate) use map::ImportMap;
 pub(crate) use mdoc::ImportMdoc;
 pub(crate) use relion_2016::ImportRelion2016;
+pub(crate) use relion_job::ImportRelionJob;
 pub(crate) use relion_particles::ImportRelionParticles;
 pub(crate) use relion_tilt_series::ImportRelionTiltSeries;
 pub(crate) use tilt_series_set::{item_name, metadata_of};

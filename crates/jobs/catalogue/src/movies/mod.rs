@@ -13,3 +13,4 @@ mod summing;
 
 pub(crate) use correct_motion::CorrectMotion;
 pub(crate) use find_gain_orientation::FindGainOrientation;
+pub(crate) use movie_files::whole_movie;

@@ -109,6 +109,16 @@ impl MovieFile {
     }
 }
 
+/// Whether a movie is there to its last frame.
+pub(crate) fn whole_movie(path: &Path) -> Result<(), JobError> {
+    let movie = MovieFile::open(path, 0, None)?;
+    // Whatever is cut off is missed at the end.
+    let mut pixels = vec![0.0; movie.size[0] * movie.size[1]];
+    let last = movie.frames.saturating_sub(1);
+    let read = movie.read(last, &mut pixels);
+    read.map_err(|e| JobError::file(path, e))
+}
+
 impl FrameSource for MovieFile {
     fn size(&self) -> [usize; 2] {
         self.size

@@ -219,6 +219,7 @@ impl Job for AlignFiducials {
         let (solution, mut facts) = params.local.follow(&rigid, context)?;
         let solution = &solution;
         let aligned = fiducials::adopt(&mut series, solution, context);
+        context.metric("mean residual (Å)", solution.mean_residual);
         if params.exclude {
             exclude(&mut series, &found.diagnoses);
         }

@@ -13,12 +13,13 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job of the set writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 6] = [
+const FROM_ELSEWHERE: [&str; 7] = [
     "import.aretomo",
     "import.digital-micrograph",
     "import.etomo",
     "import.map",
     "import.relion-2016",
+    "import.relion-job",
     "movies.find-gain-orientation",
 ];
 
@@ -417,6 +418,7 @@ fn export_cases_6() -> Vec<Case> {
             &[SERIES, PARTICLES],
         ),
         case("export.imod", json!({}), &[SERIES]),
+        case("export.stack", json!({}), &[SERIES]),
         case("export.aretomo", json!({}), &[SERIES]),
         case(
             "export.post-process",

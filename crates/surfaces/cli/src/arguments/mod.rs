@@ -1,8 +1,10 @@
 //! The tree of commands: fixed ones here, one per job made from its declaration.
 
+mod acquisition;
 mod job;
 mod overview;
 mod queue;
+mod space;
 mod usage;
 
 pub(crate) use job::{
@@ -241,6 +243,8 @@ fn work() -> Vec<Command> {
     vec![
         queue::start(),
         queue::work(),
+        acquisition::watch(),
+        acquisition::set(),
         queue::branch(),
         queue::pipeline(),
         Command::new("export")
@@ -303,13 +307,14 @@ fn look() -> Vec<Command> {
 fn upkeep() -> Vec<Command> {
     vec![
         Command::new("project")
-            .about("Check a project, or make its index again")
+            .about("Check a project, make its index again, or exchange it with other programs")
             .subcommand_required(true)
             .arg_required_else_help(true)
             .disable_help_subcommand(true)
             .subcommand(
                 Command::new("rebuild").about("Make the index again from the job directories"),
             )
+            .subcommands(space::foreign_projects())
             .subcommand(
                 Command::new("verify")
                     .about("Compare every file with the manifests, byte by byte")
@@ -320,6 +325,8 @@ fn upkeep() -> Vec<Command> {
                             .help("Compare only the sizes, which is quick"),
                     ),
             ),
+        space::disk(),
+        space::clean(),
         Command::new("doctor").about("Look at the machine, the terminal and the project"),
         Command::new("completions")
             .about("Print a completion script for a shell")

@@ -10,16 +10,19 @@ pub(super) const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Work",
         &[
-            "run", "start", "work", "branch", "pipeline", "export", "cancel",
+            "run", "start", "work", "watch", "branch", "pipeline", "export", "cancel",
         ],
     ),
     (
         "Look",
         &[
-            "ls", "show", "log", "history", "explain", "report", "inspect",
+            "ls", "show", "set", "log", "history", "explain", "report", "inspect",
         ],
     ),
-    ("Upkeep", &["project", "doctor", "completions"]),
+    (
+        "Upkeep",
+        &["disk", "clean", "project", "doctor", "completions"],
+    ),
 ];
 
 /// The page shown by `thon`, `thon --help` and `thon help`.

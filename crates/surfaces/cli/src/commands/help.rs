@@ -28,6 +28,14 @@ An input is STEP.SLOT of an earlier step, a file, or a list of files. Relative p
 project directory. `thon run FILE.toml` runs it inside a project. Running it again uses the jobs that
 are done, takes up those that stopped, and makes new ones where the request changed; items whose
 work is known are not computed again.
+
+For `thon watch`, [[quality]] names a column of the table of an acquisition: a number that a step tells of each series.
+
+  [[quality]]
+  name = \"residual (Å)\"
+  step = \"alignment\"
+  metric = \"mean residual (Å)\"
+  most = 10.0                          # beyond is an alarm; `least` likewise
 ";
 
 const EXECUTORS: &str = "\
@@ -91,6 +99,24 @@ in ~/.config/thon/plugins (or where THON_PLUGINS says). Manifests in a project a
   check = { same_box_as = \"map\", values = [0.0, 1.0], sections_may_be_constant = true }
 
 Every output must be fresh, whole, finite and not constant, or the job fails with the reason.
+
+Other objects cross by jobs of the catalogue: an export writes them below the directory `file`, an import makes
+an object of what the program wrote. {item} is the item, {work} the program's directory, {count:3} three digits:
+
+  [[input]]
+  name = \"particles\"
+  kind = \"particles\"
+  file = \"staged\"
+  stage = { job = \"export.relion\" }
+
+  [[output]]
+  name = \"particles\"
+  kind = \"particles\"
+  file = \"out/run_data.star\"
+  adopt = { job = \"import.relion-particles\", parameters = { file = \"{work}/out/run_data.star\" } }
+  check = { star_columns = [\"rlnAngleRot\"], same_rows_as = \"staged/relion/particles.star\" }
+
+`answers` are the lines that a program asks for on its standard input, `before` and `after` other programs around it.
 ";
 
 pub(super) fn help(session: &Session, matches: &ArgMatches) -> Outcome {

@@ -17,6 +17,8 @@ pub(super) fn ls(session: &Session) -> Outcome {
         .flexible(&[2]);
     let mut documents = Vec::new();
     let now = Timestamp::now();
+    let engine = super::run::engine(session, &project, &thon_engine::Silent, session.settings);
+    let stale = engine.stale()?;
     for number in project.jobs()? {
         let facts = project.facts(number)?;
         let status = facts.status(None);
@@ -28,10 +30,13 @@ pub(super) fn ls(session: &Session) -> Outcome {
             Some(manifest) => format!("{} of {}", manifest.items_out, manifest.items_in),
             None => facts.units.len().to_string(),
         };
-        let (word, tone) = state(&status);
+        let (word, tone) = match stale.get(&number) {
+            Some(_) => ("stale", Tone::Warn),
+            None => state(&status),
+        };
         documents.push(json!({
             "job": number, "operation": request.operation, "title": request.title,
-            "state": status.state, "evidence": status.evidence,
+            "state": status.state, "evidence": status.evidence, "stale": stale.get(&number),
             "items_in": facts.manifest.as_ref().map(|m| m.items_in),
             "items_out": facts.manifest.as_ref().map_or(facts.units.len() as u64, |m| m.items_out),
             "created": facts.record.created, "directory": place_of(&project, &facts.directory),
@@ -78,5 +83,6 @@ pub(super) fn state(status: &JobStatus) -> (&'static str, Tone) {
         JobState::Interrupted => ("interrupted", Tone::Warn),
         JobState::Unknown => ("unknown", Tone::Warn),
         JobState::Damaged => ("damaged", Tone::Bad),
+        JobState::Cleaned => ("cleaned", Tone::Dim),
     }
 }

@@ -5,6 +5,7 @@ mod branch;
 mod cancel;
 mod completions;
 mod demo;
+mod disk;
 pub(crate) mod doctor;
 mod explain;
 mod export;
@@ -24,6 +25,7 @@ mod run;
 mod serve;
 mod show;
 mod start;
+mod watch;
 mod work;
 
 use clap::ArgMatches;
@@ -40,6 +42,8 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "branch" => branch::branch(session, matches),
         "cancel" => cancel::cancel(session, matches),
         "completions" => Ok(completions::completions(session, matches)),
+        "clean" => disk::clean(session, matches),
+        "disk" => disk::disk(session),
         "demo" => demo::demo(session, matches),
         "doctor" => Ok(doctor::doctor(session)),
         "explain" => explain::explain(session, matches),
@@ -57,7 +61,9 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "project" => project::project(session, matches),
         "run" => run::run(session, matches),
         "serve" => serve::serve(session, matches),
+        "set" => watch::set(session, matches),
         "start" => start::start(session, matches),
+        "watch" => watch::watch(session, matches),
         "work" => work::work(session, matches),
         "show" => show::show(session, matches),
         other => Err(Failure::usage(format!("there is no command `{other}`"))),

@@ -93,6 +93,9 @@ pub struct MakeParams {
     /// Milliseconds that each of ten steps takes.
     #[schemars(extend("x-level" = "expert"))]
     pub pause: u64,
+    /// Megabytes to ask the system for.
+    #[schemars(extend("x-level" = "expert"))]
+    pub allocate: u64,
 }
 
 impl Default for MakeParams {
@@ -101,6 +104,7 @@ impl Default for MakeParams {
             count: 3,
             measure: Vec::new(),
             pause: 0,
+            allocate: 0,
         }
     }
 }
@@ -128,6 +132,8 @@ impl Job for Make {
 
     fn run(params: &MakeParams, _: &NoInputs, context: &Context) -> Result<MakeOutputs, JobError> {
         work(params.pause, context)?;
+        let asked = vec![1u8; (params.allocate << 20) as usize];
+        std::hint::black_box(&asked);
         for file in &params.measure {
             let found = std::fs::metadata(context.resolve(file));
             let length = found.map_err(|e| JobError::file(file, e))?.len();
@@ -143,6 +149,11 @@ impl Job for Make {
 
     fn methods(_: &MakeParams) -> Methods {
         Methods::default()
+    }
+
+    fn external_files(params: &MakeParams, context: &Context) -> Result<Vec<PathBuf>, JobError> {
+        let there = |file: &&PathBuf| context.resolve(file).is_file();
+        Ok(params.measure.iter().filter(there).cloned().collect())
     }
 }
 

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 pub struct Place {
     directory: tempfile::TempDir,
     toy: PathBuf,
+    elsewhere: Option<PathBuf>,
 }
 
 impl Place {
@@ -29,12 +30,26 @@ impl Place {
             copied.is_ok(),
             "build it first: cargo build -p thon-cli --example toy"
         );
-        let place = Self { directory, toy };
-        let made = Command::new(&place.toy)
-            .arg("new")
-            .arg(place.path())
-            .output()
-            .unwrap();
+        let place = Self {
+            directory,
+            toy,
+            elsewhere: None,
+        };
+        let new = || {
+            Command::new(&place.toy)
+                .arg("new")
+                .arg(place.path())
+                .output()
+        };
+        // Another test's new process may hold the copy open for a moment.
+        let made = (0..100).find_map(|_| match new() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                None
+            }
+            answer => Some(answer.unwrap()),
+        });
+        let made = made.unwrap();
         assert!(made.status.success(), "{made:?}");
         let text = format!("[[executor]]\nname = \"here\"\n{executor}");
         fs::write(place.path().join("executors.toml"), text).unwrap();
@@ -43,7 +58,28 @@ impl Place {
 
     /// The project.
     pub fn path(&self) -> PathBuf {
-        self.directory.path().join("project")
+        let elsewhere = self.elsewhere.clone();
+        elsewhere.unwrap_or_else(|| self.directory.path().join("project"))
+    }
+
+    /// The same program on a project elsewhere.
+    pub fn at(&self, project: PathBuf) -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            toy: self.toy.clone(),
+            elsewhere: Some(project),
+        }
+    }
+
+    /// Runs a command to its end in a shell, after something that limits it.
+    pub fn run_within(&self, limit: &str, words: &[&str]) -> Output {
+        let text = format!(
+            "{limit}; exec {} --quiet --project {} {}",
+            self.toy.display(),
+            self.path().display(),
+            words.join(" ")
+        );
+        Command::new("sh").args(["-c", &text]).output().unwrap()
     }
 
     fn command(&self, words: &[&str]) -> Command {

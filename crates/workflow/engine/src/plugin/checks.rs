@@ -144,3 +144,29 @@ pub(super) fn table(output: &OutputEntry, path: &Path) -> Result<(), JobError> {
     }
     Ok(())
 }
+
+/// A table has as many rows as the one that was staged: a program that drops or doubles some is not believed.
+pub(super) fn rows(output: &OutputEntry, path: &Path, work: &Path) -> Result<(), JobError> {
+    let Some(staged) = &output.check.same_rows_as else {
+        return Ok(());
+    };
+    let count = |path: &Path| -> Result<usize, JobError> {
+        let file = thon_formats::star::read(path).map_err(|e| bad(output, e.to_string()))?;
+        let mut tables = file.blocks.iter().flat_map(|block| &block.tables);
+        let wanted = &output.check.star_columns;
+        let has = |table: &&thon_formats::star::Table| {
+            wanted.iter().all(|label| table.column(label).is_ok())
+        };
+        let table = tables.find(has);
+        let words = || format!("no table has the columns {}", wanted.join(", "));
+        Ok(table.ok_or_else(|| bad(output, words()))?.rows())
+    };
+    let (given, found) = (count(&work.join(staged))?, count(path)?);
+    if given != found {
+        return Err(bad(
+            output,
+            format!("expected {given} rows, as in {staged}, found {found}"),
+        ));
+    }
+    Ok(())
+}

@@ -12,6 +12,7 @@ use thon_contract::{
 };
 
 use super::checks::{self, Grid};
+use super::exchange::{self, Around};
 use super::manifest::{InputEntry, Manifest, OutputEntry};
 use super::program;
 
@@ -21,10 +22,11 @@ const WORK: &str = "program";
 const LOG: &str = "program.txt";
 
 /// A plug-in.
-#[derive(Debug)]
 pub struct PluginJob {
     id: &'static str,
     manifest: Manifest,
+    /// The jobs that carry objects to the program and back.
+    exchange: &'static [&'static dyn AnyJob],
 }
 
 impl PluginJob {
@@ -33,7 +35,14 @@ impl PluginJob {
         Self {
             id: Box::leak(manifest.id.clone().into_boxed_str()),
             manifest,
+            exchange: &[],
         }
+    }
+
+    /// The same with the jobs that carry objects to its program and back.
+    #[must_use]
+    pub fn with_exchange(self, exchange: &'static [&'static dyn AnyJob]) -> Self {
+        Self { exchange, ..self }
     }
 
     /// The manifest.
@@ -57,7 +66,8 @@ impl PluginJob {
         context: &Context,
     ) -> Result<Vec<(String, Grid)>, JobError> {
         let mut grids = Vec::new();
-        for entry in &self.manifest.inputs {
+        exchange::stage(&self.manifest, self.exchange, inputs, work, context)?;
+        for entry in self.manifest.inputs.iter().filter(|e| e.stage.is_none()) {
             let Some(file) = main_file(entry, inputs)? else {
                 continue;
             };
@@ -79,10 +89,17 @@ impl PluginJob {
         work: &Path,
         started: SystemTime,
         grids: &[(String, Grid)],
-        context: &Context,
+        around: &Around<'_>,
     ) -> Result<ItemRecord, JobError> {
-        let path = work.join(&output.file);
+        let context = around.context;
+        let file = around.filled(&output.file);
+        let path = work.join(&file);
         checks::fresh(output, &path, started)?;
+        checks::rows(output, &path, work)?;
+        if let Some(adopt) = &output.adopt {
+            checks::table(output, &path)?;
+            return exchange::adopt(output, adopt, self.exchange, around);
+        }
         let same = output.check.same_box_as.as_ref();
         let expected = same.and_then(|name| grids.iter().find(|(input, _)| input == name));
         match output.kind.as_str() {
@@ -96,18 +113,32 @@ impl PluginJob {
                     context.store::<MaskKind>(&output.name, &mask)
                 }
             }
+            "tomogram" => {
+                checks::volume(output, &path, None)?;
+                let name = around.item();
+                let file = format!("{name}.mrc");
+                let to = context.file(&file)?;
+                fs::copy(&path, &to).map_err(|e| JobError::file(&path, e))?;
+                Ok(context.stored(name, vec![file.into()]))
+            }
             _ => {
                 checks::table(output, &path)?;
-                let to = context.file(&output.file)?;
+                let to = context.file(&file)?;
                 fs::copy(&path, &to).map_err(|e| JobError::file(&path, e))?;
                 let listing = FileListing {
                     format: self.id.into(),
-                    files: vec![output.file.clone().into()],
+                    files: vec![file.into()],
                     losses: Vec::new(),
                 };
                 context.store::<FilesKind>(&output.name, &listing)
             }
         }
+    }
+}
+
+impl std::fmt::Debug for PluginJob {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("PluginJob").field(&self.id).finish()
     }
 }
 
@@ -186,6 +217,11 @@ impl AnyJob for PluginJob {
         };
         let mut findings = Vec::new();
         let program = &self.manifest.program;
+        let absent = program::others(program).filter(|name| program::find_name(name).is_none());
+        for name in absent {
+            let words = format!("the program {name} is not installed");
+            findings.push(Finding::error("program", words));
+        }
         if !program.least_version.is_empty() {
             let (least, name) = (&program.least_version, &program.name);
             match program::version(program, &path) {
@@ -197,7 +233,13 @@ impl AnyJob for PluginJob {
                 }
             }
         }
-        for entry in &self.manifest.inputs {
+        findings.extend(exchange::findings(
+            &self.manifest,
+            self.exchange,
+            inputs,
+            context,
+        ));
+        for entry in self.manifest.inputs.iter().filter(|e| e.stage.is_none()) {
             let looked = main_file(entry, inputs).and_then(|file| match file {
                 Some(file) => checks::grid(&context.resolve(file)).map(|_| ()),
                 None => Ok(()),
@@ -239,13 +281,34 @@ impl AnyJob for PluginJob {
         let grids = self.stage(inputs, &work, context)?;
         let filled = |name: &str| inputs.contains_key(name);
         let threads = program::rayon_threads();
-        let words = program::arguments(&self.manifest, params, &filled, threads);
+        let around = Around::new(params, inputs, &work, context);
+        let words = program::arguments(&self.manifest, &around.params, &filled, threads);
+        let place = work.join(around.filled(&self.manifest.program.directory));
         let log = context.file(LOG)?;
         let started = SystemTime::now();
-        program::run(&self.manifest, &path, &words, &work, &log, context)?;
+        let others = |list: &[Vec<String>]| -> Result<(), JobError> {
+            for words in list {
+                let words: Vec<String> = words.iter().map(|word| around.filled(word)).collect();
+                program::run_other(&self.manifest, &words, &place, &log, context)?;
+            }
+            Ok(())
+        };
+        others(&self.manifest.program.before)?;
+        let answers = self.manifest.program.answers.iter();
+        let answers: Vec<String> = answers.map(|line| around.filled(line)).collect();
+        program::run(
+            &self.manifest,
+            &path,
+            &words,
+            &answers,
+            &place,
+            &log,
+            context,
+        )?;
+        others(&self.manifest.program.after)?;
         let mut outputs = UnitOutputs::new();
         for output in &self.manifest.outputs {
-            let item = self.take(output, &work, started, &grids, context)?;
+            let item = self.take(output, &work, started, &grids, &around)?;
             outputs.insert(
                 output.name.clone(),
                 SlotRecord {
@@ -270,6 +333,8 @@ impl AnyJob for PluginJob {
 
     fn external_files(&self, _: &Value, _: &Context) -> Result<Vec<PathBuf>, JobError> {
         // Another build of the program is another result.
-        Ok(program::find(&self.manifest.program).into_iter().collect())
+        let own = program::find(&self.manifest.program);
+        let others = program::others(&self.manifest.program).filter_map(program::find_name);
+        Ok(own.into_iter().chain(others).collect())
     }
 }

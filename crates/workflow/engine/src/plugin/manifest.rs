@@ -101,6 +101,21 @@ pub struct Program {
     /// Variables of its environment; `{threads}` is the number of threads.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
+    /// Other programs that must be there, such as those that it starts; their builds count like its own.
+    #[serde(default)]
+    pub uses: Vec<String>,
+    /// Where it runs, below the working directory; `{item}` may be part of it.
+    #[serde(default)]
+    pub directory: String,
+    /// Lines that it reads from its standard input, where it asks for its parameters.
+    #[serde(default)]
+    pub answers: Vec<String>,
+    /// Programs that prepare the inputs, run before it in the same directory: name and words of each.
+    #[serde(default)]
+    pub before: Vec<Vec<String>>,
+    /// Programs that finish what it wrote, run after it.
+    #[serde(default)]
+    pub after: Vec<Vec<String>>,
     /// Bytes of memory per byte of input.
     #[serde(default = "ten")]
     pub memory_per_byte: u64,
@@ -110,16 +125,31 @@ const fn ten() -> u64 {
     10
 }
 
-/// An input slot, and how it is staged: a map or mask as its MRC file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A job of the catalogue that carries objects across the border to a program, or back.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exchange {
+    /// Its id, such as `export.relion` or `import.relion-particles`.
+    pub job: String,
+    /// Its slot, when that has another name.
+    pub slot: String,
+    /// Its parameters; `{work}` is the directory of the program, `{item}` the item, `{name}` a parameter.
+    pub parameters: BTreeMap<String, Value>,
+}
+
+/// An input slot, and how it is staged: a map or mask as its MRC file, anything else by an export job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputEntry {
     /// Name of the slot.
     pub name: String,
     /// Kind of the artifact.
     pub kind: String,
-    /// File under which the item is staged.
+    /// File under which the item is staged; with `stage` the directory that the export writes into.
     pub file: String,
+    /// The export job that writes it in the program's format. Inputs with the same directory are exported together.
+    #[serde(default)]
+    pub stage: Option<Exchange>,
     /// Whether it must be filled.
     #[serde(default = "yes")]
     pub required: bool,
@@ -182,6 +212,9 @@ pub struct Argument {
     /// Only when this input is filled, or this parameter is true or not empty.
     #[serde(default)]
     pub when: Option<String>,
+    /// Not when this input is filled, or this parameter is true or not empty.
+    #[serde(default)]
+    pub unless: Option<String>,
 }
 
 /// An output slot.
@@ -190,10 +223,13 @@ pub struct Argument {
 pub struct OutputEntry {
     /// Name of the slot.
     pub name: String,
-    /// Kind of the artifact: `map`, `mask`, or `files`.
+    /// Kind of the artifact: `map`, `mask`, `files`, or with `adopt` any other.
     pub kind: String,
-    /// The file that the program writes.
+    /// The file that the program writes; `{item}` and parameters may be part of its name, `{count:3}` with three digits.
     pub file: String,
+    /// The import job that makes an object of it; it gets the inputs of the same names.
+    #[serde(default)]
+    pub adopt: Option<Exchange>,
     /// What must be true of it.
     #[serde(default)]
     pub check: Check,
@@ -216,6 +252,8 @@ pub struct Check {
     pub star_columns: Vec<String>,
     /// Least number of rows of that table.
     pub least_rows: usize,
+    /// That table has as many rows as the table with the same columns in this staged file.
+    pub same_rows_as: Option<String>,
 }
 
 impl Manifest {
@@ -255,28 +293,30 @@ impl Manifest {
         let parameter = |name: &str| self.parameters.iter().any(|p| p.name == name);
         let input = |name: &str| self.inputs.iter().any(|i| i.name == name);
         for argument in &self.arguments {
-            if let Some(when) = &argument.when
-                && !parameter(when)
-                && !input(when)
-            {
+            let mut conditions = argument.when.iter().chain(&argument.unless);
+            if let Some(when) = conditions.find(|name| !parameter(name) && !input(name)) {
                 return Err(format!("when = \"{when}\": no such input or parameter"));
             }
             let names = |word: &String| placeholders(word).map(str::to_owned).collect::<Vec<_>>();
             let mut names = argument.words.iter().flat_map(names);
-            if let Some(name) = names.find(|name| name != "threads" && !parameter(name)) {
+            let own = |name: &str| matches!(name, "threads" | "item" | "pixel_size");
+            let bare = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+            if let Some(name) = names.find(|name| !own(name) && !parameter(&bare(name))) {
                 return Err(format!("{{{name}}}: there is no parameter {name}"));
             }
         }
-        for kind in self.inputs.iter().map(|i| &i.kind) {
+        let bare = self.inputs.iter().filter(|input| input.stage.is_none());
+        for kind in bare.map(|i| &i.kind) {
             if !matches!(kind.as_str(), "map" | "mask") {
                 return Err(format!(
-                    "inputs of kind {kind} cannot be staged; map and mask can"
+                    "inputs of kind {kind} need `stage`; map and mask do not"
                 ));
             }
         }
         for output in &self.outputs {
-            if !matches!(output.kind.as_str(), "map" | "mask" | "files") {
-                return Err(format!("outputs of kind {} cannot be read", output.kind));
+            let bare = matches!(output.kind.as_str(), "map" | "mask" | "tomogram" | "files");
+            if !bare && output.adopt.is_none() {
+                return Err(format!("outputs of kind {} need `adopt`", output.kind));
             }
             let same = output.check.same_box_as.as_ref();
             if let Some(name) = same.filter(|name| !input(name)) {

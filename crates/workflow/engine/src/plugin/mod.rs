@@ -5,6 +5,7 @@
 //! shape, count, finite, variance) before it becomes an object. The digest of the program is part of the cache key.
 
 mod checks;
+mod exchange;
 mod job;
 mod manifest;
 mod program;
@@ -15,12 +16,13 @@ use thon_contract::AnyJob;
 
 pub use job::PluginJob;
 pub use manifest::{
-    Argument, Check, InputEntry, Manifest, OutputEntry, ParameterEntry, ParameterType, Program,
+    Argument, Check, Exchange, InputEntry, Manifest, OutputEntry, ParameterEntry, ParameterType,
+    Program,
 };
 
 use crate::EngineError;
 
-/// The manifests of this release: those whose programs they were tried with.
+/// The manifests of this release; the description of one says when it was never tried with its program.
 pub const SHIPPED: &[(&str, &str)] = &[
     (
         "relion_postprocess.toml",
@@ -33,6 +35,22 @@ pub const SHIPPED: &[(&str, &str)] = &[
     (
         "relion_image_handler.toml",
         include_str!("../../plugins/relion_image_handler.toml"),
+    ),
+    (
+        "relion_classify3d.toml",
+        include_str!("../../plugins/relion_classify3d.toml"),
+    ),
+    (
+        "relion_refine3d.toml",
+        include_str!("../../plugins/relion_refine3d.toml"),
+    ),
+    ("aretomo2.toml", include_str!("../../plugins/aretomo2.toml")),
+    ("aretomo3.toml", include_str!("../../plugins/aretomo3.toml")),
+    ("ctffind4.toml", include_str!("../../plugins/ctffind4.toml")),
+    ("ctffind5.toml", include_str!("../../plugins/ctffind5.toml")),
+    (
+        "imod_tilt.toml",
+        include_str!("../../plugins/imod_tilt.toml"),
     ),
 ];
 

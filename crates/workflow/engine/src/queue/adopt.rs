@@ -48,6 +48,14 @@ impl Queue<'_> {
             });
         }
         let facts = project.facts(number)?;
+        // It was done, and nobody has asked for it since it was cleaned away.
+        let ended = facts
+            .history
+            .last()
+            .is_some_and(|line| line.phase == QueuePhase::Done);
+        if recorded == "cleaned" && ended {
+            return Ok(());
+        }
         let asked = facts
             .history
             .iter()

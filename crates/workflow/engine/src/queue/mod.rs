@@ -185,6 +185,28 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
+    /// Whether a job came from results that were cleaned away; they are asked for first.
+    fn waits_for_cleaned(&mut self, job: u32) -> Result<bool, EngineError> {
+        let cleaned = self.engine.cleaned_ancestors(JobNumber(job))?;
+        for above in &cleaned {
+            match self.state.jobs.get(&above.0).map(|job| job.phase) {
+                Some(Phase::Draft) => self.ask(*above, None, 1)?,
+                Some(Phase::Failed | Phase::Cancelled | Phase::Blocked) => {
+                    let evidence =
+                        format!("what was cleaned away of job {above} was not made again");
+                    let phase = Phase::Failed;
+                    self.tell(Event::Known {
+                        job,
+                        phase,
+                        evidence,
+                    })?;
+                }
+                _ => {}
+            }
+        }
+        Ok(!cleaned.is_empty())
+    }
+
     /// Measures what the jobs need whose inputs are all there now.
     fn measure_all(&mut self) -> Result<(), EngineError> {
         let done = |id: &u32| {
@@ -205,6 +227,9 @@ impl<'a> Queue<'a> {
             .map(|(id, _)| *id)
             .collect();
         for job in waiting {
+            if self.waits_for_cleaned(job)? {
+                continue;
+            }
             self.measured.insert(job);
             let wish = self.wishes[&job];
             let event = match self.engine.measure(JobNumber(job)) {

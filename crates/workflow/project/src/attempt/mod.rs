@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::clean::Cleaned;
 use crate::digest::ContentKey;
 use crate::durable::{Access, Durable, DurableFile};
 use crate::error::ProjectError;
@@ -253,11 +254,25 @@ impl Attempt {
         }
         self.check_fence()?;
         let place = self.job_directory.under(&self.root);
+        let cleaned = Cleaned::read(&self.durable, &place)?;
+        if let Some(why) = cleaned
+            .as_ref()
+            .and_then(|before| before.differs(&manifest))
+        {
+            return Err(ProjectError::NoResult {
+                job: self.job.job,
+                reason: why,
+            });
+        }
         sweep(&self.durable, &self.root, &place, &locked(&self.recorded))?;
         self.durable
             .publish(&self.directory.join(layout::TIMES_FILE), &to_json(&times))?;
         self.durable
             .publish(&place.join(layout::MANIFEST_FILE), &to_json(&manifest))?;
+        if cleaned.is_some() {
+            self.durable
+                .remove_file(&place.join(layout::CLEANED_FILE))?;
+        }
         self.refresh_index()?;
         Ok(manifest)
     }

@@ -138,6 +138,18 @@ impl Project {
         }
     }
 
+    /// The result of a job as it is, or as it was before its files were cleaned away.
+    ///
+    /// # Errors
+    /// As for [`Project::result`].
+    pub fn recorded_result(&self, job: JobNumber) -> Result<Manifest, ProjectError> {
+        let facts = self.facts(job)?;
+        match (facts.manifest, facts.cleaned) {
+            (None, Some(cleaned)) => Ok(cleaned.manifest),
+            _ => self.result(job),
+        }
+    }
+
     /// Starts the next attempt at a job.
     ///
     /// # Errors
@@ -158,6 +170,9 @@ impl Project {
             _ => {}
         }
         let directory = self.job_directory(job)?;
+        // A process that was killed while it cleaned may have left none.
+        let units = directory.under(&self.root).join(layout::UNITS);
+        self.durable.ensure_directory(&units, Access::Shared)?;
         let attempt = Attempt::start(
             &self.durable,
             &self.root,

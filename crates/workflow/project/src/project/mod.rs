@@ -223,6 +223,11 @@ impl Project {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this process owns the project.
+    pub fn is_owner(&self) -> bool {
+        self.owner.is_some()
+    }
+
     pub(crate) fn owner(&self) -> Result<&Arc<Owner>, ProjectError> {
         self.owner.as_ref().ok_or(ProjectError::ReadOnly)
     }
