@@ -34,12 +34,7 @@ pub fn mirrored(index: isize, length: usize) -> usize {
 }
 
 /// Smooths a plane `[ny, nx]` along x and y.
-pub fn smooth_plane(
-    plane: &mut [f32],
-    size: [usize; 2],
-    weights: &[f32],
-    spare: &mut Vec<f32>,
-) {
+pub fn smooth_plane(plane: &mut [f32], size: [usize; 2], weights: &[f32], spare: &mut Vec<f32>) {
     pulp::Arch::new().dispatch(|| smooth_rows_and_columns(plane, size, weights, spare));
 }
 

@@ -61,9 +61,8 @@ impl Kept {
     fn take(&mut self, place: Vec3) -> bool {
         let [x, y, z] = (place / self.spacing).floor().as_ivec3().to_array();
         let around = |at: i32| at - 1..=at + 1;
-        let cells = around(z).flat_map(|k| {
-            around(y).flat_map(move |j| around(x).map(move |i| [i, j, k]))
-        });
+        let cells =
+            around(z).flat_map(|k| around(y).flat_map(move |j| around(x).map(move |i| [i, j, k])));
         let near = |p: &Vec3| p.distance(place) < self.spacing;
         let taken = |cell: &[i32; 3]| self.cells.get(cell).is_some_and(|c| c.iter().any(near));
         if cells.into_iter().any(|cell| taken(&cell)) {
