@@ -13,7 +13,7 @@ use thon_geometry::glam::Vec3;
 use thon_segment::{
     MembraneOptions, SegmentError, Sheets, find_membranes, paint, sheets_of_labels,
 };
-use thon_signal::fft::{Fft3, signed_index};
+use thon_signal::fft::{Complex32, Fft3, signed_index};
 
 const DIMS: [usize; 3] = [120, 180, 180];
 const VOXEL: f64 = 10.0;
@@ -71,13 +71,13 @@ fn volume(noise: f32, seed: u64) -> VoxelsInMemory {
 fn without_wedge(volume: &mut VoxelsInMemory) {
     let plan = Fft3::plan(DIMS);
     let [nz, ny, nx] = DIMS;
-    let mut spectrum = vec![Default::default(); nz * ny * (nx / 2 + 1)];
+    let mut spectrum = vec![Complex32::default(); nz * ny * (nx / 2 + 1)];
     plan.forward_into(&volume.voxels, &mut spectrum);
     for (i, value) in spectrum.iter_mut().enumerate() {
         let x = (i % (nx / 2 + 1)) as f64 / nx as f64;
         let z = signed_index(i / (nx / 2 + 1) / ny, nz) as f64 / nz as f64;
         if z.abs() > 60_f64.to_radians().tan() * x && i > 0 {
-            *value = Default::default();
+            *value = Complex32::default();
         }
     }
     plan.inverse_into(&mut spectrum, &mut volume.voxels);

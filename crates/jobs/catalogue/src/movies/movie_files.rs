@@ -111,7 +111,7 @@ impl MovieFile {
 
 /// Whether a movie is there to its last frame.
 pub(crate) fn whole_movie(path: &Path) -> Result<(), JobError> {
-    let movie = MovieFile::open(path, 0, None)?;
+    let movie = MovieFile::open(path, 0, None, SuperResolution::X1)?;
     // Whatever is cut off is missed at the end.
     let mut pixels = vec![0.0; movie.size[0] * movie.size[1]];
     let last = movie.frames.saturating_sub(1);
