@@ -43,6 +43,7 @@ pub(crate) const SOURCES: usize = 6;
 
 /// Inputs: the jobs that it came from.
 #[derive(Deserialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "slots are named by their fields")]
 pub(crate) struct Inputs {
     /// A job that it came from.
     #[expect(dead_code, reason = "an edge of the graph")]
