@@ -150,14 +150,20 @@ fn loosest(covariance: &[f64], count: usize) -> Vec<(Vec<f64>, f64)> {
                 .collect();
             for axis in 0..3 {
                 let mean = v.iter().skip(axis).step_by(3).sum::<f64>() * 3.0 / size as f64;
-                v.iter_mut().skip(axis).step_by(3).for_each(|x| *x -= mean);
+                for x in v.iter_mut().skip(axis).step_by(3) {
+                    *x -= mean;
+                }
             }
             for (other, _) in &found {
                 let share = dot(other, &v);
-                v.iter_mut().zip(other).for_each(|(x, o)| *x -= share * o);
+                for (x, o) in v.iter_mut().zip(other) {
+                    *x -= share * o;
+                }
             }
             variance = dot(&v, &v).sqrt();
-            v.iter_mut().for_each(|x| *x /= variance);
+            for x in &mut v {
+                *x /= variance;
+            }
         }
         found.push((v, (variance / size as f64).sqrt()));
     }

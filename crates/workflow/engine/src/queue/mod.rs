@@ -215,19 +215,16 @@ impl<'a> Queue<'a> {
                 .get(id)
                 .is_some_and(|j| j.phase == Phase::Done)
         };
-        let waiting: Vec<u32> = self
+        let waiting: Vec<(u32, bool)> = self
             .state
             .jobs
             .iter()
-            .filter(|(id, job)| {
-                job.phase == Phase::Waiting
-                    && job.upstream.iter().all(done)
-                    && !self.measured.contains(id)
-            })
-            .map(|(id, _)| *id)
+            .filter(|(id, job)| job.phase == Phase::Waiting && !self.measured.contains(id))
+            .map(|(id, job)| (*id, job.upstream.iter().all(done)))
             .collect();
-        for job in waiting {
-            if self.waits_for_cleaned(job)? {
+        for (job, ready) in waiting {
+            // These are asked for before anything that it needs can be done.
+            if self.waits_for_cleaned(job)? || !ready {
                 continue;
             }
             self.measured.insert(job);
