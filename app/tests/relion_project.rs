@@ -203,7 +203,7 @@ fn relion_opens_our_project() {
         .lines()
         .find(|line| line.contains("Extract/job003/ ") && line.contains("None"));
     let line = line.unwrap();
-    let running = format!("{} 0", line.trim_end().trim_end_matches(|c: char| c == '2'));
+    let running = format!("{} 0", line.trim_end().trim_end_matches('2'));
     fs::write(&path, text.replace(line, &running)).unwrap();
     let checked = program(&["--check_job_completion"]).unwrap();
     let said = String::from_utf8_lossy(&checked.stderr).into_owned();

@@ -139,8 +139,7 @@ fn results(project: &Path, operations: &[&str]) -> BTreeMap<String, Vec<u8>> {
             .as_array()
             .unwrap()
             .iter()
-            .filter(of)
-            .next_back()
+            .rfind(of)
             .unwrap();
         let directory = PathBuf::from(job["directory"].as_str().unwrap());
         let manifest = fs::read(directory.join("manifest.json")).unwrap();
