@@ -135,12 +135,7 @@ fn results(project: &Path, operations: &[&str]) -> BTreeMap<String, Vec<u8>> {
     for operation in operations {
         let of = |job: &&Value| job["operation"] == *operation && job["state"] == "done";
         // The last is that of the whole set.
-        let job = jobs
-            .as_array()
-            .unwrap()
-            .iter()
-            .rfind(of)
-            .unwrap();
+        let job = jobs.as_array().unwrap().iter().rfind(of).unwrap();
         let directory = PathBuf::from(job["directory"].as_str().unwrap());
         let manifest = fs::read(directory.join("manifest.json")).unwrap();
         let manifest: Value = serde_json::from_slice(&manifest).unwrap();

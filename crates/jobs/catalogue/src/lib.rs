@@ -16,6 +16,7 @@ mod movies;
 mod particles;
 mod picking;
 mod pictures;
+mod segmentation;
 mod symmetry;
 mod tilt_images;
 mod tilt_series;
@@ -64,6 +65,8 @@ pub static ALL: &[&dyn AnyJob] = &[
     &picking::MatchTemplate,
     &picking::ExtractPeaks,
     &picking::PickBlobs,
+    &segmentation::SegmentMembranes,
+    &segmentation::SampleMembranes,
     &particles::ReconstructParticles,
     &particles::CarryOver,
     &picking::RemoveDuplicates,

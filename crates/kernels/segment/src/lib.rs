@@ -2,7 +2,7 @@
 //!
 //! * [`find_membranes`]: sheets of a tomogram by ridges and tensor voting; no training, parameters in Å.
 //! * [`paint`], [`sheets_of_labels`]: from sheets to labelled voxels, and back from anybody's labels.
-//! * [`Sheets::orient`], [`sample`]: normals to one side, and places on sheets a distance apart.
+//! * [`Sheets::orient`], [`sample`], [`stand_on`]: normals to one side, and places on sheets a distance apart.
 //!
 //! Volumes are `[z, y, x]` and stream in bands of rows; places are in voxels (x, y, z), voxel centres at integers.
 
@@ -25,5 +25,5 @@ pub use error::SegmentError;
 pub use labels::{paint, sheets_of_labels};
 pub use membrane::{Contrast, MembraneOptions, MembraneReport, find_membranes};
 pub use ridge::SheetPoint;
-pub use sample::sample;
+pub use sample::{sample, stand_on};
 pub use sheets::{Sheet, Sheets};

@@ -92,6 +92,40 @@ impl Default for MembraneOptions {
     }
 }
 
+impl MembraneOptions {
+    /// Whether the options fit voxels of `voxel_size` Å.
+    ///
+    /// # Errors
+    /// [`SegmentError::Parameter`], the first that is out of its range.
+    pub fn check(&self, voxel_size: f64) -> Result<(), SegmentError> {
+        let check = SegmentError::check;
+        check("voxel size", voxel_size, 0.1..=100.0, "Å")?;
+        check("thickness", self.thickness, 10.0..=500.0, "Å")?;
+        check("scale", self.scale, 20.0..=2000.0, "Å")?;
+        check(
+            "scale over the voxel size",
+            self.scale / voxel_size,
+            2.0..=40.0,
+            "voxels",
+        )?;
+        check("threshold", self.threshold, 0.0..=20.0, "deviations")?;
+        check(
+            "low_threshold",
+            self.low_threshold,
+            0.0..=self.threshold,
+            "deviations, not above threshold",
+        )?;
+        check("least_area", self.least_area, 0.0..=f64::MAX, "Å²")?;
+        check("ridges", self.ridges, 0.001..=0.3, "of all voxels")?;
+        check(
+            "highest_tilt",
+            self.highest_tilt.unwrap_or(60.0),
+            10.0..=90.0,
+            "degrees",
+        )
+    }
+}
+
 /// What was found on the way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MembraneReport {
@@ -122,7 +156,7 @@ pub fn find_membranes(
     memory: usize,
     progress: &dyn Progress,
 ) -> Result<(Sheets, MembraneReport), SegmentError> {
-    check_options(options, voxel_size)?;
+    options.check(voxel_size)?;
     let search = Search {
         source,
         smoothing: 0.5 * options.thickness / voxel_size,
@@ -163,34 +197,6 @@ pub fn find_membranes(
     let sheets = close_gaps(pieces.points, sigma, &search)?;
     let sheets = close_gaps(sheets, sigma, &search)?;
     Ok((group(&sheets, 0.0, least), report))
-}
-
-fn check_options(options: &MembraneOptions, voxel_size: f64) -> Result<(), SegmentError> {
-    let check = SegmentError::check;
-    check("voxel size", voxel_size, 0.1..=100.0, "Å")?;
-    check("thickness", options.thickness, 10.0..=500.0, "Å")?;
-    check("scale", options.scale, 20.0..=2000.0, "Å")?;
-    check(
-        "scale over the voxel size",
-        options.scale / voxel_size,
-        2.0..=40.0,
-        "voxels",
-    )?;
-    check("threshold", options.threshold, 0.0..=20.0, "deviations")?;
-    check(
-        "low_threshold",
-        options.low_threshold,
-        0.0..=options.threshold,
-        "deviations, not above threshold",
-    )?;
-    check("least_area", options.least_area, 0.0..=f64::MAX, "Å²")?;
-    check("ridges", options.ridges, 0.001..=0.3, "of all voxels")?;
-    check(
-        "highest_tilt",
-        options.highest_tilt.unwrap_or(60.0),
-        10.0..=90.0,
-        "degrees",
-    )
 }
 
 /// Rows of a band that, with three buffers, take a third of the memory.

@@ -3,10 +3,10 @@
 //! Points are taken in random order and kept unless one kept before, of the same sheet, lies nearer than the spacing (dart throwing;
 //! Cook 1986, ACM Trans. Graph. 5:51): no gap is left in which another would fit.
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use thon_geometry::glam::Vec3;
+use thon_geometry::glam::{DQuat, DVec3, Vec3};
 
 use crate::SegmentError;
 use crate::sheets::Sheets;
@@ -41,6 +41,19 @@ pub fn sample(sheets: &Sheets, spacing: f64, seed: u64) -> Result<Vec<usize>, Se
         first += count;
     }
     Ok(chosen)
+}
+
+/// Places `height` voxels above points, along their normals, and rotations that turn z onto the normal, by any angle about it.
+pub fn stand_on(sheets: &Sheets, chosen: &[usize], height: f64, seed: u64) -> Vec<(DVec3, DQuat)> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let stand = chosen.iter().map(|&index| {
+        let point = sheets.points[index];
+        let normal = point.normal.as_dvec3().normalize();
+        let turn = random.random_range(0.0..std::f64::consts::TAU);
+        let rotation = DQuat::from_rotation_arc(DVec3::Z, normal) * DQuat::from_rotation_z(turn);
+        (point.position.as_dvec3() + normal * height, rotation)
+    });
+    stand.collect()
 }
 
 /// Places kept so far, in cells as wide as the spacing.
@@ -98,5 +111,13 @@ mod tests {
             assert!(chosen.iter().any(|&j| place(i).distance(place(j)) < 6.0));
         }
         assert!(sample(&sheets, 0.0, 1).is_err());
+        let standing = stand_on(&sheets, &chosen, 2.0, 3);
+        for (&index, (place, rotation)) in chosen.iter().zip(&standing) {
+            let point = sheets.points[index];
+            let up = *rotation * DVec3::Z;
+            assert!(up.dot(point.normal.as_dvec3()) > 1.0 - 1e-6);
+            let above = *place - point.position.as_dvec3();
+            assert!((above - 2.0 * up).length() < 1e-5);
+        }
     }
 }

@@ -16,3 +16,4 @@ pub(crate) use duplicates::RemoveDuplicates;
 pub(crate) use extract_peaks::ExtractPeaks;
 pub(crate) use filter::FilterParticles;
 pub(crate) use match_template::MatchTemplate;
+pub(crate) use pick_set::PickSet;

@@ -5,14 +5,14 @@ use thon_geometry::{Pose, Rotation};
 use thon_model::{Carried, CarriedColumn, ParticleSet, Tomogram};
 
 /// Collects picks in the specimen frame of their tilt series.
-pub(super) struct PickSet {
+pub(crate) struct PickSet {
     set: ParticleSet,
     columns: Vec<CarriedColumn>,
 }
 
 impl PickSet {
     /// An empty set whose rows carry numbers of these names.
-    pub(super) fn new(oriented: bool, columns: &[&str]) -> Self {
+    pub(crate) fn new(oriented: bool, columns: &[&str]) -> Self {
         let column = |label: &&str| CarriedColumn {
             label: (*label).to_owned(),
             values: Vec::new(),
@@ -27,7 +27,7 @@ impl PickSet {
     }
 
     /// Adds a pick at a fractional voxel `(x, y, z)` of a tomogram; gives its name.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         tomogram: &Tomogram,
         voxel: DVec3,
@@ -61,7 +61,7 @@ impl PickSet {
     }
 
     /// The set.
-    pub(super) fn finish(self) -> ParticleSet {
+    pub(crate) fn finish(self) -> ParticleSet {
         ParticleSet {
             carried: Carried {
                 source: "thon/picking".into(),

@@ -20,5 +20,5 @@ pub(crate) use reconstruct_ctf::ReconstructCtf;
 pub(crate) use reconstruct_iterative::ReconstructIterative;
 pub(crate) use reconstruct_wbp::ReconstructWbp;
 
-pub(crate) use rows::volume_findings;
-pub(crate) use volume::pictures_of;
+pub(crate) use rows::{VolumeRows, memory_of, volume_findings};
+pub(crate) use volume::{FileSink, Storage, pictures_of};

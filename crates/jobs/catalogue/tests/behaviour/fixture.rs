@@ -231,6 +231,18 @@ fn tomogram_cases_1() -> Vec<Case> {
             &[TOMOGRAMS],
         ),
         case(
+            "tomogram.segment-membranes",
+            json!({ "membranes": {
+                "thickness": 80.0, "scale": 150.0, "threshold": 0.0, "low_threshold": 0.0, "least_area": 0.0
+            } }),
+            &[TOMOGRAMS],
+        ),
+        case(
+            "particles.sample-membranes",
+            json!({ "least_area": 0.0, "thickness": 80.0 }),
+            &[("labels", "tomogram.segment-membranes", "labels")],
+        ),
+        case(
             "tomogram.local-resolution",
             json!({ "options": { "frequencies": 6 } }),
             &[TOMOGRAMS],
