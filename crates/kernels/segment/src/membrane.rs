@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use thon_compute::{Progress, check};
 use thon_denoise::RowSource;
 use thon_geometry::glam::Vec3;
+use thon_units::{Angstrom, Degrees};
 
 use crate::SegmentError;
 use crate::band::{Band, around, bands, reach};
@@ -51,12 +52,12 @@ pub enum Contrast {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MembraneOptions {
-    /// Thickness of a membrane, from head groups to head groups, Å.
+    /// Thickness of a membrane, from head groups to head groups.
     #[schemars(range(min = 10.0, max = 500.0))]
-    pub thickness: f64,
-    /// σ of the votes, Å: over which distance a membrane is nearly flat. Below the radius of the smallest vesicle.
+    pub thickness: Angstrom,
+    /// σ of the votes: over which distance a membrane is nearly flat. Below the radius of the smallest vesicle.
     #[schemars(range(min = 20.0, max = 2000.0))]
-    pub scale: f64,
+    pub scale: Angstrom,
     /// How membranes look.
     pub contrast: Contrast,
     /// Deviations above chance that some point of a membrane reaches.
@@ -71,17 +72,17 @@ pub struct MembraneOptions {
     /// The strongest ridges that are looked at, as a part of all voxels.
     #[schemars(range(min = 0.001, max = 0.3), extend("x-level" = "expert"))]
     pub ridges: f64,
-    /// Highest tilt of the series, degrees: sheets seen at no tilt, or in the last 5° only, do not vote. Absent: all vote.
+    /// Highest tilt of the series: sheets seen at no tilt, or in the last 5° only, do not vote. Absent: all vote.
     #[schemars(range(min = 10.0, max = 90.0), extend("x-level" = "expert"))]
-    pub highest_tilt: Option<f64>,
+    pub highest_tilt: Option<Degrees>,
 }
 
 impl Default for MembraneOptions {
     /// 40 Å thick, votes over 100 Å, dark, 3.5 and 2.5 deviations, 200,000 Å² (a vesicle of 250 Å across), 3 % of all voxels.
     fn default() -> Self {
         Self {
-            thickness: 40.0,
-            scale: 100.0,
+            thickness: Angstrom(40.0),
+            scale: Angstrom(100.0),
             contrast: Contrast::Dark,
             threshold: 3.5,
             low_threshold: 2.5,
@@ -100,11 +101,11 @@ impl MembraneOptions {
     pub fn check(&self, voxel_size: f64) -> Result<(), SegmentError> {
         let check = SegmentError::check;
         check("voxel size", voxel_size, 0.1..=100.0, "Å")?;
-        check("thickness", self.thickness, 10.0..=500.0, "Å")?;
-        check("scale", self.scale, 20.0..=2000.0, "Å")?;
+        check("thickness", self.thickness.0, 10.0..=500.0, "Å")?;
+        check("scale", self.scale.0, 20.0..=2000.0, "Å")?;
         check(
             "scale over the voxel size",
-            self.scale / voxel_size,
+            self.scale.0 / voxel_size,
             2.0..=40.0,
             "voxels",
         )?;
@@ -119,7 +120,7 @@ impl MembraneOptions {
         check("ridges", self.ridges, 0.001..=0.3, "of all voxels")?;
         check(
             "highest_tilt",
-            self.highest_tilt.unwrap_or(60.0),
+            self.highest_tilt.map_or(60.0, |t| t.0),
             10.0..=90.0,
             "degrees",
         )
@@ -159,15 +160,15 @@ pub fn find_membranes(
     options.check(voxel_size)?;
     let search = Search {
         source,
-        smoothing: 0.5 * options.thickness / voxel_size,
+        smoothing: 0.5 * options.thickness.0 / voxel_size,
         wedge: options
             .highest_tilt
-            .map(|t| (t - FLARE).to_radians().tan() as f32),
+            .map(|t| (t.0 - FLARE).to_radians().tan() as f32),
         rows: rows_of_a_band(source.dims(), memory),
         memory,
         progress,
     };
-    let sigma = (options.scale / voxel_size) as f32;
+    let sigma = (options.scale.0 / voxel_size) as f32;
     let sign = match options.contrast {
         Contrast::Bright => 1.0,
         Contrast::Dark => -1.0,
@@ -183,7 +184,7 @@ pub fn find_membranes(
         ..MembraneReport::default()
     };
     let mut voted = sparse_vote(&ridges, sigma, progress)?;
-    let halo = (2.5 * options.thickness / voxel_size) as f32;
+    let halo = (2.5 * options.thickness.0 / voxel_size) as f32;
     let mut chance = without_halos(&sparse_vote(&opposite, sigma, progress)?, &voted, halo);
     report.opposite = chance.len();
     (report.median, report.deviation) = score(&mut voted, &mut chance);

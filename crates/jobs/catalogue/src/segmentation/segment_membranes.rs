@@ -144,7 +144,7 @@ impl Job for SegmentMembranes {
     fn methods(params: &Params) -> Methods {
         Methods {
             text: format!(
-                "Membranes were segmented by tensor voting over {} Å in thon.",
+                "Membranes were segmented by tensor voting over {} in thon.",
                 params.membranes.scale
             ),
             citations: vec![Citation::new(
