@@ -11,7 +11,7 @@ use thon_segment::{MembraneOptions, MembraneReport, Sheets, find_membranes, pain
 use thon_units::Angstrom;
 
 use super::{stopped, working};
-use crate::tomogram::{FileSink, Storage, VolumeRows, memory_of, pictures_of, volume_findings};
+use crate::tomogram::{FileSink, Storage, VolumeRows, memory_of, recorded, volume_findings};
 
 /// Segmentation of membranes.
 pub(crate) struct SegmentMembranes;
@@ -131,9 +131,7 @@ impl Job for SegmentMembranes {
             weighting: Weighting::DisplayOnly("labels of membranes".into()),
             ..tomogram
         };
-        let picture = pictures_of(file.as_ref(), labels.grid.voxel_size, &labels.name, context)?;
-        let mut record = context.store::<TomogramKind>(&labels.name, &labels)?;
-        record.files.push(file.into());
+        let [record, picture] = recorded(&file, &labels, context)?;
         Ok(Outputs {
             labels: Output::of(vec![record]),
             membranes: Output::of(vec![table]),

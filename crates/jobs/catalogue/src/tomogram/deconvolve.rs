@@ -11,7 +11,7 @@ use thon_model::{Ctf, TiltSeries, Tomogram, Treatment, Weighting};
 use thon_units::Angstrom;
 
 use super::rows::{VolumeRows, memory_of, stopped, volume_findings};
-use super::volume::{FileSink, Storage, pictures_of};
+use super::volume::{FileSink, Storage, recorded};
 
 /// Deconvolution.
 pub(crate) struct Deconvolve;
@@ -168,9 +168,7 @@ impl Job for Deconvolve {
             weighting: Weighting::DisplayOnly("deconvolved".into()),
             ..tomogram
         };
-        let picture = pictures_of(file.as_ref(), made.grid.voxel_size, &made.name, context)?;
-        let mut record = context.store::<TomogramKind>(&made.name, &made)?;
-        record.files.push(file.into());
+        let [record, picture] = recorded(&file, &made, context)?;
         Ok(Outputs {
             tomograms: Output::of(vec![record]),
             pictures: Output::of(vec![picture]),

@@ -10,7 +10,7 @@ use thon_denoise::{DiffusionKind, DiffusionOptions, Method, denoise, working_byt
 use thon_model::{Tomogram, Weighting};
 
 use super::rows::{VolumeRows, memory_of, stopped, volume_findings};
-use super::volume::{FileSink, Storage, pictures_of};
+use super::volume::{FileSink, Storage, recorded};
 
 /// Denoising.
 pub(crate) struct Denoise;
@@ -128,10 +128,7 @@ impl Job for Denoise {
             weighting: Weighting::DisplayOnly(words(&params.method)),
             ..tomogram
         };
-        let voxel_size = denoised.grid.voxel_size;
-        let picture = pictures_of(file.as_ref(), voxel_size, &denoised.name, context)?;
-        let mut record = context.store::<TomogramKind>(&denoised.name, &denoised)?;
-        record.files.push(file.into());
+        let [record, picture] = recorded(&file, &denoised, context)?;
         Ok(Outputs {
             tomograms: Output::of(vec![record]),
             pictures: Output::of(vec![picture]),

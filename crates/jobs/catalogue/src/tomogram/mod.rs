@@ -21,4 +21,4 @@ pub(crate) use reconstruct_iterative::ReconstructIterative;
 pub(crate) use reconstruct_wbp::ReconstructWbp;
 
 pub(crate) use rows::{VolumeRows, memory_of, volume_findings};
-pub(crate) use volume::{FileSink, Storage, pictures_of};
+pub(crate) use volume::{FileSink, Storage, pictures_of, recorded};

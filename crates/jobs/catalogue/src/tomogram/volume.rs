@@ -351,6 +351,19 @@ impl SlabSink for FileSink {
     }
 }
 
+/// Records a volume that the job has written as `file`: the tomogram with it, and the pictures of its planes.
+pub(crate) fn recorded(
+    file: &str,
+    tomogram: &Tomogram,
+    context: &Context,
+) -> Result<[ItemRecord; 2], JobError> {
+    let voxel_size = tomogram.grid.voxel_size;
+    let pictures = pictures_of(file.as_ref(), voxel_size, &tomogram.name, context)?;
+    let mut record = context.store::<TomogramKind>(&tomogram.name, tomogram)?;
+    record.files.push(file.into());
+    Ok([record, pictures])
+}
+
 /// Peak memory of a process that reconstructs with buffers of `kernel` bytes, writes the volume by slabs and draws its planes.
 pub(crate) fn process_memory(options: &VolumeOptions, series: &TiltSeries, kernel: usize) -> u64 {
     let [nz, ny, nx] = options.grid(series).dims;
