@@ -54,6 +54,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &tilt_series::AssessAlignment,
     &tilt_series::CompareAlignments,
     &tilt_series::Level,
+    &tilt_series::LevelDensity,
     &ctf::Estimate,
     &ctf::Consensus,
     &tomogram::CorrectCtf,

@@ -216,6 +216,11 @@ fn tomogram_cases_1() -> Vec<Case> {
         case("tomogram.deconvolve", json!({}), &[TOMOGRAMS, SERIES]),
         case("tomogram.denoise", json!({}), &[TOMOGRAMS]),
         case(
+            "tilt_series.level-density",
+            json!({ "steepest": 10.0 }),
+            &[SERIES, TOMOGRAMS],
+        ),
+        case(
             "tomogram.match-template",
             json!({ "angular_step": 60.0, "options": { "mask_diameter": 240.0 } }),
             &[TOMOGRAMS, SERIES, ("template", SIMULATE, "phantom")],

@@ -13,6 +13,7 @@ mod exports;
 mod import_mdoc;
 mod import_others;
 mod import_relion;
+mod level_density;
 mod local_motion;
 mod microscope_files;
 mod movies;
