@@ -42,7 +42,7 @@ impl Places {
         let mut power = first;
         power.zip_mut_with(&second, |a, b| *a = 0.5 * (*a * *a + b * b));
         drop(second);
-        let product = shared(product, apply_filters3(&power, voxel, &averaged));
+        let product = shared(product, &apply_filters3(&power, voxel, &averaged));
         let step = (PLACE / voxel).ceil().max(1.0) as usize;
         let threshold = threshold(&product)?;
         let rim = grid.dims.map(|n| rim(n, voxel));
@@ -56,14 +56,12 @@ impl Places {
         let mut occupied = Vec::new();
         for z in 0..nz {
             let height = at(0, 0, z).z;
-            for y in 0..ny {
-                for x in 0..nx {
-                    let voxel = [index(0, z), index(1, y), index(2, x)];
-                    if product[voxel] > threshold {
-                        occupied.push(((y * nx + x) as u32, height));
-                    }
-                }
-            }
+            let textured = |column: &usize| {
+                let voxel = [index(0, z), index(1, column / nx), index(2, column % nx)];
+                product[voxel] > threshold
+            };
+            let here = (0..ny * nx).filter(textured);
+            occupied.extend(here.map(|column| (column as u32, height)));
         }
         let columns = (0..ny).flat_map(|y| {
             (0..nx).map(move |x| {
@@ -106,12 +104,12 @@ fn band(half: Array3<f32>, voxel: f64) -> Array3<f32> {
 
 /// The products over the power there, as much as it exceeds the middle of all: noise that is uneven over the tomogram does not count, and
 /// faint ghosts of the slab in quiet surroundings count little.
-fn shared(mut product: Array3<f32>, power: Array3<f32>) -> Array3<f32> {
+fn shared(mut product: Array3<f32>, power: &Array3<f32>) -> Array3<f32> {
     let mut sorted: Vec<f32> = power.iter().copied().collect();
     let middle = sorted.len() / 2;
     let (_, least, _) = sorted.select_nth_unstable_by(middle, f32::total_cmp);
     let least = least.max(f32::MIN_POSITIVE);
-    product.zip_mut_with(&power, |value, power| *value /= power.max(0.0) + least);
+    product.zip_mut_with(power, |value, power| *value /= power.max(0.0) + least);
     product
 }
 
