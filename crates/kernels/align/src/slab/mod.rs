@@ -106,11 +106,8 @@ fn jackknife(places: &Places, best: &Fit, options: &SlabOptions) -> ([f64; 2], f
         ((count - 1.0) / count * squares).sqrt()
     };
     let middle = |fit: &Fit| f64::midpoint(fit.heights[0], fit.heights[1]);
-    (
-        [
-            deviation(&|fit| fit.slope[0]),
-            deviation(&|fit| fit.slope[1]),
-        ],
-        deviation(&middle),
-    )
+    // Less than a place over the whole field cannot be told.
+    let finest = places.finest_slopes();
+    let slopes = [0, 1].map(|axis| deviation(&|fit| fit.slope[axis]).hypot(finest[axis]));
+    (slopes, deviation(&middle))
 }

@@ -78,6 +78,12 @@ impl Places {
         })
     }
 
+    /// Deviation that the size of a place leaves to slopes along x and y.
+    pub(super) fn finest_slopes(&self) -> [f64; 2] {
+        let rows = self.columns.len() / self.row.max(1);
+        [self.row, rows].map(|count| 1.0 / (12.0_f64.sqrt() * count.max(1) as f64))
+    }
+
     /// Places whose products hang together: the volume over which a Gaussian of √2 times [`AVERAGED`] correlates, in places.
     pub(super) fn per_independent(&self) -> f64 {
         let length = 2.0 * std::f64::consts::PI.sqrt() * AVERAGED * std::f64::consts::SQRT_2;
