@@ -96,6 +96,13 @@ pub const SECTIONS: &[Section] = &[
         )],
         &["signal over noise"],
     ),
+    section(
+        "stopping",
+        &[cargo(
+            "cargo test -p thon-average --test stopping -- --ignored --nocapture --test-threads 1",
+        )],
+        &["stopping: "],
+    ),
     Section {
         name: "symmetry",
         commands: &[cargo(

@@ -46,6 +46,8 @@ pub enum LossKind {
     Volume,
     /// Boxes of particles on disk.
     ParticleImages,
+    /// Spectra of the noise.
+    Noise,
     /// Columns of another program that the target has no column for.
     ForeignColumns,
 }
@@ -72,6 +74,7 @@ impl fmt::Display for LossKind {
             Self::AcquisitionOrder => "acquisition order",
             Self::Volume => "volume",
             Self::ParticleImages => "particle images",
+            Self::Noise => "noise spectra",
             Self::ForeignColumns => "foreign columns",
         })
     }

@@ -12,7 +12,7 @@ use crate::noise::Weighting;
 use crate::options::{ClassifyOptions, PoseOptions, RefineOptions, TargetOptions};
 use crate::report::{IterationReport, Search};
 
-const MAGIC: [u8; 8] = *b"thonAVG2";
+const MAGIC: [u8; 8] = *b"thonAVG3";
 
 /// What is being done, with its options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -93,6 +93,7 @@ impl Subtomograms {
                 what: "the subtomogram",
             });
         }
+        let label = self.supports.label(&transfer)?;
         let before = into.take().map(|before| (before.products, before.weights));
         let (mut products, mut weights) = before.unwrap_or_default();
         let length = tables.transform.volume_len();
@@ -113,7 +114,8 @@ impl Subtomograms {
                 if count == 0 {
                     return Err(ExtractError::NoTransfer { band: wanted.band });
                 }
-                self.supports.geometry(&tables.ball, &lattice[..count])
+                self.supports
+                    .geometry(&tables.ball, &lattice[..count], label)
             })
         })?;
         if !weights.iter().sum::<f32>().is_finite() {
@@ -153,12 +155,12 @@ impl Samples<'_> {
             TransferVolume::Full(_) | TransferVolume::Half(_) => {
                 self.each(lattice, products, weights, |i| {
                     let c = self.transfer[self.places[i] as usize];
-                    (c, c * c, c != 0.0)
+                    (c, c * c, TransferVolume::passes(c))
                 })
             }
             TransferVolume::Weights(_) => self.each(lattice, products, weights, |i| {
                 let weight = self.transfer[self.places[i] as usize];
-                (1.0, weight, weight > 0.0 || weight.is_nan())
+                (1.0, weight, TransferVolume::weighs(weight))
             }),
         }
     }
@@ -254,9 +256,20 @@ mod tests {
         );
         assert_eq!(one.products, two.products);
         assert_eq!(one.weights, three.weights);
+        // One name in every band, and the beginning of it.
+        let wider = Observe { band: 6, ..wanted };
+        let wide = boxes
+            .observe(&mut volume(n), TransferVolume::Full(&full), &wider, 3)
+            .unwrap();
+        assert_eq!(wide.geometry.label, one.geometry.label);
+        assert_eq!(
+            wide.geometry.positions[..one.geometry.len()],
+            one.geometry.positions
+        );
         let plain = boxes
             .observe(&mut volume(n), TransferVolume::Absent, &wanted, 3)
             .unwrap();
+        assert_ne!(plain.geometry.label, one.geometry.label);
         let lattice = one.geometry.lattice.as_ref().unwrap();
         for (i, (k, d)) in lattice.iter().zip(&one.products).enumerate() {
             let p = one.geometry.positions[i].map(|v| v as i32);

@@ -56,11 +56,11 @@ impl BandTables {
     }
 }
 
-/// Tables by band, geometries by label.
+/// Tables by band, geometries by label and band.
 pub(crate) struct Supports {
     n: usize,
     tables: Mutex<BTreeMap<usize, Arc<BandTables>>>,
-    geometries: Mutex<BTreeMap<u64, Arc<SampleGeometry>>>,
+    geometries: Mutex<BTreeMap<(u64, usize), Arc<SampleGeometry>>>,
 }
 
 impl Supports {
@@ -85,24 +85,37 @@ impl Supports {
         Ok(tables.entry(band).or_insert_with(make).clone())
     }
 
-    /// The geometry of the points of a ball that `lattice` lists.
+    /// Names the points of the whole ball (band n/2) that a transfer measured, so that one particle has one name in every band.
+    pub(crate) fn label(&self, transfer: &TransferVolume<'_>) -> Result<u64, ExtractError> {
+        let mut label = Label::new("lattice");
+        label.add(self.n as u64);
+        if transfer.values().is_empty() {
+            return Ok(label.value());
+        }
+        let tables = self.tables(self.n / 2)?;
+        let (values, places) = (transfer.values(), tables.transfer(self.n, transfer));
+        for some in places.chunks(64) {
+            let bits = some
+                .iter()
+                .enumerate()
+                .map(|(bit, place)| u64::from(transfer.measures(values[*place as usize])) << bit);
+            label.add(bits.sum());
+        }
+        Ok(label.value())
+    }
+
+    /// The geometry of the points of a ball that `lattice` lists, named by [`Supports::label`].
     pub(crate) fn geometry(
         &self,
         ball: &HalfBall,
         lattice: &[u32],
+        label: u64,
     ) -> Result<Arc<SampleGeometry>, ExtractError> {
-        let mut label = Label::new("lattice");
-        label.add(self.n as u64);
-        label.add(ball.band as u64);
-        for index in lattice {
-            label.add(u64::from(*index));
-        }
-        let label = label.value();
         let mut known = self
             .geometries
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(geometry) = known.get(&label) {
+        if let Some(geometry) = known.get(&(label, ball.band)) {
             return Ok(geometry.clone());
         }
         let position = |i: &u32| ball.points[*i as usize].map(f32::from);
@@ -111,7 +124,7 @@ impl Supports {
         let geometry = SampleGeometry::new(self.n, ball.band, positions, lattice, label)?;
         let geometry = Arc::new(geometry);
         if known.len() < GEOMETRIES {
-            known.insert(label, geometry.clone());
+            known.insert((label, ball.band), geometry.clone());
         }
         Ok(geometry)
     }

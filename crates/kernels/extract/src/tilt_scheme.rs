@@ -141,7 +141,6 @@ impl TiltScheme {
         let mut samples: Vec<([f32; 3], u16, u32)> = Vec::new();
         let mut label = Label::new("tilts");
         label.add(n as u64);
-        label.add(band as u64);
         for (which, tilt) in tilts.iter().enumerate() {
             let view = &self.views[usize::from(*tilt)];
             let (along_x, along_y) = (view.projection.row(0), view.projection.row(1));
@@ -229,6 +228,11 @@ mod tests {
         }
         let again = scheme.table(16, PixelSize(2.0), 6, &[0, 2]).unwrap();
         assert!(Arc::ptr_eq(&table.geometry, &again.geometry));
+        // One name in every band, and the beginning of it.
+        let wide = scheme.table(16, PixelSize(2.0), 8, &[0, 2]).unwrap();
+        assert_eq!(wide.geometry.label, table.geometry.label);
+        let beginning = &wide.geometry.positions[..table.geometry.len()];
+        assert_eq!(beginning, table.geometry.positions);
         let other = scheme.table(16, PixelSize(2.0), 6, &[0, 1]).unwrap();
         assert_ne!(table.geometry.label, other.geometry.label);
         assert!(TiltScheme::new(vec![], ExposureModel::None, Kilovolt(300.0)).is_err());

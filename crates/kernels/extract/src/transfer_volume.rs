@@ -78,6 +78,27 @@ impl<'a> TransferVolume<'a> {
         }
     }
 
+    /// Whether a CTF lets anything pass.
+    #[inline]
+    pub(crate) fn passes(ctf: f32) -> bool {
+        ctf != 0.0
+    }
+
+    /// Whether a weight counts; what is no number is kept, to be found later.
+    #[inline]
+    pub(crate) fn weighs(weight: f32) -> bool {
+        weight > 0.0 || weight.is_nan()
+    }
+
+    /// Whether a point of this value was measured.
+    pub(crate) fn measures(&self, value: f32) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Full(_) | Self::Half(_) => Self::passes(value),
+            Self::Weights(_) => Self::weighs(value),
+        }
+    }
+
     /// Which layout, for tables.
     pub(crate) fn layout(&self) -> Layout {
         match self {

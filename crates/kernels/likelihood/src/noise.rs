@@ -26,7 +26,8 @@ const SHAPE_RANGE: f64 = 30.0;
 pub struct NoiseModel {
     /// `[group][shell]`.
     pub shells: Vec<Vec<f64>>,
-    /// Relative power of every sample of a geometry (by its label), mean 1 in each shell; none: 1.
+    /// Relative power of every sample of a geometry (by its label), mean 1 in each shell; none: 1. Estimated once, in the largest
+    /// band; smaller bands of the geometry have its beginning.
     pub shapes: BTreeMap<u64, Vec<f32>>,
 }
 
@@ -98,7 +99,7 @@ impl NoiseModel {
         for (shell, range) in geometry.shells() {
             let power = self.power(observation.group, shell);
             for i in range {
-                let power = power * shape.map_or(1.0, |s| f64::from(s[i]));
+                let power = power * shape.and_then(|s| s.get(i)).map_or(1.0, |s| f64::from(*s));
                 let gain = if power > 0.0 {
                     (1.0 / power) as f32
                 } else {
@@ -225,6 +226,14 @@ mod tests {
         }
         away.sort_by(f64::total_cmp);
         let (median, most) = (away[away.len() / 2], away[away.len() * 95 / 100]);
+        // A smaller band is seen through the beginning of the shape, not without it.
+        let in_band = |band| {
+            let wanted = Observe { band, mask: None };
+            noise.whiten(&particles.observe(5, &wanted).unwrap())
+        };
+        let (all, fewer) = (in_band(9), in_band(6));
+        assert!(fewer.weights.len() < all.weights.len() / 2);
+        assert_eq!(fewer.weights, all.weights[..fewer.weights.len()]);
         println!("shape and power: median {median:.3}, 95 % within {most:.3} (natural logs)");
         assert!(median < 0.05 && most < 0.25, "{median} {most}");
         let initial = NoiseModel::initial(&[particles.observe(3, &wanted).unwrap()]);

@@ -17,7 +17,8 @@ pub struct SampleGeometry {
     pub starts: Vec<usize>,
     /// For samples on the lattice: the index of each in [`crate::HalfBall`] of the same band (ascending).
     pub lattice: Option<Vec<u32>>,
-    /// Names the geometry: equal labels are equal geometries (a hash of what it was made of).
+    /// Names the geometry, whatever its band: of two with one label the one of the smaller band is the beginning of the other
+    /// (a hash of what it was made of).
     pub label: u64,
 }
 

@@ -165,6 +165,8 @@ fn times(a: &Matrix6, b: &Matrix6) -> Matrix6 {
 
 #[cfg(test)]
 mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+
     use super::*;
     use crate::derivatives;
     use crate::simulated::{phantom, slices};
@@ -213,5 +215,111 @@ mod tests {
         // Nothing is left: the curvature stays a tenth.
         let most = mode.clone().with_excess(&all);
         assert!(most.covariance[2][2] < 101.0 * mode.covariance[2][2]);
+    }
+
+    /// White noise inside a soft sphere of a sixth of the box: as large as the phantom, and with nothing in common with it but by
+    /// chance. (Another phantom will not do: two sums of positive blobs agree in their low shells.)
+    fn noise(n: usize, seed: u64) -> Vec<f32> {
+        let mut random = thon_compute::seed_stream(seed, "noise of a map", 0);
+        let at = |i: usize| i as f64 - (n / 2) as f64;
+        let value = |i: usize| {
+            let r2 = at(i % n).powi(2) + at(i / n % n).powi(2) + at(i / n / n).powi(2);
+            let normal: f64 = StandardNormal.sample(&mut random);
+            (normal * (-18.0 * r2 / (n * n) as f64).exp()) as f32
+        };
+        (0..n * n * n).map(value).collect()
+    }
+
+    fn sum(one: &[f32], other: &[f32], amount: f64) -> Vec<f32> {
+        let pairs = one.iter().zip(other);
+        pairs.map(|(a, b)| a + amount as f32 * b).collect()
+    }
+
+    #[test]
+    fn where_halves_share_shells_their_own_maps_tell_the_curvature() {
+        let (n, band, share) = (32, 9, 0.8);
+        let map = phantom(n, 1);
+        let truth = Reference::new(&map, n).unwrap();
+        let placement = Placement::default().moved(&[0.9, -0.4, 1.3, 1.0, -0.5, 0.7]);
+        let particle = slices(&truth, &placement, 5, 21, 60.0, 0.5);
+        let information =
+            |map: &Reference| derivatives(map, &particle, &placement, band).information;
+        let with_truth = information(&truth);
+        let shares = vec![share; n];
+        let mut curvature = Vec::new();
+        for pair in 0..24 {
+            let halves = [2 * pair, 2 * pair + 1].map(|seed| {
+                let noise = noise(n, seed);
+                let power = information(&Reference::new(&noise, n).unwrap())[0][0];
+                // As much information about the first turn as the particle's own.
+                sum(&map, &noise, (with_truth[0][0] / power).sqrt())
+            });
+            let mean = sum(&halves[0], &halves[1], 1.0);
+            let mean: Vec<f32> = mean.iter().map(|v| 0.5 * share as f32 * v).collect();
+            let joined = Reference::new(&mean, n).unwrap();
+            let apart = halves.map(|map| Reference::new(&map, n).unwrap());
+            let maps = TwoMaps {
+                map: &joined,
+                other: &joined,
+                share: &shares,
+                joined: Some(JoinedShells {
+                    last: band,
+                    apart: [&apart[0], &apart[1]],
+                }),
+            };
+            let unaware = TwoMaps {
+                joined: None,
+                ..maps
+            };
+            let stated = information(&joined);
+            let told = [maps, unaware].map(|maps| {
+                let excess = maps.excess(&particle, &placement, band, 1);
+                std::array::from_fn::<f64, 6, _>(|k| stated[k][k] - excess[k][k])
+            });
+            curvature.push(told);
+        }
+        for k in 0..6 {
+            let mean = |which: usize| {
+                let of = curvature.iter().map(|told| told[which][k]);
+                of.sum::<f64>() / curvature.len() as f64 / (share * with_truth[k][k])
+            };
+            // C = w F₀ on average over the noises of the halves.
+            assert!((mean(0) - 1.0).abs() < 0.12, "{k}: {}", mean(0));
+            // The joined map, taken for two, holds the mean of both noises twice: for turns half as much again, for shifts less,
+            // because this noise lies further out than the particle.
+            let least = if k < 3 { 1.3 } else { 1.03 };
+            assert!(mean(1) > least, "{k}: {}", mean(1));
+        }
+    }
+
+    #[test]
+    fn only_shared_shells_are_told_by_the_halves_own_maps() {
+        let n = 32;
+        let map = Reference::new(&phantom(n, 1), n).unwrap();
+        let nothing = Reference::new(&vec![0.0; n * n * n], n).unwrap();
+        let placement = Placement::default().moved(&[0.2, 0.4, -1.3, 0.5, -0.5, 0.1]);
+        let particle = slices(&map, &placement, 5, 21, 60.0, 0.5);
+        let share = vec![1.0; n];
+        let last = 4;
+        let maps = TwoMaps {
+            map: &map,
+            other: &map,
+            share: &share,
+            joined: Some(JoinedShells {
+                last,
+                apart: [&nothing, &nothing],
+            }),
+        };
+        // Up to the last shared shell nothing agrees, beyond it everything.
+        let excess = maps.excess(&particle, &placement, 9, 1);
+        let shared = derivatives(&map, &particle, &placement, last).information;
+        for k in 0..6 {
+            let scale = shared[k][k];
+            assert!(
+                (excess[k][k] - scale).abs() < 1e-3 * scale,
+                "{k}: {} {scale}",
+                excess[k][k]
+            );
+        }
     }
 }

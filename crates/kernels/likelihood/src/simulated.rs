@@ -171,7 +171,7 @@ impl ParticleSource for SimulatedParticles {
             weights.push(c * c);
         }
         debug_assert!(positions.iter().all(|p| shell_of(*p) <= wanted.band));
-        let label = (wanted.band as u64) << 32 | self.scheme.box_size as u64;
+        let label = self.scheme.box_size as u64;
         let geometry = SampleGeometry::new(
             self.scheme.box_size,
             wanted.band,

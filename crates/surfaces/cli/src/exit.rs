@@ -103,8 +103,9 @@ impl Failure {
             let trimmed = line.trim_start();
             let (label, rest) = if let Some(rest) = trimmed.strip_prefix("hint: ") {
                 (Label::Hint, rest)
-            } else if let Some(rest) = line.strip_prefix("error: ") {
-                (Label::Error, rest)
+            } else if line.starts_with("error: ") {
+                // Once, however many have told it on.
+                (Label::Error, line.trim_start_matches("error: "))
             } else if let Some(rest) = line.strip_prefix("warning: ") {
                 (Label::Warning, rest)
             } else if lines.is_empty() {
@@ -209,7 +210,7 @@ mod tests {
         );
         let failure = Failure::from(ProjectError::NoSuchJob(thon_project::JobNumber(7)));
         assert_eq!(failure.lines()[1], (Label::Hint, "`thon ls`".to_owned()));
-        let several = Failure::usage("error: a: wrong\nerror: b: wrong\nhint: neither");
+        let several = Failure::usage("error: error: a: wrong\nerror: b: wrong\nhint: neither");
         let labels: Vec<Label> = several.lines().iter().map(|line| line.0).collect();
         assert_eq!(labels, [Label::Error, Label::Error, Label::Hint]);
     }

@@ -110,7 +110,8 @@ fn volume_fault(
         .map_err(|e| JobError::file(path, e))?;
     let bad = values.iter().filter(|v| !v.is_finite()).count();
     if bad > 0 {
-        let message = format!("{bad} voxels are infinite or not a number");
+        let voxels = if bad == 1 { "voxel is" } else { "voxels are" };
+        let message = format!("{bad} {voxels} infinite or not a number");
         return Err(JobError::file(path, message));
     }
     // A CTF that is the same everywhere is that of a particle without wedge, unless it is 0.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thon_average::{AverageError, BlockResult, State, Status, Task, block_ranges};
 use thon_contract::kinds::{FileListing, FilesKind};
-use thon_contract::{Artifact, Context, JobError, Output};
+use thon_contract::{Artifact, Context, Item, JobError, Output};
 use thon_images::mrc::write_volume;
 use thon_likelihood::ParticleSource;
 
@@ -66,6 +66,26 @@ impl Run {
 /// Iterations that are looked for before the first that is kept.
 const LONGEST: usize = 1000;
 
+/// The states that an earlier job left, in their order. On plain files the listing alone is named, beside which they lie.
+fn states_of(item: &Item<FilesKind>, context: &Context) -> Result<Vec<PathBuf>, JobError> {
+    let is_state = |path: &&PathBuf| path.extension().is_some_and(|e| e == "state");
+    let mut states: Vec<PathBuf> = item.record.files.iter().filter(is_state).cloned().collect();
+    if states.is_empty() {
+        let listed = context.load(item)?.files;
+        let listing = item.record.files.first();
+        let folder = listing
+            .and_then(|file| file.parent())
+            .unwrap_or(Path::new(""));
+        states = listed
+            .iter()
+            .filter(is_state)
+            .map(|file| folder.join(file))
+            .collect();
+    }
+    states.sort();
+    Ok(states)
+}
+
 /// The state to go on from in the iterations of an earlier job: the one asked for, or its last.
 pub(super) fn earlier(
     iterations: &Artifact<FilesKind>,
@@ -73,18 +93,12 @@ pub(super) fn earlier(
     context: &Context,
 ) -> Result<State, JobError> {
     let item = iterations.single()?;
-    let states = item
-        .record
-        .files
-        .iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "state"));
-    let mut states: Vec<&PathBuf> = states.collect();
-    states.sort();
+    let states = states_of(item, context)?;
     let found = match wanted {
-        None => states.last().copied(),
+        None => states.last(),
         Some(iteration) => {
             let file = format!("{}.state", name(iteration));
-            states.iter().find(|path| path.ends_with(&file)).copied()
+            states.iter().find(|path| path.ends_with(&file))
         }
     };
     let found = found.ok_or_else(|| JobError::Data {

@@ -21,6 +21,7 @@ use super::given_maps::size_findings;
 use super::placements::placements;
 use super::source::Views;
 use super::volume_files::VolumeFiles;
+use crate::maps::{box_findings, records};
 use crate::particles::SeriesByName;
 
 /// Subtraction.
@@ -64,6 +65,11 @@ impl Job for SubtractSignal {
             Err(e) => return vec![Finding::error("particles", e.to_string())],
         };
         let mut findings = set_findings(&Views::default(), &SeriesByName::new(), &set, context);
+        let given = [
+            ("map", records(&inputs.map)),
+            ("mask", records(&inputs.mask)),
+        ];
+        findings.extend(box_findings(&given, context));
         if let Some(images) = &set.images {
             let (n, size) = (images.box_size, images.pixel_size);
             findings.extend(size_findings("map", Some(&inputs.map), n, size, context));

@@ -71,6 +71,10 @@ fn has(job: &dyn AnyJob, names: &[&str], kinds: &[&str]) -> bool {
 }
 
 fn refinement(beside: &Beside<'_>, context: &Context) -> Result<(), JobError> {
+    if !beside.outputs.contains_key("particles") {
+        // A job that takes particles along when it is given some.
+        return Ok(());
+    }
     let slots = [
         "particles",
         "tilt_series",

@@ -94,8 +94,9 @@ pub(super) fn gather(
         None => Vec::new(),
     };
     if groups.is_empty() {
-        let why = "the noise spectra are not given: RELION cannot go on from here, only start from these poses and map";
-        losses.add(LossKind::ForeignColumns, 1, why);
+        let why =
+            "none are given: RELION cannot go on from here, only start from these poses and map";
+        losses.add(LossKind::Noise, 1, why);
     }
     let halves = [&inputs.half_map_1, &inputs.half_map_2];
     let files = files_of(inputs, params, &halves, maps.len())?;

@@ -50,7 +50,11 @@ fn voxel_fault(slot: &str, item: &ItemRecord, context: &Context) -> Option<Findi
     } else {
         load_usable(slot, &Item::new(item.clone()), context).err()
     };
-    fault.map(|e| crate::import::given_files::finding(slot, &e))
+    let mut finding = crate::import::given_files::finding(slot, &fault?);
+    if let Some(rest) = finding.message.strip_prefix(&format!("{slot}: ")) {
+        finding.message = rest.to_owned();
+    }
+    Some(finding)
 }
 
 fn shape_findings(slots: &[(&str, Vec<ItemRecord>)], context: &Context) -> Vec<Finding> {
@@ -122,7 +126,8 @@ pub(crate) fn load_usable(
     let map = context.load(item)?;
     let bad = map.data.iter().filter(|v| !v.is_finite()).count();
     if bad > 0 {
-        let message = format!("{slot}: {bad} voxels are infinite or not a number");
+        let voxels = if bad == 1 { "voxel is" } else { "voxels are" };
+        let message = format!("{slot}: {bad} {voxels} infinite or not a number");
         return Err(JobError::data(message));
     }
     let first = map.data.iter().next().copied();

@@ -155,7 +155,7 @@ impl Job for ReconstructParticles {
         let names = particles.tilt_series_names.iter();
         let together = names.map(|name| particles.rows_of(name).len()).max();
         // The boxes of one tilt with their spectra; the image and its sorted copies.
-        let cut = 14 * large * together.unwrap_or(0) as u64 + 16 * pixels.max().unwrap_or(0) as u64;
+        let cut = 10 * (large * together.unwrap_or(0) as u64 + pixels.max().unwrap_or(0) as u64);
         Cost {
             // Two sums, and beside them what goes in, or one solution.
             memory: PROCESS_MEMORY + 16 * padded + cut.max(12 * padded),

@@ -168,6 +168,15 @@ fn wrong_maps(fixture: &Fixture) -> Vec<Wrong> {
             });
         }
     }
+    let mut inputs = only("particles", fixture.slot(EXTRACT, "particles"));
+    inputs.insert("map".into(), bad("kept", &blob(32), 10.0));
+    inputs.insert("mask".into(), black);
+    all.push(Wrong {
+        job: "particles.subtract",
+        inputs,
+        params: small("particles.subtract"),
+        named: &["the mask is black"],
+    });
     let long = blob(32).slice(ndarray::s![.., .., ..24]).to_owned();
     for (record, named) in [
         (

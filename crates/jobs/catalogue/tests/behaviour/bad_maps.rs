@@ -128,7 +128,7 @@ fn maps_without_content_are_named() {
         (
             "spoilt",
             spoilt,
-            "half_map_2: 1 voxels are infinite or not a number",
+            "half_map_2: 1 voxel is infinite or not a number",
         ),
         (
             "flat",
@@ -234,7 +234,7 @@ fn local_and_directional_resolution_name_bad_halves() {
     let fine = written::<MapKind>(fixture, "fine_half", &half(fixture).data, 9.0);
     for job in ["maps.local-resolution", "maps.directional-fsc"] {
         let error = attempt(fixture, job, &halves(fixture, spoilt.clone()), &json!({})).to_string();
-        assert!(error.contains("1 voxels are infinite"), "{job}: {error}");
+        assert!(error.contains("1 voxel is infinite"), "{job}: {error}");
         let error = attempt(fixture, job, &halves(fixture, fine.clone()), &json!({}));
         assert!(matches!(error, JobError::Refused(_)), "{job}: {error}");
     }

@@ -12,6 +12,8 @@ pub(crate) struct Differences {
     pub count: usize,
     /// Points.
     pub points: usize,
+    /// Power that masking left of the noise at a point, mean over particles; 1 without a mask.
+    pub fraction: f64,
 }
 
 /// Weight below which a direction is taken as absent, relative to the mean.
@@ -50,6 +52,7 @@ pub(crate) fn measure(aligned: &Aligned, groups: usize) -> (Differences, Vec<f32
         weights: Vec::with_capacity(count * points),
         count,
         points,
+        fraction: aligned.fractions.iter().sum::<f64>() / count.max(1) as f64,
     };
     let rows = aligned
         .products

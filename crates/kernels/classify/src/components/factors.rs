@@ -3,7 +3,9 @@
 //! Model, at each point p of the reference: Z_i(p) = W_i(p) [V(p) + Σ_a f_ia E_a(p)] + noise of power W_i(p), everything
 //! in units of the noise, f ~ N(0, 1) (Tipping & Bishop 1999, J. R. Stat. Soc. B 61:611, with a weight for each value). A
 //! particle's factors are the weighted least-squares fit within the directions it has; a component is the weighted
-//! least-squares fit to the particles that have a direction. Start: principal components of the differences
+//! least-squares fit to the particles that have a direction, held back by the power that it has in each shell. That power is
+//! the mean of |E|² and of its variance (as expectation and maximisation have it): without the variance it shrinks from round to
+//! round until nothing is left, wherever a component is not many times its noise. Start: principal components of the differences
 //! (Z − W V)/√W (Heumann et al. 2011, J. Struct. Biol. 175:288).
 //!
 //! Cost per round: N P q (q + 5) multiply-adds, all in matrix products.
@@ -39,34 +41,17 @@ pub(crate) fn find(
     let scale = (n as f64).sqrt();
     let mut factors: Vec<f64> = start.iter().map(|v| f64::from(*v) * scale).collect();
     let mut squares = products_of(&factors, wanted, None);
-    let mut prior = vec![f64::INFINITY; shells.len()];
-    let mut components = fit_components(differences, &factors, &squares, wanted, shells, &prior);
+    let mut powers = vec![vec![f64::INFINITY; wanted]; shells.len()];
+    let mut components;
+    (components, powers) = fit_components(differences, &factors, &squares, shells, &powers);
     for round in 0..iterations {
         thon_compute::check(progress)?;
         (factors, squares) = fit_factors(differences, &components, wanted);
-        prior = shells
-            .iter()
-            .map(|range| mean_power(&components, points, wanted, range))
-            .collect();
-        components = fit_components(differences, &factors, &squares, wanted, shells, &prior);
+        (components, powers) = fit_components(differences, &factors, &squares, shells, &powers);
         progress.advance(round as u64 + 1, iterations as u64);
     }
     (factors, _) = fit_factors(differences, &components, wanted);
     Ok(standardised(differences, &components, &factors, wanted))
-}
-
-/// Mean |E|² over components and the points of a shell.
-fn mean_power(
-    components: &[f32],
-    points: usize,
-    wanted: usize,
-    range: &std::ops::Range<usize>,
-) -> f64 {
-    let of = |a: usize| {
-        let row = &components[a * 2 * points..][2 * range.start..2 * range.end];
-        row.iter().map(|v| f64::from(v * v)).sum::<f64>()
-    };
-    (0..wanted).map(of).sum::<f64>() / (wanted * range.len()).max(1) as f64
 }
 
 /// Pairs (a, b ≤ a).
@@ -128,57 +113,84 @@ fn fit_factors(differences: &Differences, components: &[f32], q: usize) -> (Vec<
     (factors, squares)
 }
 
-/// Components from factors; `prior` is the expected power of a component in each shell.
+/// Components from factors, and their powers in each shell; `expected` are those `[shell][component]` of the round before.
 fn fit_components(
     differences: &Differences,
     factors: &[f64],
     squares: &[f32],
-    q: usize,
     shells: &[std::ops::Range<usize>],
-    prior: &[f64],
-) -> Vec<f32> {
+    expected: &[Vec<f64>],
+) -> (Vec<f32>, Vec<Vec<f64>>) {
     let points = differences.points;
+    let q = factors.len() / differences.count;
     let narrow: Vec<f32> = factors.iter().map(|f| *f as f32).collect();
     let sums = transposed_product(&narrow, q, &differences.values, 2 * points);
     let pairs = pairs(q);
     let weights = transposed_product(squares, pairs.len(), &differences.weights, points);
     let each = parallel::map_indices(shells.len(), |shell| {
-        let ridge = 1.0 / prior[shell].max(1e-30);
+        let ridge: Vec<f64> = expected[shell]
+            .iter()
+            .map(|power| differences.fraction / power.max(1e-30))
+            .collect();
         let one = |p: usize| {
             let mut matrix = vec![0.0; q * q];
             for (k, (a, b)) in pairs.iter().enumerate() {
                 matrix[a * q + b] = f64::from(weights[k * points + p]);
                 matrix[b * q + a] = matrix[a * q + b];
             }
-            let trace: f64 = (0..q).map(|a| matrix[a * q + a]).sum();
-            (0..q).for_each(|a| matrix[a * q + a] += ridge + 1e-6 * trace + 1e-30);
             let part = |c: usize| {
                 (0..q)
                     .map(|a| f64::from(sums[a * 2 * points + 2 * p + c]))
                     .collect::<Vec<_>>()
             };
-            let (mut re, mut im) = (part(0), part(1));
-            if cholesky(&mut matrix, q) {
-                solve(&matrix, q, &mut re);
-                solve(&matrix, q, &mut im);
-            } else {
-                re.fill(0.0);
-                im.fill(0.0);
-            }
-            (re, im)
+            held_back(matrix, &ridge, part(0), part(1))
         };
         shells[shell].clone().map(one).collect::<Vec<_>>()
     });
     let mut components = vec![0.0; q * 2 * points];
-    for (range, values) in shells.iter().zip(each) {
-        for (p, (re, im)) in range.clone().zip(values) {
+    let mut powers = vec![vec![0.0; q]; shells.len()];
+    for ((range, values), powers) in shells.iter().zip(each).zip(&mut powers) {
+        let share = 1.0 / range.len().max(1) as f64;
+        for (p, fit) in range.clone().zip(values) {
             for a in 0..q {
-                components[a * 2 * points + 2 * p] = re[a] as f32;
-                components[a * 2 * points + 2 * p + 1] = im[a] as f32;
+                components[a * 2 * points + 2 * p] = fit.re[a] as f32;
+                components[a * 2 * points + 2 * p + 1] = fit.im[a] as f32;
+                let square = fit.re[a] * fit.re[a] + fit.im[a] * fit.im[a];
+                powers[a] += share * (square + differences.fraction * fit.variances[a]);
             }
         }
     }
-    components
+    (components, powers)
+}
+
+/// All components at one point.
+struct Fit {
+    re: Vec<f64>,
+    im: Vec<f64>,
+    /// Variances in units of the noise at a point.
+    variances: Vec<f64>,
+}
+
+/// (M + ridge)⁻¹ of both parts, and its diagonal.
+fn held_back(mut matrix: Vec<f64>, ridge: &[f64], mut re: Vec<f64>, mut im: Vec<f64>) -> Fit {
+    let q = ridge.len();
+    let trace: f64 = (0..q).map(|a| matrix[a * q + a]).sum();
+    (0..q).for_each(|a| matrix[a * q + a] += ridge[a] + 1e-6 * trace + 1e-30);
+    let mut variances = vec![0.0; q];
+    if cholesky(&mut matrix, q) {
+        solve(&matrix, q, &mut re);
+        solve(&matrix, q, &mut im);
+        for (a, variance) in variances.iter_mut().enumerate() {
+            let mut unit = vec![0.0; q];
+            unit[a] = 1.0;
+            solve(&matrix, q, &mut unit);
+            *variance = unit[a];
+        }
+    } else {
+        re.fill(0.0);
+        im.fill(0.0);
+    }
+    Fit { re, im, variances }
 }
 
 /// Turns components and factors among each other so that components are orthogonal and of length 1 under the mean

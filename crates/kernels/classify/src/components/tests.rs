@@ -65,6 +65,20 @@ fn two_states_part_in_spite_of_their_wedges() {
     assert!(mean.abs() > 0.8, "{:?}", shells.fsc);
 }
 
+/// A component that is not many times its noise, among more that are nothing, must not be held back to nothing.
+#[test]
+fn two_states_part_when_components_are_weak() {
+    let particles = SimulatedParticles::new(&two_states(), scheme(120, 0.15));
+    let options = ComponentOptions {
+        components: 4,
+        ..options()
+    };
+    let found = principal_components(&particles, &particles.truth, &options, &Quiet).unwrap();
+    let right = agreement(&found.grouping.classes, &particles.classes);
+    println!("weak: {right} {:?}", found.variances);
+    assert!(right >= 0.85, "{right} {:?}", found.variances);
+}
+
 #[test]
 fn particles_of_one_state_have_no_component_that_stands_out() {
     let particles = SimulatedParticles::new(&two_states()[..1], scheme(60, 0.1));

@@ -52,7 +52,7 @@ pub fn slices(
         .iter()
         .map(|v| (v + Complex32::new(normal(), normal()) * deviation) / power)
         .collect();
-    let label = 0x736c_6963_6573_0000 + ((tilts as u64) << 8) + band as u64;
+    let label = 0x736c_6963_6573_0000 + ((tilts as u64) << 8);
     let weights = vec![1.0 / power; samples.len()];
     let geometry = SampleGeometry::new(n, band, samples, None, label)
         .expect("samples are sorted by their shells");

@@ -18,6 +18,8 @@ use crate::text;
 
 /// Parts of the bar that one item takes.
 const PARTS: u64 = 1000;
+/// Values that are told at the end of a run.
+const MEASURED: usize = 24;
 
 /// Tells a person how far the engine is.
 pub(crate) struct Watcher {
@@ -40,6 +42,8 @@ struct State {
     cached: usize,
     failed: usize,
     rejected: usize,
+    /// Item, name and value of what units found.
+    measured: Vec<(String, String, f64)>,
     running: BTreeMap<String, f64>,
     told_to_stop: bool,
 }
@@ -146,12 +150,33 @@ impl Watcher {
         );
     }
 
+    /// Tells what a run without a project found; in a project `thon show` does.
+    fn measured(&self) {
+        let mut state = self.state();
+        let found = std::mem::take(&mut state.measured);
+        for (item, name, value) in found.iter().take(MEASURED) {
+            let item = if item.is_empty() {
+                String::new()
+            } else {
+                format!("{item}: ")
+            };
+            self.say(&state, &format!("  {item}{name}: {}", text::number(*value)));
+        }
+        if found.len() > MEASURED {
+            self.say(&state, &format!("  … {} more", found.len() - MEASURED));
+        }
+    }
+
     fn note(&self, state: &mut State, item: &str, notes: &[Note]) {
         for note in notes {
             match note {
                 Note::Warning { text } => self.report(state, format!("warning: {item}: {text}")),
                 Note::Rejected(_) => state.rejected += 1,
-                Note::Metric { .. } => {}
+                Note::Metric { name, value } => {
+                    let item = if state.units > 1 { item } else { "" };
+                    let measured = (item.to_owned(), name.clone(), *value);
+                    state.measured.push(measured);
+                }
             }
         }
     }
@@ -251,7 +276,12 @@ impl Observer for Watcher {
                 state.end(item);
             }
             Event::Warning { finding } => self.report(&self.state(), finding.to_string()),
-            Event::Done { items, .. } => self.done(items),
+            Event::Done { job, items, .. } => {
+                self.done(items);
+                if job.is_none() {
+                    self.measured();
+                }
+            }
         }
     }
 
