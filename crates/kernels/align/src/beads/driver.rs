@@ -110,15 +110,13 @@ pub fn align_beads(
             grains.push(raw_grain(&raw));
             small.push(finest.resample(&raw));
         }
-        match find_diameter(&small, finest.size, finest.pixel.x) {
-            Some(diameter) => diameter,
-            None => {
-                let mut none = nothing(start.len(), 100.0);
-                let pattern = fixed_pattern(grains.iter().map(Vec::as_slice));
-                none.diagnoses.splice(0..0, pattern);
-                return Ok(none);
-            }
-        }
+        let Some(diameter) = find_diameter(&small, finest.size, finest.pixel.x) else {
+            let mut none = nothing(start.len(), 100.0);
+            let pattern = fixed_pattern(grains.iter().map(Vec::as_slice));
+            none.diagnoses.splice(0..0, pattern);
+            return Ok(none);
+        };
+        diameter
     };
     let scale = Scale::new(images.size(), pixel, diameter);
     let prepared: Vec<Option<Working>> =
