@@ -260,6 +260,54 @@ fn mirrored_images_are_named() {
     assert!(named, "{:?}", found.diagnoses);
 }
 
+/// A gain that deviates by 8 %, applied after a turn by half: its quotient with itself stays at its pixels.
+fn with_flipped_gain(images: &mut [Array2<f32>]) {
+    let mut random = ChaCha8Rng::seed_from_u64(77);
+    let gain: Vec<f32> = (0..SIZE * SIZE)
+        .map(|_| 1.0 + 0.14 * (2.0 * random.random::<f32>() - 1.0))
+        .collect();
+    for image in images {
+        for (i, pixel) in image.iter_mut().enumerate() {
+            *pixel *= gain[gain.len() - 1 - i] / gain[i];
+        }
+    }
+}
+
+#[test]
+fn a_flipped_gain_is_named_with_beads_and_without() {
+    for beads in [14, 0] {
+        let mut scene = scene(beads, 11);
+        let named = |images: Vec<Array2<f32>>, diameter: Option<f64>| {
+            let diagnoses = align(images, &stated(84.0), diameter).diagnoses;
+            let pattern = |d: &Diagnosis| matches!(d, Diagnosis::FixedPattern { .. });
+            (diagnoses.iter().any(pattern), diagnoses)
+        };
+        for diameter in [Some(DIAMETER), None] {
+            let (found, all) = named(scene.images.clone(), diameter);
+            assert!(!found, "{beads} beads, sound gain: {all:?}");
+        }
+        with_flipped_gain(&mut scene.images);
+        for diameter in [Some(DIAMETER), None] {
+            let (found, all) = named(scene.images.clone(), diameter);
+            assert!(found, "{beads} beads: {all:?}");
+        }
+    }
+}
+
+#[test]
+fn shuffled_views_are_named() {
+    let Scene { images, .. } = scene(14, 12);
+    let shuffled = (0..25).map(|i| images[(i * 7 + 3) % 25].clone()).collect();
+    let found = align(shuffled, &stated(84.0), Some(DIAMETER));
+    let named = |d: &Diagnosis| matches!(d, Diagnosis::WrongOrder { .. });
+    assert!(found.diagnoses.iter().any(named), "{:?}", found.diagnoses);
+    // Two exchanged views are not a wrong order.
+    let Scene { mut images, .. } = scene(14, 12);
+    images.swap(4, 14);
+    let found = align(images, &stated(84.0), Some(DIAMETER));
+    assert!(!found.diagnoses.iter().any(named), "{:?}", found.diagnoses);
+}
+
 #[test]
 fn a_wrong_pixel_size_is_named() {
     let scene = scene(14, 8);

@@ -1,8 +1,8 @@
 //! What is wrong with a series, by name, from its estimate: nothing fails silently.
 
 use crate::TileSpectra;
-use crate::grain::fixed_pattern;
 use crate::series::{SeriesFit, SeriesView};
+use thon_prepare::fixed_pattern;
 
 /// Log-likelihood a gradient of another size or direction must gain to be reported.
 const GRADIENT_GAIN: f64 = 15.0;

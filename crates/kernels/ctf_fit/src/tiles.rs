@@ -8,9 +8,9 @@ use thon_geometry::glam::DVec2;
 use thon_signal::fft::{Complex32, Fft2};
 
 use crate::gold::cover;
-use crate::grain::grain;
 use crate::windows::{Window, windows};
 use crate::{CtfFitError, PolarGrid, PolarLayout};
+use thon_prepare::grain;
 
 /// Covered share from which on a tile is left out.
 const TOO_MUCH_GOLD: f64 = 0.4;

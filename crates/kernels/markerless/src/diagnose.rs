@@ -68,6 +68,11 @@ pub enum Diagnosis {
         /// Extent found, Å.
         extent: f64,
     },
+    /// The views share a pattern of single pixels: the gain reference is turned, flipped or missing.
+    FixedPattern {
+        /// Part of the noise that it is.
+        share: f64,
+    },
     /// The views hardly agree at all.
     WeakSignal {
         /// Mean score.
@@ -118,12 +123,23 @@ impl std::fmt::Display for Diagnosis {
                 f,
                 "the specimen would be {extent:.0} Å thick: is the pixel size right?"
             ),
+            Self::FixedPattern { share } => write!(
+                f,
+                "the images share a pattern of single pixels, {:.0} % of their noise: the gain reference is turned, flipped or missing",
+                100.0 * share
+            ),
             Self::WeakSignal { score } => write!(
                 f,
                 "the images hardly agree (mean correlation with reprojections {score:.2}); the alignment cannot be trusted"
             ),
         }
     }
+}
+
+/// A pattern that stays at its pixels in all views, which a wrong gain reference leaves.
+pub fn fixed_pattern(views: &[AlignView]) -> Option<Diagnosis> {
+    let grains = views.iter().map(|view| &view.grain[..]);
+    thon_prepare::fixed_pattern(grains).map(|share| Diagnosis::FixedPattern { share })
 }
 
 /// Views that must not be aligned: empty, blocked, repeated. Angles of `geometries` only explain intensity.

@@ -12,6 +12,7 @@ use crate::plane::{Band, coefficients};
 use crate::precision::invert;
 use crate::round::Series;
 use crate::search::{Found, Search};
+use crate::sides::join_sides;
 
 /// Views a reference is made of at most.
 const REFERENCES: usize = 8;
@@ -91,6 +92,7 @@ pub(crate) fn grow(
             confirm(series, band, view, &mut suspects, &mut aligned);
         }
     }
+    join_sides(series, band, &aligned)?;
     Ok(results)
 }
 
@@ -137,7 +139,7 @@ fn outwards(series: &Series<'_>, first: usize) -> Vec<usize> {
 }
 
 /// The aligned views nearest in tilt, nearest first.
-fn near(series: &Series<'_>, aligned: &[usize], view: usize) -> Vec<usize> {
+pub(crate) fn near(series: &Series<'_>, aligned: &[usize], view: usize) -> Vec<usize> {
     let tilt = |i: usize| series.geometry[i].tilt_angle.0;
     let mut order = aligned.to_vec();
     order.sort_by(|&a, &b| {
@@ -170,7 +172,7 @@ fn move_view(
 }
 
 /// Coefficients of one view as it stands, and where it is informed.
-fn column(
+pub(crate) fn column(
     series: &Series<'_>,
     band: &Band,
     view: usize,
@@ -181,12 +183,12 @@ fn column(
 }
 
 /// What the aligned neighbours foretell of a view.
-struct Reference {
-    values: Vec<Complex32>,
+pub(crate) struct Reference {
+    pub(crate) values: Vec<Complex32>,
 }
 
 impl Reference {
-    fn new(
+    pub(crate) fn new(
         series: &Series<'_>,
         band: &Band,
         neighbours: &[usize],

@@ -4,7 +4,7 @@
 //! * [`match_projections`]: coarse correlation outwards from the lowest tilt, then projection matching of all views together, with
 //!   tilt axis, specimen extent, tilt offset and pitch where the likelihood has its maximum.
 //! * [`align_coarse`]: the coarse correlation alone. [`track_patches`]: tracks for the bundle adjustment of `thon-align`.
-//! * [`unusable_views`], [`check_order`], [`diagnose`]: what is wrong with a series, by name.
+//! * [`unusable_views`], [`check_order`], [`diagnose`], [`fixed_pattern`]: what is wrong with a series, by name.
 //!
 //! All geometry is [`thon_geometry::TiltGeometry`], of the raw images, in Å and radians.
 
@@ -26,13 +26,14 @@ mod precision;
 mod profile;
 mod round;
 mod search;
+mod sides;
 mod specimen;
 mod straight;
 mod views;
 
 pub use assess::{Quality, ViewQuality, assess};
 pub use coarse::{CoarseOptions, CoarseView, align_coarse};
-pub use diagnose::{Diagnosis, diagnose, unusable_views};
+pub use diagnose::{Diagnosis, diagnose, fixed_pattern, unusable_views};
 pub use error::MarkerlessError;
 pub use gold::GoldOptions;
 pub use matching::match_projections;

@@ -15,6 +15,8 @@ pub(crate) struct Found {
     pub(crate) height: f64,
     /// Height itself.
     pub(crate) top: f64,
+    /// Height where nothing is displaced.
+    pub(crate) here: f64,
 }
 
 /// Correlations over the window of a band.
@@ -94,6 +96,7 @@ impl Search {
         let deviation = (squares / cells.max(1.0)).sqrt();
         Found {
             top,
+            here: value(0, 0),
             displacement: [fx * steps[0], fy * steps[1]],
             ratio: top / second.map_or(1e-9, |p| p.0).max(1e-9 + 0.02 * top.abs()),
             height: if deviation > 0.0 {

@@ -5,6 +5,7 @@
 
 use glam::DVec2;
 use ndarray::{Array2, ArrayView2};
+use thon_prepare::grain;
 use thon_signal::statistics::{mean_and_deviation, median};
 
 use crate::gold::{GoldOptions, in_paint};
@@ -27,6 +28,8 @@ pub struct AlignView {
     pub deviation: f64,
     /// Part of the image that was in-painted, 0 to 1.
     pub in_painted: f64,
+    /// Noise of single pixels in the middle of the raw image ([`thon_prepare::grain`]).
+    pub grain: Vec<f32>,
 }
 
 /// The binning that brings `pixel_size` (Å) as near to `wanted` (Å) as possible without exceeding it; at least 1.
@@ -79,7 +82,15 @@ pub fn prepare_view(
         mean,
         deviation,
         in_painted,
+        grain: grain_of(raw),
     }
+}
+
+fn grain_of(raw: &ArrayView2<'_, f32>) -> Vec<f32> {
+    let pixels = raw.as_standard_layout();
+    pixels
+        .as_slice()
+        .map_or_else(Vec::new, |pixels| grain(pixels, raw.dim().into()))
 }
 
 /// Means of `binning`² pixels; an incomplete last row or column is left out.

@@ -10,8 +10,8 @@ use thon_geometry::TiltGeometry;
 use thon_geometry::glam::{DVec2, DVec3};
 use thon_markerless::{
     AlignView, Alignment, AxisSearch, CoarseOptions, Diagnosis, Level, MarkerlessError,
-    MatchOptions, Specimen, align_coarse, assess, check_order, diagnose, match_projections,
-    prepare_view, unusable_views,
+    MatchOptions, Specimen, align_coarse, assess, check_order, diagnose, fixed_pattern,
+    match_projections, prepare_view, unusable_views,
 };
 use thon_units::{Angstrom, Degrees};
 use truth::Truth;
@@ -247,7 +247,7 @@ fn mirrored_images_and_a_wrong_axis_are_named() {
     };
     let aligned = simulated.align(&everywhere, 30.0);
     let diagnoses = simulated.diagnoses(&aligned, 30.0);
-    let wrong = |d: &&Diagnosis| matches!(d, Diagnosis::WrongAxis { found, .. } if ((found - AXIS).rem_euclid(180.0) + 90.0) % 180.0 - 90.0 < 1.0);
+    let wrong = |d: &&Diagnosis| matches!(d, Diagnosis::WrongAxis { found, .. } if (((found - AXIS + 90.0).rem_euclid(180.0)) - 90.0).abs() < 1.0);
     assert_eq!(diagnoses.iter().filter(wrong).count(), 1, "{diagnoses:?}");
     for image in &mut simulated.raw {
         image.invert_axis(ndarray::Axis(0));
@@ -260,6 +260,27 @@ fn mirrored_images_and_a_wrong_axis_are_named() {
         diagnoses.iter().filter(mirrored).count(),
         1,
         "{diagnoses:?}"
+    );
+}
+
+#[test]
+fn a_flipped_gain_is_named() {
+    let mut simulated = Simulated::new(10);
+    assert_eq!(fixed_pattern(&simulated.views()), None);
+    // A gain that deviates by 8 %, applied after a turn by half.
+    let mut random = thon_compute::seed_stream(10, "gain", 0);
+    let gain: Vec<f32> = (0..SIZE * SIZE)
+        .map(|_| 1.0 + 0.14 * (random.next_u32() as f32 / 2.0_f32.powi(31) - 1.0))
+        .collect();
+    for image in &mut simulated.raw {
+        for (i, pixel) in image.iter_mut().enumerate() {
+            *pixel *= gain[gain.len() - 1 - i] / gain[i];
+        }
+    }
+    let found = fixed_pattern(&simulated.views());
+    assert!(
+        matches!(found, Some(Diagnosis::FixedPattern { .. })),
+        "{found:?}"
     );
 }
 

@@ -166,12 +166,13 @@ impl Job for AlignFiducials {
         // Beads are about 20 working pixels wide; small ones (4 pixels) are worked at full size.
         let diameter = params.bead_diameter.map_or(100.0, |d| d.0);
         let shrunk = (20.0 * series.pixel_size.0 / diameter).min(1.0).powi(2);
-        // Every thread shrinks an image: the image and its spectrum.
+        // Every thread shrinks an image: what was read, the image and its spectrum; of each the grain of its middle is kept.
         let threads = rayon::current_num_threads() as f64;
         Cost {
             memory: PROCESS_MEMORY
                 + (8 << 20)
-                + (pixels * (8.0 * threads + images * 4.0 * shrunk)) as u64,
+                + (pixels * (10.0 * threads + images * 4.0 * shrunk)) as u64
+                + (images * 4.0 * pixels.min(65536.0)) as u64,
             disk: fiducials::disk(&series, POINTS) + fiducials::picture_bytes(&series),
             // Read once, correlated at the working size.
             cpu_seconds: 0.1

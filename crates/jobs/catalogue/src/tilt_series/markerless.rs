@@ -7,8 +7,8 @@ use thon_contract::kinds::{Column, Curves};
 use thon_contract::{Context, Cost, Finding, JobError};
 use thon_geometry::TiltGeometry;
 use thon_markerless::{
-    AlignView, Diagnosis, GoldOptions, MarkerlessError, Specimen, binning_for, prepare_view,
-    straighten, unusable_views,
+    AlignView, Diagnosis, GoldOptions, MarkerlessError, Specimen, binning_for, fixed_pattern,
+    prepare_view, straighten, unusable_views,
 };
 use thon_model::{Exclusion, TiltSeries};
 use thon_picture::{Contrast, Picture, gray};
@@ -103,6 +103,9 @@ pub(super) fn load(
             .advance(done as u64 + 1, 2 * loaded.indices.len() as u64);
     }
     exclude_unusable(series, &mut loaded, context);
+    if let Some(fault) = fixed_pattern(&loaded.views) {
+        context.warn(format!("{}: {fault}", series.name));
+    }
     Ok(loaded)
 }
 
@@ -191,10 +194,12 @@ pub(super) fn cost(series: &TiltSeries, period: Angstrom, rounds: f64) -> Cost {
     let binned = pixels / (binning * binning);
     // Half of the binned plane at most is compared; matrices of a fifth of that many classes per 100 views.
     let coefficients = 0.5 * binned * views * 8.0;
+    // The grain of the middle of each image.
+    let grain = 4.0 * views * pixels.min(65536.0);
     let matrices = 4.0 * views * views * (binned / 40.0 + 500.0);
     Cost {
         memory: (48 << 20)
-            + (12.0 * pixels + views * binned * 12.0 + coefficients + matrices) as u64,
+            + (12.0 * pixels + views * binned * 12.0 + coefficients + matrices + grain) as u64,
         disk: 1 << 20,
         cpu_seconds: 0.2 + pixels * views * 6e-9 + rounds * views * (binned * 6e-8 + 1e-3),
     }

@@ -33,6 +33,11 @@ pub enum Diagnosis {
         /// The angle its beads agree with, degrees.
         measured: f64,
     },
+    /// Several views lie at other tilts than stated: the order of the series is wrong.
+    WrongOrder {
+        /// How many.
+        views: usize,
+    },
     /// The tilts fit in reversed order only.
     ReversedOrder,
     /// The tilt axis lies elsewhere than stated.
@@ -44,6 +49,11 @@ pub enum Diagnosis {
         /// True when the measured angle is the stated one in mirrored images.
         mirrored: bool,
     },
+    /// The images share a pattern of single pixels: the gain reference is turned, flipped or missing.
+    FixedPattern {
+        /// Part of the noise that it is.
+        share: f64,
+    },
     /// The beads have another size than stated: the pixel size or the stated diameter is wrong.
     WrongPixelSize {
         /// Stated diameter, Å.
@@ -51,6 +61,11 @@ pub enum Diagnosis {
         /// Measured diameter at the stated pixel size, Å.
         measured: f64,
     },
+}
+
+/// The diagnosis of a pattern that stays at its pixels, from the grains of views.
+pub(super) fn fixed_pattern<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<Diagnosis> {
+    thon_prepare::fixed_pattern(grains).map(|share| Diagnosis::FixedPattern { share })
 }
 
 impl fmt::Display for Diagnosis {
@@ -81,6 +96,10 @@ impl fmt::Display for Diagnosis {
                 "wrong tilt angle: view {} is stated at {stated:.1}° but its beads lie as at {measured:.1}°; is the order of views right?",
                 view + 1
             ),
+            Self::WrongOrder { views } => write!(
+                out,
+                "wrong order: the beads of {views} views lie as at other tilts than stated; images and tilt angles do not belong together"
+            ),
             Self::ReversedOrder => write!(
                 out,
                 "reversed order: the beads fit the tilt angles taken from the last view to the first"
@@ -102,6 +121,11 @@ impl fmt::Display for Diagnosis {
                 }
                 Ok(())
             }
+            Self::FixedPattern { share } => write!(
+                out,
+                "fixed pattern: {:.0} % of the noise of single pixels is the same in all views; the gain reference is turned, flipped or missing",
+                100.0 * share
+            ),
             Self::WrongPixelSize { stated, measured } => write!(
                 out,
                 "wrong pixel size: beads stated as {:.1} nm measure {:.1} nm at the stated pixel size",

@@ -1,13 +1,13 @@
 //! The whole way from images to an aligned series by beads.
 
-use ndarray::Array2;
 use thon_compute::{Progress, parallel};
 use thon_geometry::TiltGeometry;
 
 use super::detect::Candidate;
+use super::diagnosis::fixed_pattern;
 use super::radius::find_diameter;
 use super::tracker::Tracker;
-use super::working::{Scale, Working, prepare};
+use super::working::{Scale, Working, prepare, raw_grain};
 use super::{Diagnosis, Images};
 use crate::AlignError;
 use crate::adjust::{Adjustment, Solution, Track};
@@ -103,15 +103,20 @@ pub fn align_beads(
         });
         // Small enough to hold at once, fine enough for the smallest beads.
         let finest = Scale::finest(images.size(), pixel);
-        let small: Result<Vec<Array2<f32>>, _> = low
-            .iter()
-            .take(5)
-            .map(|&v| load(v).map(|raw| finest.resample(&raw)))
-            .collect();
-        match find_diameter(&small?, finest.size, finest.pixel.x) {
-            Some(diameter) => diameter,
-            None => return Ok(nothing(start.len(), 100.0)),
+        let mut small = Vec::new();
+        let mut grains = Vec::new();
+        for &view in low.iter().take(5) {
+            let raw = load(view)?;
+            grains.push(raw_grain(&raw));
+            small.push(finest.resample(&raw));
         }
+        let Some(diameter) = find_diameter(&small, finest.size, finest.pixel.x) else {
+            let mut none = nothing(start.len(), 100.0);
+            let pattern = fixed_pattern(grains.iter().map(Vec::as_slice));
+            none.diagnoses.splice(0..0, pattern);
+            return Ok(none);
+        };
+        diameter
     };
     let scale = Scale::new(images.size(), pixel, diameter);
     let prepared: Vec<Option<Working>> =

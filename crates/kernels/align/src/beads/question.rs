@@ -12,6 +12,8 @@ use crate::adjust::{Solution, median};
 
 /// Largest tilt that is tried for a view that does not fit, degrees.
 const STEEPEST: i32 = 75;
+/// So many views stated at another tilt than their beads show are no exchange of two any more.
+const SHUFFLED: usize = 3;
 
 impl Tracker<'_> {
     pub(super) fn blank_views(&self, diagnoses: &mut Vec<Diagnosis>) -> Vec<bool> {
@@ -68,6 +70,11 @@ impl Tracker<'_> {
             } else if self.good(view, solution) < 0.34 * typical {
                 diagnoses.push(Diagnosis::UnrelatedView { view });
             }
+        }
+        let wrong = |d: &&Diagnosis| matches!(d, Diagnosis::WrongTilt { .. });
+        let views = diagnoses.iter().filter(wrong).count();
+        if views >= SHUFFLED {
+            diagnoses.push(Diagnosis::WrongOrder { views });
         }
     }
 

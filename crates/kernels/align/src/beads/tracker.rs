@@ -9,6 +9,7 @@ use super::Diagnosis;
 use super::associate::{associate, distinct, predict};
 use super::chain::{ChainOptions, chain};
 use super::detect::{Candidate, detect, strong};
+use super::diagnosis::fixed_pattern;
 use super::driver::{BeadAlignment, BeadOptions, nothing};
 use super::working::{Scale, Working};
 use crate::AlignError;
@@ -36,7 +37,8 @@ struct Found {
 
 impl Tracker<'_> {
     pub(super) fn run(mut self) -> Result<BeadAlignment, AlignError> {
-        let mut diagnoses = Vec::new();
+        let grains = self.prepared.iter().flatten().map(|view| &view.grain[..]);
+        let mut diagnoses: Vec<Diagnosis> = fixed_pattern(grains).into_iter().collect();
         let blank = self.blank_views(&mut diagnoses);
         let candidates =
             parallel::map_indices(self.start.len(), |view| match &self.prepared[view] {

@@ -2,6 +2,7 @@
 
 use glam::DVec2;
 use ndarray::Array2;
+use thon_prepare::grain;
 use thon_signal::fft::{Fft2, Origin, frequency};
 use thon_signal::resample::fourier_resample2;
 
@@ -76,6 +77,13 @@ impl Scale {
     }
 }
 
+/// Noise of single pixels in the middle of a raw image.
+pub(super) fn raw_grain(raw: &Array2<f32>) -> Vec<f32> {
+    let pixels = raw.as_standard_layout();
+    let size = raw.dim().into();
+    pixels.as_slice().map_or_else(Vec::new, |p| grain(p, size))
+}
+
 /// One prepared view.
 pub(super) struct Working {
     /// Relative contrast, `[y, x]`.
@@ -84,6 +92,8 @@ pub(super) struct Working {
     pub(super) mean: f64,
     /// Standard deviation of the raw image.
     pub(super) deviation: f64,
+    /// Noise of single pixels in the middle of the raw image.
+    pub(super) grain: Vec<f32>,
 }
 
 /// Prepares a raw image; `diameter` in Å. A constant image gives zeros.
@@ -112,5 +122,6 @@ pub(super) fn prepare(raw: &Array2<f32>, scale: &Scale, diameter: f64) -> Workin
         image: plan.inverse(&spectrum),
         mean,
         deviation,
+        grain: raw_grain(raw),
     }
 }

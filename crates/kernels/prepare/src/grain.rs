@@ -77,16 +77,13 @@ fn shared_grain<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<(f64, f64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng};
+    use rand::Rng;
 
     #[test]
     fn a_pattern_of_a_tenth_is_found_and_counts_are_not() {
-        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
-        let mut noise = || -> Vec<f32> {
-            (0..300 * 280)
-                .map(|_| random.random::<f32>() + random.random::<f32>())
-                .collect()
-        };
+        let mut random = thon_compute::seed_stream(3, "grain-test", 0);
+        let mut uniform = || (random.next_u32() >> 8) as f32 / 16_777_216.0;
+        let mut noise = || -> Vec<f32> { (0..300 * 280).map(|_| uniform() + uniform()).collect() };
         let pattern = noise();
         let images: Vec<Vec<f32>> = (0..6).map(|_| noise()).collect();
         let share = |strength: f32| {
