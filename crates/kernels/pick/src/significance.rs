@@ -1,8 +1,8 @@
 //! How often a score is reached by chance: z-scores, false positives by competition with a decoy, and a test of the hand.
 //!
-//! A decoy (`crate::search`, decoy.rs: the mirrored template or a twisted one) is searched in the same orientations. The best scores M
-//! of either have a local mean μ and deviation σ that follow the tomogram (more where it is crowded), and z = (M − μ)/σ is
-//! comparable everywhere and between the two.
+//! A decoy (`crate::search`, decoy.rs: the mirrored template or a twisted one) is searched in the same orientations. Its best scores
+//! M₀(r) have a local mean μ and deviation σ that follow the tomogram (more where it is crowded), and z = (M − μ)/σ is
+//! comparable everywhere.
 //!
 //! False positives: whatever is not the wanted particle (noise, gold, other proteins) answers to the template and to a decoy that is
 //! as much like a particle with the same probability. Peaks of the higher of both z belong to the one that is higher; those that the decoy wins are
@@ -97,7 +97,7 @@ impl FalsePositives {
 pub struct Significance {
     /// z of the template's scores, `[z, y, x]`; 0 around peaks that the decoy wins.
     pub z: Array3<f32>,
-    /// Local deviation of the template's scores, away from what is certainly the particle.
+    /// Local deviation of the decoy's scores.
     pub deviation: Array3<f32>,
     /// What chance gives.
     pub false_positives: FalsePositives,
@@ -200,16 +200,22 @@ fn one_pass(
 ) -> Pass {
     let reach = (WINDOW * diameter).ceil() as usize;
     let weight = window_sums(weights, reach);
-    let (z, deviation) = standardised(&template.score, weights, &weight, reach);
+    let (mean, deviation) = local_moments(decoy, weights, &weight, reach);
+    let z_of = |map: &Array3<f32>| {
+        let mut z = map.clone();
+        z.zip_mut_with(&mean, |z, m| *z -= m);
+        z.zip_mut_with(&deviation, |z, d| *z /= d);
+        z
+    };
     Pass {
-        z,
-        decoy: standardised(decoy, weights, &weight, reach).0,
+        z: z_of(&template.score),
+        decoy: z_of(decoy),
         deviation,
     }
 }
 
-/// Scores less their local mean, over their local deviation; and that deviation. `weight` is the sum of the weights in each window.
-fn standardised(
+/// Local mean and deviation of scores. `weight` is the sum of the weights in each window.
+fn local_moments(
     scores: &Array3<f32>,
     weights: &Array3<f32>,
     weight: &Array3<f32>,
@@ -242,10 +248,7 @@ fn standardised(
     }
     let mut deviation = square;
     deviation.zip_mut_with(&mean, |s, m| *s = (*s - m * m).max(1e-12).sqrt());
-    let mut z = scores.clone();
-    z.zip_mut_with(&mean, |z, m| *z -= m);
-    z.zip_mut_with(&deviation, |z, d| *z /= d);
-    (z, deviation)
+    (mean, deviation)
 }
 
 /// Peaks of a z map away from the faces.

@@ -172,3 +172,65 @@ fn between(map: &Array3<f32>, place: DVec3) -> f32 {
     }
     sum as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Ball;
+    use super::*;
+
+    const N: usize = 24;
+    const BALL: Ball = Ball {
+        radius: 7.0,
+        edge: 1.0,
+    };
+
+    /// Gaussian balls at places (x, y, z) from the middle.
+    fn balls(places: &[[f64; 3]]) -> Array3<f32> {
+        Array3::from_shape_fn((N, N, N), |(z, y, x)| {
+            let at = DVec3::new(x as f64, y as f64, z as f64) - DVec3::splat((N / 2) as f64);
+            let square = |p: &[f64; 3]| at.distance_squared(DVec3::from_array(*p));
+            places.iter().map(|p| (-square(p) / 4.0).exp() as f32).sum()
+        })
+    }
+
+    fn turning(map: &Array3<f32>) -> TurningTemplate {
+        TurningTemplate::new(map, Array3::ones((N, N, N / 2 + 1)), BALL).unwrap()
+    }
+
+    fn chosen(map: &Array3<f32>) -> Decoy {
+        let make = |decoy: Decoy| Ok(turning(&decoy.map(map, BALL.radius)));
+        Decoy::choose(&turning(map), make, 1).unwrap()
+    }
+
+    #[test]
+    fn what_is_its_own_mirror_image_gets_a_twisted_decoy() {
+        // All in one plane: mirroring is turning.
+        let flat = balls(&[
+            [-5.0, 0.0, 0.0],
+            [4.0, 3.0, 0.0],
+            [1.0, -5.0, 0.0],
+            [0.0, 0.0, 0.0],
+        ]);
+        assert!(matches!(chosen(&flat), Decoy::Twisted(_)));
+        let wanted = Likeness::of(&turning(&flat), 1);
+        let to = |decoy: Decoy| wanted.to(&turning(&decoy.map(&flat, BALL.radius)));
+        let (mirrored, twisted) = (to(Decoy::Mirrored), to(chosen(&flat)));
+        assert!(
+            mirrored > 0.9 && twisted < mirrored - 0.1,
+            "{mirrored} {twisted}"
+        );
+    }
+
+    #[test]
+    fn a_twist_keeps_the_power_of_every_shell() {
+        let map = balls(&[[-5.0, 0.0, 1.0], [4.0, 3.0, 0.0], [1.0, -5.0, -3.0]]);
+        let twist = Decoy::Twisted(7).map(&map, BALL.radius);
+        let plan = Fft3::plan([N; 3]);
+        let [before, after] = [&map, &twist].map(|m| shell_power(&plan.forward(m), [N; 3]).sum);
+        for (a, b) in before.iter().zip(&after) {
+            assert!((a - b).abs() <= 1e-3 * before[0], "{a} {b}");
+        }
+        assert_eq!(twist, Decoy::Twisted(7).map(&map, BALL.radius));
+        assert_ne!(twist, Decoy::Twisted(8).map(&map, BALL.radius));
+    }
+}
