@@ -1,5 +1,7 @@
 //! Surfaces of painted shapes whose area and curvatures are known.
 
+#![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
+
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
@@ -98,7 +100,7 @@ fn a_sphere_is_closed_and_equally_curved() {
         .map(|(p, n)| n.dot((*p - centre).normalize()))
         .fold(1.0, f32::min);
     let thick = middle_of(thickness.into_iter());
-    eprintln!(
+    println!(
         "sphere: area {area:.4}, H within {mean:.3}, ∫K/4π {gauss:.3}, normals {:.2}°, thickness {thick:.2}",
         worst.acos().to_degrees()
     );
@@ -139,7 +141,7 @@ fn a_cylinder_is_open_and_curved_one_way() {
         1.0 / (r * r),
     );
     let thick = middle_of(vertices.iter().map(|&v| thickness[v]));
-    eprintln!(
+    println!(
         "cylinder: area {area:.4}, H within {mean:.3}, K within {gauss:.3}/r², thickness {thick:.2}"
     );
     assert!((area - 1.0).abs() < 0.03 && mean < 0.08 && gauss < 0.08);
@@ -174,7 +176,7 @@ fn a_torus_is_curved_either_way() {
         1.0 / (small * small),
     );
     let total = total_gauss(&surface) / (4.0 * PI);
-    eprintln!(
+    println!(
         "torus: area {area:.4}, H within {mean:.3}/2r, K within {gauss:.3}/r², ∫K/4π {total:.3}"
     );
     assert!((area - 1.0).abs() < 0.02 && mean < 0.15 && gauss < 0.15 && total.abs() < 0.1);
