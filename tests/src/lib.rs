@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, reason = "what is skipped is said")]
 
 pub mod atomic_maps;
+pub mod crowd;
 pub mod defocus_hand;
 pub mod documents;
 pub mod hand;

@@ -17,6 +17,7 @@ pub mod relion_text;
 pub mod star;
 pub mod text;
 pub mod text_table;
+pub mod triangles;
 pub mod warp;
 pub mod xml;
 

@@ -68,6 +68,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &picking::ExtractPeaks,
     &picking::PickBlobs,
     &segmentation::SegmentMembranes,
+    &segmentation::TriangulateMembranes,
     &segmentation::SampleMembranes,
     &particles::ReconstructParticles,
     &particles::CarryOver,

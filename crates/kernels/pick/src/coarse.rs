@@ -1,8 +1,9 @@
 //! Coarse to fine: a search of binned voxels in coarse angles, then only its candidates in the voxels and angles asked for.
 //!
 //! The tomogram is Fourier-cropped by `binning` and searched with all orientations of a coarse grid. The highest peaks of the template,
-//! and as many of the random template, are then compared with templates turned around the coarse orientation and shifted by whole
-//! voxels, each correlation written out. Where the random template does better the match is dropped, and what it finds counts as false positives.
+//! and as many of its decoy, are then compared with templates turned around the coarse orientation and shifted by whole voxels, each
+//! correlation written out. Both take the same way, so that choosing the best of many lifts both alike. Where the decoy does better
+//! the match is dropped, and what it finds counts as false positives.
 //! With binning b and angles a times as coarse the first step is b³·a³ times shorter than a search of everything.
 
 use glam::{DQuat, DVec3};
@@ -17,11 +18,9 @@ use thon_signal::correlate::find_peaks3;
 use thon_signal::resample::rescale3;
 use thon_units::{Angstrom, Degrees, PixelSize, Radians};
 
-use crate::search::{Search, TurningTemplate, ready, search_filtered};
+use crate::search::{Decoy, ScoreMap, Search, TurningTemplate, ready, search_filtered};
 use crate::significance::{FalsePositives, is_inside};
-use crate::{
-    MatchOptions, Matches, Orientations, PickError, SeenBy, around_identity, significance,
-};
+use crate::{MatchOptions, Orientations, PickError, SeenBy, around_identity};
 
 /// The first, coarse step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -94,15 +93,16 @@ pub fn match_coarse_to_fine(
     options: &MatchOptions,
     progress: &dyn Progress,
 ) -> Result<FineMatches, PickError> {
-    let (found, orientations) = coarse_search(target, coarse, options, progress)?;
     let mut tomogram = target.tomogram.clone();
     let search = ready(
         &mut tomogram,
         target.template,
         target.images,
         target.voxel_size,
+        None,
         options,
     )?;
+    let (found, orientations) = coarse_search(target, search.decoy, coarse, options, progress)?;
     let task = Fine {
         tomogram: &tomogram,
         search: &search,
@@ -112,16 +112,16 @@ pub fn match_coarse_to_fine(
         mask: search.ball.mask(),
     };
     let binning = coarse.binning as f64;
-    let starts = |scores: &Array3<f32>, indices: &Array3<u32>| -> Vec<(DVec3, DQuat)> {
-        let (nz, ny, nx) = scores.dim();
-        let peaks = find_peaks3(scores, f32::MIN, distance / binning, usize::MAX);
+    let starts = |map: &ScoreMap| -> Vec<(DVec3, DQuat)> {
+        let (nz, ny, nx) = map.score.dim();
+        let peaks = find_peaks3(&map.score, f32::MIN, distance / binning, usize::MAX);
         let inside = peaks
             .iter()
             .filter(|p| is_inside(p.position, [nz, ny, nx], margin / binning));
         let start = |peak: &thon_signal::correlate::Peak| {
             let [x, y, z] = peak.position.map(|p| p.round() as usize);
             let index = [z.min(nz - 1), y.min(ny - 1), x.min(nx - 1)];
-            let rotation = orientations.rotations()[indices[index] as usize];
+            let rotation = orientations.rotations()[map.orientation[index] as usize];
             (
                 full_voxel(peak.position, [nz, ny, nx], target.tomogram, binning),
                 rotation,
@@ -129,23 +129,20 @@ pub fn match_coarse_to_fine(
         };
         inside.take(coarse.candidates).map(start).collect()
     };
-    let judged = significance(
-        &found,
-        2.0 * search.ball.radius / binning,
-        distance / binning,
-        margin / binning,
-    );
-    let z = judged.as_ref().map_or(&found.template.score, |j| &j.z);
-    let template = task.refine(0, &starts(z, &found.template.orientation), progress)?;
-    let template = apart(template, distance);
-    let Some(random) = &found.random else {
+    let refined = |kind: usize, map: &ScoreMap| {
+        let matches = task.refine(kind, &starts(map), progress)?;
+        Ok::<_, PickError>(apart(matches, distance))
+    };
+    let template = refined(0, &found[0])?;
+    let Some(decoy) = found.get(1) else {
         return Ok(FineMatches {
             template,
             chance: None,
         });
     };
-    let decoys = task.refine(1, &starts(&random.score, &random.orientation), progress)?;
-    Ok(compete(template, &apart(decoys, distance), distance))
+    // The last of the templates is the decoy: the twisted one, or the mirrored one alone.
+    let decoys = refined(search.templates.len() - 1, decoy)?;
+    Ok(compete(template, &decoys, distance))
 }
 
 /// Of a match and a decoy nearer than `distance` the higher one stays (Elias & Gygi 2007).
@@ -166,10 +163,11 @@ fn compete(template: Vec<FineMatch>, decoys: &[FineMatch], distance: f64) -> Fin
 
 fn coarse_search(
     target: &Target<'_>,
+    decoy: Option<Decoy>,
     coarse: &CoarseOptions,
     options: &MatchOptions,
     progress: &dyn Progress,
-) -> Result<(Matches, Orientations), PickError> {
+) -> Result<(Vec<ScoreMap>, Orientations), PickError> {
     let orientations = Orientations::even(coarse.angular_step.radians(), target.symmetry);
     if !(1..=8).contains(&coarse.binning) {
         return Err(PickError::parameter("binning", &coarse.binning, "1 to 8"));
@@ -197,25 +195,18 @@ fn coarse_search(
         &template,
         target.images,
         voxel_size,
+        decoy,
         &options,
     )?;
     let kinds: &[usize] = if options.significance { &[0, 1] } else { &[0] };
-    let mut maps = search_filtered(
+    let found = search_filtered(
         &tomogram,
         &search,
         kinds,
         &orientations,
         options.memory,
         progress,
-    )?
-    .into_iter();
-    let found = Matches {
-        template: maps
-            .next()
-            .ok_or_else(|| PickError::parameter("templates", &0, "one"))?,
-        random: maps.next(),
-        mirrored: None,
-    };
+    )?;
     Ok((found, orientations))
 }
 

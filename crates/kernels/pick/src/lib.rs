@@ -1,7 +1,7 @@
 //! Finding particles in tomograms, and deciding which of them to keep.
 //!
 //! * [`match_template`]: local correlation with a template in every orientation, as the tilt series would show it, with error rates
-//!   from templates of random phases and a test of the hand from the mirrored one.
+//!   by competition with a decoy, and a test of the hand from the mirrored template.
 //! * [`match_coarse_to_fine`]: the same from coarse voxels and angles to fine ones.
 //! * [`significance`], [`test_hand`]: what scores are worth, and which hand the map has.
 //! * [`pick_peaks`]: peaks by error rate, count or score; what is rejected keeps its reason.

@@ -1,12 +1,11 @@
 //! How often a score is reached by chance: z-scores, false positives by competition with a decoy, and a test of the hand.
 //!
-//! A template that keeps the amplitudes of the wanted one and its phases at periods above its radius, all other phases being
-//! random, is searched in the same orientations. Its best scores M₀(r) have a local mean μ and deviation σ that follow the tomogram
-//! (more where it is crowded), and z = (M − μ)/σ is comparable everywhere.
+//! A decoy (`crate::search`, decoy.rs: the mirrored template or a twisted one) is searched in the same orientations. Its best scores
+//! M₀(r) have a local mean μ and deviation σ that follow the tomogram (more where it is crowded), and z = (M − μ)/σ is
+//! comparable everywhere.
 //!
 //! False positives: whatever is not the wanted particle (noise, gold, other proteins) answers to the template and to a decoy that is
-//! as much like a particle with the same probability. The decoy is the mirrored template where the tomogram tells the hands apart, else the one
-//! of random phases. Peaks of the higher of both z belong to the one that is higher; those that the decoy wins are
+//! as much like a particle with the same probability. Peaks of the higher of both z belong to the one that is higher; those that the decoy wins are
 //! dropped, and there are as many false ones among those that the template wins (competition of targets and decoys, Elias & Gygi 2007).
 //! They are counted, and beyond the highest ten continued by an exponential tail (Pickands 1975). Around particles that are certain
 //! (less than 5 % false) μ and σ are not taken from; everything is worked out twice for that.
@@ -25,10 +24,6 @@ use crate::search::{Matches, ScoreMap};
 const TAIL: f64 = 0.001;
 /// Fewest peaks of a tail.
 const FEWEST: usize = 10;
-/// Probability of no hand below which the mirrored template is the decoy.
-const HANDED: f64 = 0.01;
-/// Places the hand is tested at for that.
-const PLACES: usize = 100;
 /// False discovery rate below which a peak of the first pass counts as a particle.
 const CERTAIN: f64 = 0.05;
 /// Half of the window of local means, in mask diameters.
@@ -102,13 +97,13 @@ impl FalsePositives {
 pub struct Significance {
     /// z of the template's scores, `[z, y, x]`; 0 around peaks that the decoy wins.
     pub z: Array3<f32>,
-    /// Local deviation of the random template's scores.
+    /// Local deviation of the decoy's scores.
     pub deviation: Array3<f32>,
     /// What chance gives.
     pub false_positives: FalsePositives,
 }
 
-/// Judges scores by those of the random template; `None` when there are none. `diameter` of the mask, `distance` between peaks and
+/// Judges scores by those of the decoy; `None` when there are none. `diameter` of the mask, `distance` between peaks and
 /// `margin` from the faces in voxels.
 pub fn significance(
     matches: &Matches,
@@ -116,20 +111,16 @@ pub fn significance(
     distance: f64,
     margin: f64,
 ) -> Option<Significance> {
-    let random = &matches.random.as_ref()?.score;
-    let handed = test_hand(matches, distance, margin, PLACES)
-        .is_some_and(|hand| hand.is_template() && hand.probability < HANDED);
-    let mirrored = matches.mirrored.as_ref().map(|map| &map.score);
-    let decoy = mirrored.filter(|_| handed).unwrap_or(random);
-    let mut weights = Array3::from_elem(random.dim(), 1.0_f32);
-    let mut pass = one_pass(&matches.template, random, decoy, &weights, diameter);
+    let decoy = &matches.decoy()?.score;
+    let mut weights = Array3::from_elem(decoy.dim(), 1.0_f32);
+    let mut pass = one_pass(&matches.template, decoy, &weights, diameter);
     let mut won = compete(&pass, distance, margin);
     let certain = won.certain();
     if !certain.is_empty() {
         for peak in certain {
             fill_ball(&mut weights, peak.position, 0.75 * diameter, |_| 0.0);
         }
-        pass = one_pass(&matches.template, random, decoy, &weights, diameter);
+        pass = one_pass(&matches.template, decoy, &weights, diameter);
         won = compete(&pass, distance, margin);
     }
     Some(won.dropped(pass, distance))
@@ -203,40 +194,13 @@ impl Won {
 
 fn one_pass(
     template: &ScoreMap,
-    random: &Array3<f32>,
     decoy: &Array3<f32>,
     weights: &Array3<f32>,
     diameter: f64,
 ) -> Pass {
     let reach = (WINDOW * diameter).ceil() as usize;
     let weight = window_sums(weights, reach);
-    let product = |power: i32| {
-        let mut values = weights.clone();
-        values.zip_mut_with(random, |w, m| *w *= m.powi(power));
-        window_sums(&values, reach)
-    };
-    let (mut mean, mut square) = (product(1), product(2));
-    let all = weights.iter().map(|w| f64::from(*w)).sum::<f64>().max(1.0);
-    let overall = |power: i32| {
-        let sum: f64 = weights
-            .iter()
-            .zip(random)
-            .map(|(w, m)| f64::from(*w) * f64::from(*m).powi(power))
-            .sum();
-        sum / all
-    };
-    let (overall_mean, overall_square) = (overall(1), overall(2));
-    // Where nearly all of the window is left out, the tomogram as a whole decides.
-    let few = 0.02 * (2.0 * reach as f64 + 1.0).powi(2);
-    for ((m, s), w) in mean.iter_mut().zip(square.iter_mut()).zip(&weight) {
-        if f64::from(*w) < few {
-            (*m, *s) = (overall_mean as f32, overall_square as f32);
-        } else {
-            (*m, *s) = (*m / w, *s / w);
-        }
-    }
-    let mut deviation = square;
-    deviation.zip_mut_with(&mean, |s, m| *s = (*s - m * m).max(1e-12).sqrt());
+    let (mean, deviation) = local_moments(decoy, weights, &weight, reach);
     let z_of = |map: &Array3<f32>| {
         let mut z = map.clone();
         z.zip_mut_with(&mean, |z, m| *z -= m);
@@ -248,6 +212,43 @@ fn one_pass(
         decoy: z_of(decoy),
         deviation,
     }
+}
+
+/// Local mean and deviation of scores. `weight` is the sum of the weights in each window.
+fn local_moments(
+    scores: &Array3<f32>,
+    weights: &Array3<f32>,
+    weight: &Array3<f32>,
+    reach: usize,
+) -> (Array3<f32>, Array3<f32>) {
+    let product = |power: i32| {
+        let mut values = weights.clone();
+        values.zip_mut_with(scores, |w, m| *w *= m.powi(power));
+        window_sums(&values, reach)
+    };
+    let (mut mean, mut square) = (product(1), product(2));
+    let all = weights.iter().map(|w| f64::from(*w)).sum::<f64>().max(1.0);
+    let overall = |power: i32| {
+        let sum: f64 = weights
+            .iter()
+            .zip(scores)
+            .map(|(w, m)| f64::from(*w) * f64::from(*m).powi(power))
+            .sum();
+        (sum / all) as f32
+    };
+    let (overall_mean, overall_square) = (overall(1), overall(2));
+    // Where nearly all of the window is left out, the tomogram as a whole decides.
+    let few = (0.02 * (2.0 * reach as f64 + 1.0).powi(2)) as f32;
+    for ((m, s), w) in mean.iter_mut().zip(square.iter_mut()).zip(weight) {
+        if *w < few {
+            (*m, *s) = (overall_mean, overall_square);
+        } else {
+            (*m, *s) = (*m / w, *s / w);
+        }
+    }
+    let mut deviation = square;
+    deviation.zip_mut_with(&mean, |s, m| *s = (*s - m * m).max(1e-12).sqrt());
+    (mean, deviation)
 }
 
 /// Peaks of a z map away from the faces.
@@ -427,8 +428,8 @@ mod tests {
         let spread = |at: [usize; 3]| if at[2] < 30 { 1.0 } else { 4.0 };
         let matches = Matches {
             template: map(field(1, spread)),
-            random: Some(map(field(2, spread))),
-            mirrored: None,
+            mirrored: Some(map(field(2, spread))),
+            twisted: None,
         };
         let judged = significance(&matches, 6.0, 3.0, 0.0).unwrap();
         for expected in [300.0, 30.0, 8.0] {
@@ -470,7 +471,7 @@ mod tests {
         }
         let matches = Matches {
             template: map(better.clone()),
-            random: None,
+            twisted: None,
             mirrored: Some(map(worse.clone())),
         };
         let told = test_hand(&matches, 2.0, 0.0, 20).unwrap();
@@ -480,13 +481,13 @@ mod tests {
         );
         let turned = Matches {
             template: map(worse.clone()),
-            random: None,
+            twisted: None,
             mirrored: Some(map(better)),
         };
         assert!(!test_hand(&turned, 2.0, 0.0, 20).unwrap().is_template());
         let equal = Matches {
             template: map(worse),
-            random: None,
+            twisted: None,
             mirrored: Some(map(field(6, |_| 1.0))),
         };
         assert!(test_hand(&equal, 3.0, 0.0, 50).unwrap().probability > 0.01);

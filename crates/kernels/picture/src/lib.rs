@@ -9,6 +9,7 @@ mod cones;
 mod gray;
 mod plot;
 mod surface;
+mod triangles;
 
 pub use canvas::{Colour, Picture};
 pub use cones::{Cone, Cones};
@@ -16,3 +17,4 @@ pub use embedded_graphics::text::Alignment;
 pub use gray::{Contrast, gray, row_of};
 pub use plot::{Curve, Plot};
 pub use surface::{Surface, surface};
+pub use triangles::Triangles;

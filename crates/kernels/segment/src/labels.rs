@@ -14,6 +14,8 @@ use crate::vote::smooth_normals;
 
 /// How far from a point along its sheet voxels take its label: half the diagonal of a voxel.
 const BESIDE: f32 = 0.87;
+/// Least strength of a ridge over that in the middle of a flat membrane: beside the middle of curved labels lie weak ridges across.
+const STRENGTH: f64 = 0.25;
 
 /// Writes the label of every voxel within half a `thickness` (voxels) of a sheet, 0 elsewhere. Where sheets overlap, the larger wins.
 ///
@@ -92,6 +94,10 @@ pub fn sheets_of_labels(
     let [nz, ny, nx] = source.dims();
     let sigma = (0.5 * thickness).max(1.0);
     let rows = ((memory << 20) / 3 / (12 * nz * nx).max(1)).clamp(16, ny.max(16));
+    // −∂² in the middle of a slab smoothed by σ: t/(√2π σ³) exp(−t²/8σ²).
+    let flat = thickness / (std::f64::consts::TAU.sqrt() * sigma.powi(3))
+        * (-thickness * thickness / (8.0 * sigma * sigma)).exp();
+    let least = (STRENGTH * flat) as f32;
     let mut points = Vec::new();
     for rows in bands(ny, rows) {
         check(progress)?;
@@ -106,7 +112,8 @@ pub fn sheets_of_labels(
         band.smooth(sigma);
         let inside = |p: &SheetPoint| {
             let voxel = (p.position - band.offset()).round();
-            band.at(voxel.z as usize, voxel.y as usize, voxel.x as usize) > 0.3
+            p.strength >= least
+                && band.at(voxel.z as usize, voxel.y as usize, voxel.x as usize) > 0.3
         };
         points.extend(ridge_points(&band, rows, 1.0).into_iter().filter(inside));
     }

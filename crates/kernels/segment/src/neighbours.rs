@@ -68,9 +68,18 @@ impl Cells {
 
     /// Runs of `order` that hold every point within `reach` of a place, and some others.
     pub(crate) fn runs(&self, place: Vec3, reach: f32) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.runs_within(place - Vec3::splat(reach), place + Vec3::splat(reach))
+    }
+
+    /// Runs of `order` that hold every point between two corners of a box, and some others.
+    pub(crate) fn runs_within(
+        &self,
+        low: Vec3,
+        high: Vec3,
+    ) -> impl Iterator<Item = Range<usize>> + '_ {
         let cell = |p: Vec3| (p / self.edge).floor().as_ivec3() - self.low;
-        let from = cell(place - Vec3::splat(reach)).max(IVec3::ZERO);
-        let to = cell(place + Vec3::splat(reach)).min(self.size - IVec3::ONE);
+        let from = cell(low).max(IVec3::ZERO);
+        let to = cell(high).min(self.size - IVec3::ONE);
         let rows = (from.z..=to.z).flat_map(move |z| (from.y..=to.y).map(move |y| (y, z)));
         rows.filter(move |_| from.x <= to.x).map(move |(y, z)| {
             // Cells of a row follow each other.

@@ -38,8 +38,8 @@ pub(crate) struct MatchTemplate;
 /// Compare tomograms with a template in every orientation.
 ///
 /// The template is seen through the tilt series: the contrast transfer, exposure and direction of each of its images weigh the template's
-/// transform. Scores are local correlation coefficients; compared with those of templates of random phases they become z-scores with an
-/// expected number of false positives, and those of the mirrored template tell the hand. `tomogram.extract-peaks` makes particles of them.
+/// transform. Scores are local correlation coefficients; compared with those of a decoy, the mirrored or a twisted template, they become
+/// z-scores with an expected number of false positives, and those of the mirrored template tell the hand. `tomogram.extract-peaks` makes particles of them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
@@ -229,7 +229,7 @@ impl Job for MatchTemplate {
     fn methods(params: &Params) -> Methods {
         Methods {
             text: format!(
-                "Tomograms were compared with a template in steps of {} (symmetry {}) by local correlation, the template weighted by the contrast transfer, exposure and direction of every tilt image, in thon; significance was estimated from templates of random phases.",
+                "Tomograms were compared with a template in steps of {} (symmetry {}) by local correlation, the template weighted by the contrast transfer, exposure and direction of every tilt image, in thon; false positives were estimated by competition with a decoy.",
                 params.angular_step, params.symmetry
             ),
             citations: vec![

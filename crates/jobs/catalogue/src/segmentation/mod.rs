@@ -2,9 +2,11 @@
 
 mod sample_membranes;
 mod segment_membranes;
+mod triangulate_membranes;
 
 pub(crate) use sample_membranes::SampleMembranes;
 pub(crate) use segment_membranes::SegmentMembranes;
+pub(crate) use triangulate_membranes::TriangulateMembranes;
 
 use thon_contract::JobError;
 use thon_segment::SegmentError;

@@ -248,6 +248,11 @@ fn tomogram_cases_1() -> Vec<Case> {
             &[("labels", "tomogram.segment-membranes", "labels")],
         ),
         case(
+            "tomogram.triangulate-membranes",
+            json!({ "least_area": 0.0, "thickness": 80.0 }),
+            &[("labels", "tomogram.segment-membranes", "labels")],
+        ),
+        case(
             "tomogram.local-resolution",
             json!({ "options": { "frequencies": 6 } }),
             &[TOMOGRAMS],

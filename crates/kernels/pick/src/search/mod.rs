@@ -1,16 +1,18 @@
 //! Template matching: local correlation of a tomogram with a template in every orientation.
 //!
 //! At every voxel the highest of all orientations is kept, with its index; equal scores keep the lower index. The same is done with
-//! the template's mirror image and with templates of the same spectrum and random phases, which are what the scores are
+//! the template's mirror image and, where that is too much like it, with a twisted template: decoys that the scores are
 //! judged by (`crate::significance`). Cost: see `benches/benches/template_matching.rs`.
 
 mod band;
+mod decoy;
 mod engine;
 mod layout;
 mod prefilter;
 mod template;
 mod tile;
 
+pub(crate) use decoy::Decoy;
 pub(crate) use prefilter::{RadialGain, prefilter};
 pub(crate) use template::{Ball, TurningTemplate};
 
@@ -23,8 +25,7 @@ use thon_compute::{Counter, Progress};
 use thon_ctf::ExposureModel;
 use thon_model::Map;
 use thon_signal::fft::next_fast_even_length;
-use thon_signal::resample::{crop_or_pad3, mirror3};
-use thon_signal::shells::randomise_phases;
+use thon_signal::resample::crop_or_pad3;
 use thon_units::{Angstrom, PixelSize};
 
 use crate::transfer::{ContrastState, SeenBy, transfer_volume};
@@ -56,10 +57,10 @@ pub struct MatchOptions {
     pub low_pass: Option<Angstrom>,
     /// Period of the coarsest detail compared; everything when empty.
     pub high_pass: Option<Angstrom>,
-    /// Whether templates of random phases and the mirrored template are searched too: three times the work, and scores get error
-    /// rates.
+    /// Whether the mirrored template and, where that is too much like the template, a twisted one are searched too: two or three
+    /// times the work, and scores get error rates.
     pub significance: bool,
-    /// Seed of the random phases.
+    /// Seed of the twisted template.
     #[schemars(extend("x-level" = "expert"))]
     pub seed: u64,
     /// Memory for buffers, MiB; a tomogram that does not fit is cut into overlapping tiles.
@@ -98,18 +99,27 @@ pub struct ScoreMap {
 pub struct Matches {
     /// Of the template.
     pub template: ScoreMap,
-    /// Of a template with the same amplitudes, its phases random at periods below its radius; absent without `significance`.
-    pub random: Option<ScoreMap>,
     /// Of the mirrored template; absent without `significance`.
     pub mirrored: Option<ScoreMap>,
+    /// Of a twisted template; present where the mirrored one is too much like the template to be its decoy.
+    pub twisted: Option<ScoreMap>,
+}
+
+impl Matches {
+    /// What the template is judged by.
+    pub fn decoy(&self) -> Option<&ScoreMap> {
+        self.twisted.as_ref().or(self.mirrored.as_ref())
+    }
 }
 
 /// One search: everything but the tomogram.
 pub(crate) struct Search {
     pub ball: Ball,
     pub gain: RadialGain,
-    /// Template, then what it is judged by.
+    /// Template, then mirrored and twisted ones; template and the decoy alone where that was given.
     pub templates: Vec<TurningTemplate>,
+    /// What the template is judged by; absent without `significance`.
+    pub decoy: Option<Decoy>,
 }
 
 impl MatchOptions {
@@ -182,12 +192,13 @@ pub(crate) fn finite(what: &'static str, volume: &Array3<f32>) -> Result<(), Pic
     Ok(())
 }
 
-/// Filters the tomogram in place and makes the templates ready for it.
+/// Filters the tomogram in place and makes the templates ready for it; without a `decoy` one is chosen.
 pub(crate) fn ready(
     tomogram: &mut Array3<f32>,
     template: &Map,
     images: &[SeenBy],
     voxel_size: PixelSize,
+    decoy: Option<Decoy>,
     options: &MatchOptions,
 ) -> Result<Search, PickError> {
     options.check(template, voxel_size)?;
@@ -215,17 +226,23 @@ pub(crate) fn ready(
         *value *= gain.at(radius) as f32;
     }
     let map = crop_or_pad3(&template.data, [n; 3], 0.0);
-    // Periods above the radius are the particle's mass and outline; other particles have one too.
-    let shape_shells = (n as f64 / ball.radius).ceil() as usize;
-    let mut maps = vec![map.clone()];
-    if options.significance {
-        maps.push(randomise_phases(&map, shape_shells, options.seed));
-        maps.push(mirror3(&map));
+    let given = decoy.is_some();
+    let made = |map: &Array3<f32>| TurningTemplate::new(map, weights.clone(), ball);
+    let mut templates = vec![made(&map)?];
+    let decoy = (options.significance).then(|| {
+        let make = |decoy: Decoy| made(&decoy.map(&map, ball.radius));
+        decoy.map_or_else(|| Decoy::choose(&templates[0], make, options.seed), Ok)
+    });
+    let decoy = decoy.transpose()?;
+    let kinds = match decoy {
+        _ if given => decoy.into_iter().collect(),
+        None => Vec::new(),
+        Some(Decoy::Mirrored) => vec![Decoy::Mirrored],
+        Some(twisted) => vec![Decoy::Mirrored, twisted],
+    };
+    for kind in kinds {
+        templates.push(made(&kind.map(&map, ball.radius))?);
     }
-    let templates = maps
-        .iter()
-        .map(|map| TurningTemplate::new(map, weights.clone(), ball))
-        .collect::<Result<Vec<_>, _>>()?;
     let contrast = templates[0].normalised(glam::DQuat::IDENTITY);
     if contrast.iter().all(|v| *v == 0.0) {
         return Err(PickError::Flat {
@@ -237,6 +254,7 @@ pub(crate) fn ready(
         ball,
         gain,
         templates,
+        decoy,
     })
 }
 
@@ -256,7 +274,7 @@ pub fn match_template(
     options: &MatchOptions,
     progress: &dyn Progress,
 ) -> Result<Matches, PickError> {
-    let search = ready(&mut tomogram, template, images, voxel_size, options)?;
+    let search = ready(&mut tomogram, template, images, voxel_size, None, options)?;
     let kinds: Vec<usize> = (0..search.templates.len()).collect();
     let mut found = search_filtered(
         &tomogram,
@@ -270,8 +288,8 @@ pub fn match_template(
     let template = next().unwrap_or_else(|| empty([0; 3]));
     Ok(Matches {
         template,
-        random: next(),
         mirrored: next(),
+        twisted: next(),
     })
 }
 
