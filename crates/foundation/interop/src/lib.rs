@@ -14,6 +14,7 @@ pub mod euler;
 pub mod imod;
 mod losses;
 pub mod mdoc;
+pub mod particles;
 mod projection_matrix;
 pub mod relion;
 

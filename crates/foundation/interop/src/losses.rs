@@ -48,6 +48,16 @@ pub enum LossKind {
     ParticleImages,
     /// Columns of another program that the target has no column for.
     ForeignColumns,
+    /// How particles are turned.
+    Orientations,
+    /// Scores of particles.
+    Scores,
+    /// Classes of particles.
+    Classes,
+    /// Half sets of particles.
+    HalfSets,
+    /// Names of particles.
+    ParticleNames,
 }
 
 impl fmt::Display for LossKind {
@@ -73,6 +83,11 @@ impl fmt::Display for LossKind {
             Self::Volume => "volume",
             Self::ParticleImages => "particle images",
             Self::ForeignColumns => "foreign columns",
+            Self::Orientations => "orientations",
+            Self::Scores => "scores",
+            Self::Classes => "classes",
+            Self::HalfSets => "half sets",
+            Self::ParticleNames => "names of particles",
         })
     }
 }
