@@ -25,7 +25,11 @@ pub(super) fn read(path: &Path, frames: &Frames) -> Result<Imported<ParticleSet>
         allow_unknown_tomograms: true,
     };
     if let Some(rows) = single_particle::read(path)? {
-        return rows.into_set(ParticleFormat::Relion3, &path.display().to_string(), frames);
+        let file = path.display().to_string();
+        let mut imported = rows.into_set(ParticleFormat::Relion3, &file, frames)?;
+        // Rows of two dimensions cannot be written back as rows of tomograms.
+        imported.value.carried.source = "single-particle".into();
+        return Ok(imported);
     }
     let first = read_particles(path, &options)?;
     let missing: Vec<&String> = first
