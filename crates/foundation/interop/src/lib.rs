@@ -17,6 +17,7 @@ pub mod mdoc;
 pub mod particles;
 mod projection_matrix;
 pub mod relion;
+pub mod scene;
 
 pub use ctf_results::adopt_ctf;
 pub use error::{Contradiction, InteropError};

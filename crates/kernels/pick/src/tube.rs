@@ -59,7 +59,7 @@ pub struct Protofilaments {
 ///
 /// `radii` are the smallest and largest radius of the wall, `bright` is true when matter is bright.
 pub fn trace_tube(
-    volume: ArrayView3<'_, f32>,
+    volume: &ArrayView3<'_, f32>,
     ends: [DVec3; 2],
     radii: [f64; 2],
     bright: bool,
@@ -125,7 +125,7 @@ struct Ring {
 
 /// The ring that stands out most around a point, in the plane of a frame; `None` when it does not fit into the volume.
 fn best_ring(
-    volume: ArrayView3<'_, f32>,
+    volume: &ArrayView3<'_, f32>,
     middle: DVec3,
     frame: DQuat,
     radii: [f64; 2],
@@ -199,7 +199,7 @@ fn best_ring(
 
 /// Power of every number of protofilaments in `tried`; `turn` is the shortest length, voxels, over which protofilaments may turn by one.
 pub fn count_protofilaments(
-    volume: ArrayView3<'_, f32>,
+    volume: &ArrayView3<'_, f32>,
     tube: &Tube,
     tried: std::ops::RangeInclusive<usize>,
     turn: f64,
@@ -258,7 +258,7 @@ pub fn count_protofilaments(
 }
 
 /// Values on the cylinder of a radius, ring by ring.
-fn unrolled(volume: ArrayView3<'_, f32>, tube: &Tube, radius: f64) -> Vec<Vec<f64>> {
+fn unrolled(volume: &ArrayView3<'_, f32>, tube: &Tube, radius: f64) -> Vec<Vec<f64>> {
     let directions: Vec<(f64, f64)> = (0..ANGLES)
         .map(|k| (TAU * k as f64 / ANGLES as f64).sin_cos())
         .collect();
@@ -312,7 +312,7 @@ fn at_least(least: usize, trials: usize, chance: f64) -> f64 {
 }
 
 /// Value between voxels; `None` outside.
-fn sample(volume: ArrayView3<'_, f32>, point: DVec3) -> Option<f64> {
+fn sample(volume: &ArrayView3<'_, f32>, point: DVec3) -> Option<f64> {
     let (nz, ny, nx) = volume.dim();
     let floor = point.floor();
     let [x, y, z] = floor.to_array();
@@ -330,7 +330,7 @@ fn sample(volume: ArrayView3<'_, f32>, point: DVec3) -> Option<f64> {
     Some(plane(0) * (1.0 - c) + plane(1) * c)
 }
 
-fn deviation(volume: ArrayView3<'_, f32>) -> f64 {
+fn deviation(volume: &ArrayView3<'_, f32>) -> f64 {
     let count = volume.len() as f64;
     let mean = volume.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
     let square = volume
@@ -399,6 +399,16 @@ mod tests {
     use super::*;
     use ndarray::Array3;
 
+    fn add_blob(volume: &mut Array3<f32>, x: f64, y: usize, z: f64) {
+        for dz in -3i64..=3 {
+            for dx in -3i64..=3 {
+                let (i, k) = (x.round() as i64 + dx, z.round() as i64 + dz);
+                let off = (i as f64 - x).hypot(k as f64 - z);
+                volume[[k as usize, y, i as usize]] += (-off * off / 3.0).exp() as f32;
+            }
+        }
+    }
+
     /// A curved tube of `number` protofilaments that turn by one over `turn` voxels, with noise.
     fn tube_of(number: usize, turn: f64) -> Array3<f32> {
         use rand::RngExt;
@@ -414,13 +424,7 @@ mod tests {
             for j in 0..number {
                 let angle = TAU * (j as f64 / number as f64 + y as f64 / (turn * number as f64));
                 let (x, z) = (centre.x + 11.0 * angle.cos(), centre.z + 11.0 * angle.sin());
-                for dz in -3i64..=3 {
-                    for dx in -3i64..=3 {
-                        let (i, k) = (x.round() as i64 + dx, z.round() as i64 + dz);
-                        let off = (i as f64 - x).hypot(k as f64 - z);
-                        volume[[k as usize, y, i as usize]] += (-off * off / 3.0).exp() as f32;
-                    }
-                }
+                add_blob(&mut volume, x, y, z);
             }
         }
         volume
@@ -437,12 +441,12 @@ mod tests {
         ] {
             let volume = tube_of(number, turn);
             let ends = [DVec3::new(33.0, 3.0, 31.0), DVec3::new(38.0, 176.0, 34.0)];
-            let tube = trace_tube(volume.view(), ends, [9.0, 13.0], true).unwrap();
+            let tube = trace_tube(&volume.view(), ends, [9.0, 13.0], true).unwrap();
             assert!((tube.radius - 11.0).abs() < 1.0, "{}", tube.radius);
             let middle = tube.axis[tube.axis.len() / 2];
             let wanted = 30.0 + 0.06 * middle.y;
             assert!((middle.x - wanted).abs() < 0.6, "{middle} {wanted}");
-            let found = count_protofilaments(volume.view(), &tube, 8..=20, 190.0).unwrap();
+            let found = count_protofilaments(&volume.view(), &tube, 8..=20, 190.0).unwrap();
             assert_eq!(found.number, number, "{:?}", found.power);
             assert!(found.p_value < 0.01, "{found:?}");
         }
@@ -452,9 +456,9 @@ mod tests {
     fn noise_alone_has_no_number() {
         let volume = tube_of(0, 1.0);
         let ends = [DVec3::new(33.0, 3.0, 31.0), DVec3::new(38.0, 176.0, 34.0)];
-        let tube = trace_tube(volume.view(), ends, [9.0, 13.0], true).unwrap();
-        let found = count_protofilaments(volume.view(), &tube, 8..=20, 190.0).unwrap();
+        let tube = trace_tube(&volume.view(), ends, [9.0, 13.0], true).unwrap();
+        let found = count_protofilaments(&volume.view(), &tube, 8..=20, 190.0).unwrap();
         assert!(found.p_value > 0.01, "{found:?}");
-        assert!(trace_tube(volume.view(), [ends[0], ends[0]], [9.0, 13.0], true).is_err());
+        assert!(trace_tube(&volume.view(), [ends[0], ends[0]], [9.0, 13.0], true).is_err());
     }
 }

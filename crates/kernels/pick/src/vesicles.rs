@@ -165,7 +165,10 @@ fn sphere_of(a: &Place, b: &Place) -> Option<(DVec3, f64)> {
     let s = (apart.dot(m) - cosine * apart.dot(n)) / across;
     let t = (cosine * apart.dot(m) - apart.dot(n)) / across;
     let centre = (p + s * m + q + t * n) / 2.0;
-    Some((centre, (centre.distance(p) + centre.distance(q)) / 2.0))
+    Some((
+        centre,
+        f64::midpoint(centre.distance(p), centre.distance(q)),
+    ))
 }
 
 /// The ellipsoid of the members by least squares, or a sphere when that is no ellipsoid or reaches far beyond what is seen.

@@ -29,7 +29,7 @@ use thon_model::ParticleSet;
 use thon_units::PixelSize;
 
 pub use detect::detect;
-pub use format::{Holds, Measure, ParticleFormat};
+pub use format::{Holds, Measure, ParticleFormat, UnknownFormat};
 pub use rows::file_name;
 
 use crate::{Imported, InteropError, LossKind, Losses};
