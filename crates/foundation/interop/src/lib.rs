@@ -14,8 +14,10 @@ pub mod euler;
 pub mod imod;
 mod losses;
 pub mod mdoc;
+pub mod particles;
 mod projection_matrix;
 pub mod relion;
+pub mod scene;
 
 pub use ctf_results::adopt_ctf;
 pub use error::{Contradiction, InteropError};

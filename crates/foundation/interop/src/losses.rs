@@ -50,6 +50,16 @@ pub enum LossKind {
     Noise,
     /// Columns of another program that the target has no column for.
     ForeignColumns,
+    /// How particles are turned.
+    Orientations,
+    /// Scores of particles.
+    Scores,
+    /// Classes of particles.
+    Classes,
+    /// Half sets of particles.
+    HalfSets,
+    /// Names of particles.
+    ParticleNames,
 }
 
 impl fmt::Display for LossKind {
@@ -76,6 +86,11 @@ impl fmt::Display for LossKind {
             Self::ParticleImages => "particle images",
             Self::Noise => "noise spectra",
             Self::ForeignColumns => "foreign columns",
+            Self::Orientations => "orientations",
+            Self::Scores => "scores",
+            Self::Classes => "classes",
+            Self::HalfSets => "half sets",
+            Self::ParticleNames => "names of particles",
         })
     }
 }

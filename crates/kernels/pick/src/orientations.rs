@@ -135,6 +135,18 @@ fn carry_to_z(d: DVec3) -> DQuat {
     DQuat::from_rotation_y(-theta) * DQuat::from_rotation_z(-phi)
 }
 
+/// Directions spread evenly over the sphere (Fibonacci).
+pub(crate) fn even_directions(count: usize) -> Vec<glam::DVec3> {
+    let golden = std::f64::consts::TAU * (1.0 - 2.0 / (1.0 + 5.0f64.sqrt()));
+    let one = |at: usize| {
+        let z = 1.0 - 2.0 * (at as f64 + 0.5) / count as f64;
+        let (s, c) = (golden * at as f64).sin_cos();
+        let ring = (1.0 - z * z).sqrt();
+        glam::DVec3::new(ring * c, ring * s, z)
+    };
+    (0..count).map(one).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,13 +41,13 @@ pub fn angle_between(a: DQuat, b: DQuat, symmetry: &[DQuat]) -> f64 {
 }
 
 /// Positions by cells of a cube, for neighbours within one cell's edge.
-struct Cells {
+pub(crate) struct Cells {
     edge: f64,
     cells: BTreeMap<[i64; 3], Vec<usize>>,
 }
 
 impl Cells {
-    fn new(edge: f64) -> Self {
+    pub(crate) fn new(edge: f64) -> Self {
         Self {
             edge: edge.max(1e-9),
             cells: BTreeMap::new(),
@@ -58,7 +58,7 @@ impl Cells {
         position.to_array().map(|p| (p / self.edge).floor() as i64)
     }
 
-    fn add(&mut self, index: usize, position: DVec3) {
+    pub(crate) fn add(&mut self, index: usize, position: DVec3) {
         self.cells
             .entry(self.cell(position))
             .or_default()
@@ -66,7 +66,7 @@ impl Cells {
     }
 
     /// Indices in the 27 cells around, in ascending order of cell.
-    fn around(&self, position: DVec3) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn around(&self, position: DVec3) -> impl Iterator<Item = usize> + '_ {
         let [x, y, z] = self.cell(position);
         (-1..=1).flat_map(move |a| {
             (-1..=1).flat_map(move |b| {

@@ -12,6 +12,8 @@ mod hostile;
 mod layout_2016;
 mod mdoc;
 mod particle_boxes;
+mod particle_files;
+mod particle_formats;
 mod particles;
 mod projected_points;
 mod relion_project;

@@ -1,6 +1,6 @@
-//! Particles left out by score, neighbours, or the value of a volume at their place.
+//! Particles left out by score, neighbours, other particles, or the value of a volume at their place.
 //!
-//! Kernel: `thon_pick::neighbours`. Volumes lie in the specimen frame with their centre voxel on its origin.
+//! Kernels: `thon_pick::neighbours`, `thon_pick::nearest_of`. Volumes lie in the specimen frame with their centre voxel on its origin.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use thon_contract::kinds::{ParticlesKind, TomogramKind};
 use thon_contract::{Artifact, Context, Cost, Finding, Job, JobError, Methods, Output};
 use thon_geometry::glam::DVec3;
 use thon_model::{ParticleSet, Tomogram};
-use thon_pick::neighbours;
-use thon_units::Angstrom;
+use thon_pick::{Place, nearest_of, neighbours};
+use thon_units::{Angstrom, Degrees};
 
-use super::places::{set_findings, sets_cost};
+use super::places::{places, set_findings, sets_cost};
 use super::search_record::volume;
 use crate::tomogram::volume_findings;
 
@@ -29,6 +29,8 @@ pub(crate) struct Params {
     pub column: Option<ColumnLimits>,
     /// Limits of the number of neighbours.
     pub neighbours: Option<NeighbourLimits>,
+    /// Limits against the nearest of other particles: points of a membrane, beads, another species.
+    pub others: Option<OtherLimits>,
     /// Smallest value of the volume at a particle's place.
     pub volume_at_least: Option<f64>,
     /// Largest value of the volume at a particle's place.
@@ -72,11 +74,38 @@ impl Default for NeighbourLimits {
     }
 }
 
+/// Limits against other particles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OtherLimits {
+    /// Smallest distance to the nearest of them: what is left is a difference of sets.
+    pub at_least: Angstrom,
+    /// Largest distance to the nearest of them; what is left is an intersection of sets. Any when empty.
+    pub at_most: Option<Angstrom>,
+    /// Largest angle between the z axes of a particle and the nearest of them, as between a particle and the normal of a membrane.
+    pub angle: Option<Degrees>,
+    /// Take z axes that point the opposite way as the same.
+    pub either_way: bool,
+}
+
+impl Default for OtherLimits {
+    fn default() -> Self {
+        Self {
+            at_least: Angstrom(0.0),
+            at_most: None,
+            angle: None,
+            either_way: false,
+        }
+    }
+}
+
 /// Inputs of the filter.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Inputs {
     /// The particles.
     particles: Artifact<ParticlesKind>,
+    /// Particles that these are compared with: samples of membranes, beads, another species.
+    others: Option<Artifact<ParticlesKind>>,
     /// Volumes that are looked up at the particles' places.
     volumes: Option<Artifact<TomogramKind>>,
 }
@@ -113,6 +142,7 @@ impl Job for FilterParticles {
         {
             findings.push(Finding::error("column", e.to_string()));
         }
+        findings.extend(other_findings(params, inputs, context));
         if asks_volume(params) && inputs.volumes.is_none() {
             findings.push(Finding::error(
                 "volumes",
@@ -151,6 +181,10 @@ impl Job for FilterParticles {
         }
         if asks_volume(params) {
             by_volume(params, inputs, &set, &mut reasons, context)?;
+        }
+        if let (Some(limits), Some(others)) = (&params.others, &inputs.others) {
+            let others = context.load(others.single()?)?;
+            by_others(limits, &others, &set, &mut reasons);
         }
         if let Some(limits) = &params.neighbours {
             by_neighbours(limits, &set, &mut reasons);
@@ -247,6 +281,77 @@ fn by_volume(
         }
     }
     Ok(())
+}
+
+/// What is wrong with limits against other particles.
+fn other_findings(params: &Params, inputs: &Inputs, context: &Context) -> Vec<Finding> {
+    let (limits, others) = match (&params.others, &inputs.others) {
+        (None, _) => return Vec::new(),
+        (Some(_), None) => {
+            let message = "limits against other particles are asked for, but none are given";
+            return vec![Finding::error("others", message)];
+        }
+        (Some(limits), Some(others)) => (limits, others),
+    };
+    let mut findings = set_findings("others", others, context);
+    let most = limits.at_most.unwrap_or(limits.at_least);
+    if !(limits.at_least.0 >= 0.0 && most.0 >= limits.at_least.0 && most.0.is_finite()) {
+        let message = "expected distances from 0 Å on, the largest no smaller than the smallest";
+        findings.push(Finding::error("others", message));
+    }
+    if limits.angle.is_some() && limits.at_most.is_none() {
+        let message = "an angle to the nearest needs the largest distance at which it counts";
+        findings.push(Finding::error("others", message));
+    }
+    findings
+}
+
+/// Distance to the nearest of other particles, and the angle between their z axes.
+fn by_others(
+    limits: &OtherLimits,
+    others: &ParticleSet,
+    set: &ParticleSet,
+    reasons: &mut [Option<String>],
+) {
+    let radius = limits
+        .at_most
+        .map_or(limits.at_least.0, |most| most.0)
+        .max(1e-6);
+    for name in &set.tilt_series_names {
+        let rows = set.rows_of(name);
+        let near = places(others, &others.rows_of(name));
+        let own = places(set, &rows);
+        for ((&row, place), found) in rows.iter().zip(&own).zip(nearest_of(&own, &near, radius)) {
+            let reason = match found {
+                None => limits
+                    .at_most
+                    .map(|most| format!("none of the others within {most}")),
+                Some((_, distance)) if distance < limits.at_least.0 => {
+                    Some(format!("one of the others {distance:.1} Å away"))
+                }
+                Some((other, _)) => against(limits, place, &near[other]),
+            };
+            if reasons[row].is_none() {
+                reasons[row] = reason;
+            }
+        }
+    }
+}
+
+/// Why the z axes of a particle and of another do not agree.
+fn against(limits: &OtherLimits, place: &Place, other: &Place) -> Option<String> {
+    let most = limits.angle?;
+    let (Some(a), Some(b)) = (place.rotation, other.rotation) else {
+        return Some("an orientation is not known".into());
+    };
+    let cosine = (a * DVec3::Z).dot(b * DVec3::Z);
+    let cosine = if limits.either_way {
+        cosine.abs()
+    } else {
+        cosine
+    };
+    let angle = cosine.clamp(-1.0, 1.0).acos().to_degrees();
+    (angle > most.0).then(|| format!("{angle:.1}° from the normal, more than {most}"))
 }
 
 /// Neighbours are counted among the particles that are still kept.
