@@ -47,7 +47,7 @@ export interface Detail {
   attempt: number | null;
   command: string;
 }
-export interface Log { text: string; next: number; attempt: number | null; state: State }
+export interface Log { text: string; next: number; attempt: number | null; parts: number[]; state: State }
 
 export interface Slot { name: string; kind: string; each: boolean; required: boolean; doc: string }
 export interface Operation { id: string; summary: string; inputs: Slot[]; outputs: Slot[] }

@@ -70,6 +70,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &segmentation::SampleMembranes,
     &particles::ReconstructParticles,
     &particles::CarryOver,
+    &picking::CurateParticles,
     &picking::RemoveDuplicates,
     &picking::FilterParticles,
     &picking::Consensus,
