@@ -124,7 +124,7 @@ function Work({ place, tomogram, set, summary, editing, mayEdit }: WorkProps) {
   }, [fixed, picks, show]);
   const [selected, setSelected] = useState<number | null>(null);
   const [position, setPosition] = useState<Position>([Math.floor(nx / 2), Math.floor(ny / 2), Math.floor(nz / 2)]);
-  const [box, setBox] = useState(400);
+  const [diameter, setDiameter] = useState(250);
   const [group, setGroup] = useState<number | null>(null);
   const voxel = tomogram.grid.voxel_size;
   const select = (particle: number | null) => {
@@ -148,9 +148,9 @@ function Work({ place, tomogram, set, summary, editing, mayEdit }: WorkProps) {
   const move = () => selected !== null && editing.edit({ edit: "move", particle: selected, position: toSpecimen(position, tomogram) });
   const undo = () => editing.curated.undoable > 0 && editing.edit({ edit: "undo" });
   const redo = () => editing.curated.redoable > 0 && editing.edit({ edit: "redo" });
-  const marks = useMemo<Marks>(() => marksOf(picks, selected, box / 2 / voxel), [picks, selected, box, voxel]);
+  const marks = useMemo<Marks>(() => marksOf(picks, selected, diameter / 2 / voxel), [picks, selected, diameter, voxel]);
   const does = { step, decide, add, move, undo, redo, group: (n: number) => setGroup(n || null) };
-  const edge = Math.max(8, Math.min(256, 2 * Math.round((1.25 * box) / voxel / 2)));
+  const edge = Math.max(8, Math.min(256, 2 * Math.round((1.7 * diameter) / voxel / 2)));
   return (
     <div className="curation">
       {mayEdit ? <CurationKeys does={does} /> : null}
@@ -175,12 +175,12 @@ function Work({ place, tomogram, set, summary, editing, mayEdit }: WorkProps) {
             <option value="rejected">rejected</option>
             <option value="added">added by hand</option>
           </select>
-          <Slider label="Box" value={box} low={40} high={1200} step={20} change={setBox} shown={`${box} Å`} />
+          <Slider label="Diameter" value={diameter} low={20} high={1000} step={10} change={setDiameter} shown={`${diameter} Å`} />
         </div>
-        {ready ? <Gallery place={place} picks={picks} order={list} selected={selected} edge={edge} thickness={Math.max(1, Math.round(box / 6 / voxel))} select={select} /> : <p className="dim">Reading the picks …</p>}
+        {ready ? <Gallery place={place} picks={picks} order={list} selected={selected} edge={edge} thickness={Math.max(1, Math.round(diameter / 4 / voxel))} select={select} /> : <p className="dim">Reading the picks …</p>}
         {base.error ? <Refusal error={base.error} /> : null}
         {mayEdit ? (
-          <div className="row">
+          <div className="row decide">
             <button onClick={() => decide("accept", false)}>Accept</button>
             <button onClick={() => decide("reject", false)}>Reject</button>
             <button disabled={selected === null} onClick={() => decide("accept", true)}>Accept the rest</button>
