@@ -1,5 +1,5 @@
-// What is done by hand over the project of `thon demo`: beads, drift, a classification that is watched while it runs, a subset of its
-// classes, a mask over a map, where a job runs, picks.
+// What is done by hand over the project of `thon demo`: beads, drift, a mask over a map, picks, a subset of
+// classes, a refinement that is watched while it runs.
 import { check, visit } from "./browser.mjs";
 
 /** Starts what a form asks for; answers the job's number. */
@@ -29,20 +29,30 @@ async function series(page, browser, { align, motion }) {
   await browser.shoot(page, "72-drift");
 }
 
-/** A classification that is watched: curves grow while it runs; then two of its classes become a set. */
-async function classes(page, browser, { refine, ctf }) {
-  const asked = { "views.box_size": 48, "options.classes": 3, "options.iterations": 6, "options.restarts": 2, "options.poses.start": "given" };
-  const query = new URLSearchParams({ from: `${refine}.particles`, ...Object.fromEntries(Object.entries(asked).map(([name, value]) => [`p.${name}`, value])) });
-  await visit(page, `new/particles.classify?${query}`);
+/** The address of a form over particles with some parameters. */
+const form = (operation, job, asked) =>
+  `new/${operation}?${new URLSearchParams({ from: `${job}.particles`, ...Object.fromEntries(Object.entries(asked).map(([name, value]) => [`p.${name}`, value])) })}`;
+
+/** A refinement that is watched: curves grow while it runs. */
+async function live(page, browser, { refine }) {
+  await visit(page, form("particles.refine", refine, { "views.box_size": 48, "options.maximum_iterations": 6, "options.poses.search_order": 1 }));
   await page.locator(".command code").waitFor({ timeout: 90_000 });
-  await browser.shoot(page, "73-form-classify");
-  const job = await start(page);
+  await start(page);
   // Before its end there are curves of more than one iteration.
   await page.locator(".live .uplot").first().waitFor({ timeout: 400_000 });
   await page.waitForFunction(() => Number(document.querySelector(".live")?.dataset.steps) >= 2 && document.querySelector(".facts .state")?.textContent !== "Done", null, { timeout: 400_000 });
   await browser.shoot(page, "74-live");
   await ended(page, 500);
   check((await page.locator(".live").count()) === 0, "what a finished job says is among its results");
+}
+
+/** One of the classes of a classification becomes a set. */
+async function classes(page, browser, { refine }) {
+  await visit(page, form("particles.classify", refine, { "views.box_size": 48, "options.classes": 3, "options.iterations": 6, "options.restarts": 2, "options.poses.start": "given" }));
+  await page.locator(".command code").waitFor({ timeout: 90_000 });
+  await browser.shoot(page, "73-form-classify");
+  const job = await start(page);
+  await ended(page, 500);
   await visit(page, `view/${job}/particles/0`);
   await page.locator(".classes canvas").nth(1).waitFor({ timeout: 60_000 });
   await page.locator(".classes button").first().click();
@@ -62,7 +72,7 @@ async function classes(page, browser, { refine, ctf }) {
   check(total === chosen, `the subset has the ${chosen} particles of the class, found ${total}`);
 }
 
-/** A mask of a map, and over it; where jobs can run. */
+/** A mask of a map, and over it. */
 async function mask(page, browser, { refine }) {
   await visit(page, `new/maps.create-mask?from=${refine}.map`);
   await page.locator(".command code").waitFor({ timeout: 60_000 });
@@ -103,4 +113,5 @@ export async function work(page, browser, jobs) {
   await mask(page, browser, jobs);
   await curation(page, browser, jobs);
   await classes(page, browser, jobs);
+  await live(page, browser, jobs);
 }

@@ -29,6 +29,8 @@ export interface Editing {
   /** Edits that were given up because somebody else edited at the same time. */
   lost: number;
   loaded: boolean;
+  /** The number that the next point gets. */
+  next: number;
   edit: (...edits: Edit[]) => void;
 }
 
@@ -113,6 +115,8 @@ export function useEditing(number: number, count: number): Editing {
     show();
     void send();
   };
-  const now = useMemo(() => curated(count, [...log.current.stored, ...log.current.waiting]), [turn, count]);
-  return { curated: now, stored: log.current.stored.length, waiting: log.current.waiting.length, problem: log.current.problem, lost: log.current.lost, loaded, edit };
+  const all = [...log.current.stored, ...log.current.waiting];
+  const now = useMemo(() => curated(count, all), [turn, count]);
+  const next = count + all.filter((one) => one.edit === "add").length;
+  return { curated: now, next, stored: log.current.stored.length, waiting: log.current.waiting.length, problem: log.current.problem, lost: log.current.lost, loaded, edit };
 }

@@ -144,7 +144,11 @@ function Work({ place, tomogram, set, summary, editing, mayEdit }: WorkProps) {
     if (rest.length > 0) editing.edit({ edit, particles: rest } as Edit);
     if (!all) step(1);
   };
-  const add = () => editing.edit({ edit: "add", tilt_series: tomogram.tilt_series, position: toSpecimen(position, tomogram), ...(group ? { class: group } : {}) });
+  const add = () => {
+    editing.edit({ edit: "add", tilt_series: tomogram.tilt_series, position: toSpecimen(position, tomogram), ...(group ? { class: group } : {}) });
+    // What was added can be moved or rejected at once.
+    setSelected(editing.next);
+  };
   const move = () => selected !== null && editing.edit({ edit: "move", particle: selected, position: toSpecimen(position, tomogram) });
   const undo = () => editing.curated.undoable > 0 && editing.edit({ edit: "undo" });
   const redo = () => editing.curated.redoable > 0 && editing.edit({ edit: "redo" });

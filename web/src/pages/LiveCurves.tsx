@@ -38,7 +38,8 @@ export function LiveCurves({ job }: { job: Job }) {
       <div className="plots">
         {shown.map((curve) => (
           <figure key={curve.name}>
-            <Plot x={curve.x} xLabel="step" yLabel={curve.name} series={curve.series} height={170} />
+            <figcaption className="small">{curve.name.charAt(0).toUpperCase() + curve.name.slice(1)}</figcaption>
+            <Plot x={curve.x} xLabel="step" yLabel={curve.name} series={curve.series} height={150} counts bare={curve.series.length === 1} />
           </figure>
         ))}
       </div>

@@ -83,7 +83,7 @@ function exposed(series: TiltSeries, { periods, views }: ExposureWeights) {
   const used = series.images.map((image, k) => ({ image, k })).filter(({ image }) => !image.exclusion).sort((a, b) => a.image.nominal_tilt_angle - b.image.nominal_tilt_angle);
   if (!used.some(({ image }) => image.dose_before > 0)) return null;
   return {
-    x: used.map(({ image }) => degrees(image.nominal_tilt_angle)),
+    x: used.map(({ image }) => Number(degrees(image.nominal_tilt_angle).toFixed(2))),
     dose: [{ label: "dose", values: used.map(({ image }) => image.dose_before) }],
     left: periods.map((period, p) => ({ label: `at ${period} Å`, values: used.map(({ k }) => views[k]?.[p] ?? null) })),
   };

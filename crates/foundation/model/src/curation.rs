@@ -145,6 +145,9 @@ pub enum EditError {
     },
 }
 
+/// Edits that hold, each with the number of the point it adds if it adds one.
+type Holding<'a> = Vec<(u32, &'a Edit)>;
+
 /// 1 mm in Å: no specimen is larger.
 const FARTHEST: f64 = 1e7;
 
@@ -209,11 +212,10 @@ impl Edits {
         Ok(curated)
     }
 
-    /// The edits that hold, each with the number of the point it adds if it adds one; and how many are taken back.
-    fn checked(&self) -> Result<(Vec<(u32, &Edit)>, usize), EditError> {
+    /// The edits that hold, and how many are taken back.
+    fn checked(&self) -> Result<(Holding<'_>, usize), EditError> {
         let mut next = self.first_added();
-        let (mut holding, mut undone): (Vec<(u32, &Edit)>, Vec<(u32, &Edit)>) =
-            (Vec::new(), Vec::new());
+        let (mut holding, mut undone) = (Holding::new(), Holding::new());
         for (index, edit) in self.edits.iter().enumerate() {
             let number = index + 1;
             match edit {

@@ -8,8 +8,8 @@ use crate::access::Role;
 use crate::call::{Answered, Call};
 use crate::server::Server;
 use crate::{
-    commands, curations, detail, exposure, jobs, log, objects, operations, particles, picker, pipelines,
-    queueing, readings, session, volumes,
+    commands, curations, detail, exposure, jobs, log, objects, operations, particles, picker,
+    pipelines, queueing, readings, session, volumes,
 };
 
 /// How it is asked. `Get` changes nothing.

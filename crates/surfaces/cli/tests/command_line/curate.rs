@@ -23,12 +23,21 @@ fn points_are_added_moved_and_taken_back() {
     assert_eq!(added[1]["position"], json!([7.0, 8.0, 9.0]));
     assert_eq!(shown["curated"]["redoable"], 1);
     let table = within(at, "curate show 1").ok();
-    assert!(table.contains("5 edits, 3 can be taken back, 1 made again"), "{table}");
+    assert!(
+        table.contains("5 edits, 3 can be taken back, 1 made again"),
+        "{table}"
+    );
     let path = within(at, "curate seal 1 --json").json()["path"].clone();
     assert_eq!(path, "curations/1/curation-1-5.edits.json");
     let sealed = std::fs::read_to_string(at.join(path.as_str().unwrap())).unwrap();
     within(at, "curate redo 1").ok();
-    assert_eq!(within(at, "curate show 1 --json").json()["curated"]["added"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        within(at, "curate show 1 --json").json()["curated"]["added"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     let again = std::fs::read_to_string(at.join(path.as_str().unwrap())).unwrap();
     assert_eq!(sealed, again, "what was sealed stays");
     assert!(within(at, "curate list").ok().contains('6'));

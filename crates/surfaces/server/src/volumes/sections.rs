@@ -101,7 +101,8 @@ impl Sections {
         let moved = before.filter(|(of, at)| of == path && *at != start);
         let Some((_, before)) = moved else { return };
         let [nz, ny, nx] = shape;
-        let fits = 2 * (thickness + 2) * (ny / factor) * (nx / factor) * 4 <= KEPT;
+        let area = (ny / factor) * (nx / factor);
+        let fits = area > 0 && 2 * (thickness + 2) * area * 4 <= KEPT;
         if !fits || self.ahead.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -144,9 +145,17 @@ impl Sections {
 
 /// The sections that a step and a leap from a slab need beyond its own.
 fn next(up: bool, start: usize, thickness: usize, nz: usize) -> Vec<usize> {
-    let leap = if up { start + LEAP } else { start.saturating_sub(LEAP) };
+    let leap = if up {
+        start + LEAP
+    } else {
+        start.saturating_sub(LEAP)
+    };
     let leap = leap.min(nz.saturating_sub(thickness));
-    let step = if up { (start + thickness < nz).then_some(start + thickness) } else { start.checked_sub(1) };
+    let step = if up {
+        (start + thickness < nz).then_some(start + thickness)
+    } else {
+        start.checked_sub(1)
+    };
     let own = start..start + thickness;
     let others = (leap..leap + thickness).filter(|z| !own.contains(z) && Some(*z) != step);
     step.into_iter().chain(others).collect()
