@@ -1,7 +1,7 @@
 // What the server sends; the same words as in its OpenAPI document.
 
 export type State =
-  | "draft" | "queued" | "waiting" | "blocked" | "ready" | "submitted" | "running" | "done" | "failed" | "cancelled" | "interrupted" | "unknown" | "damaged";
+  | "draft" | "queued" | "waiting" | "blocked" | "ready" | "submitted" | "running" | "done" | "failed" | "cancelled" | "interrupted" | "unknown" | "damaged" | "cleaned";
 export type Role = "viewer" | "editor" | "owner";
 
 export interface Project { name: string; directory: string; version: string; role: Role }

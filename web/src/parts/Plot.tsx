@@ -51,7 +51,10 @@ function ordinate(low: number | null, high: number | null, span: number): [numbe
 function tickText(tick: number, step: number): string {
   const size = Math.max(Math.abs(tick), step);
   if (size >= 1e6 || size < 1e-4) return tick === 0 ? "0" : tick.toExponential(1);
-  return fixed(tick, Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9))));
+  const scaled = (decimals: number) => step * 10 ** decimals;
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(scaled(decimals) - Math.round(scaled(decimals))) > 1e-6 * scaled(decimals)) decimals += 1;
+  return fixed(tick, decimals);
 }
 
 function options(props: Props, width: number): uPlot.Options {

@@ -111,7 +111,7 @@ mod tests {
         }
         // Two rows and columns are inside; the rest has their mean.
         let corner = cut([0, 0, 0]);
-        assert!((corner[2 * 4 + 2] - (value(0, 0, 0) + value(1, 0, 0)) / 2.0).abs() < 1e-3);
+        assert!((corner[2 * 4 + 2] - value(0, 0, 0).midpoint(value(1, 0, 0))).abs() < 1e-3);
         let mean = [10, 11, 14, 15].iter().map(|k| corner[*k]).sum::<f32>() / 4.0;
         assert!((corner[0] - mean).abs() < 1e-3);
         assert_eq!(cut([100, 100, 100]), vec![0.0; 16]);
