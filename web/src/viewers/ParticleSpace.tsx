@@ -53,7 +53,7 @@ interface Shape { object: THREE.Object3D; dispose: () => void }
 
 function cones(points: Points, colours: Colours, centre: THREE.Vector3, oriented: boolean, size: number): Shape {
   const many = points.count > ROUND;
-  const cone = many ? new THREE.ConeGeometry(0.32, 1, 4, 1, true) : new THREE.ConeGeometry(0.32, 1, 14);
+  const cone = many ? new THREE.ConeGeometry(0.32, 1, 3, 1, true) : new THREE.ConeGeometry(0.32, 1, 14);
   const geometry = oriented ? cone.rotateX(Math.PI / 2) : many ? new THREE.OctahedronGeometry(0.4) : new THREE.SphereGeometry(0.4, 12, 8);
   const material = new THREE.MeshStandardMaterial({ roughness: 0.6 });
   const object = new THREE.InstancedMesh(geometry, material, points.count);

@@ -32,30 +32,46 @@ export function openScene(element: HTMLElement): Scene {
   let waiting = 0;
   let last = 0;
   let slow = 0;
+  let slowly = false;
+  let turning = false;
   let still: ReturnType<typeof setTimeout> | undefined;
   let hurry: ((hurry: boolean) => void) | null = null;
   const draw = () => {
     if (waiting) return;
     waiting = requestAnimationFrame((now) => {
       waiting = 0;
-      // Frames that come one after the other say how fast the machine draws.
-      slow = now - last > SLOW && now - last < 1000 ? slow + 1 : 0;
+      // Frames that come one after the other while somebody turns say how fast the machine draws.
+      slow = turning && last > 0 && now - last > SLOW ? slow + 1 : 0;
       last = now;
-      if (slow === 2) hurry?.(true);
+      if (slow === 2) {
+        slowly = true;
+        hurry?.(true);
+      }
       renderer.render(scene, camera);
       element.dataset.frames = String(Number(element.dataset.frames ?? 0) + 1);
     });
   };
-  const turned = () => {
+  const settle = () => {
     clearTimeout(still);
     still = setTimeout(() => {
-      slow = 0;
+      if (turning) return;
       hurry?.(false);
       draw();
     }, STILL);
-    draw();
   };
-  controls.addEventListener("change", turned);
+  controls.addEventListener("start", () => {
+    [turning, slow, last] = [true, 0, 0];
+    // A machine that was too slow once is not tried again.
+    if (slowly) hurry?.(true);
+  });
+  controls.addEventListener("end", () => {
+    turning = false;
+    settle();
+  });
+  controls.addEventListener("change", () => {
+    draw();
+    if (!turning) settle();
+  });
   const fit = new ResizeObserver(() => {
     const { clientWidth: width, clientHeight: height } = element;
     if (width === 0 || height === 0) return;
