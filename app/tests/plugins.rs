@@ -280,6 +280,26 @@ fn other_programs_get_stacks_and_give_back_tilt_series() {
     let tomogram = files(&project, 8, "tomograms");
     assert_eq!(fs::read(&tomogram[0]).unwrap(), fs::read(volume).unwrap());
 
+    // Tomo3D: the stack that IMOD aligns, and SIRT only where iterations are asked for.
+    let submfg = "test \"$*\" = newst.com\ntouch TS_01_ali.mrc\n";
+    program(&programs, "submfg", submfg);
+    let tomo3d = format!(
+        "test -f TS_01_ali.mrc\ntest -f TS_01.tlt\ncase \"$*\" in *\"-z 64\"*\"-S -l 30\") ;; *) exit 3;; esac\ncp {} TS_01_full_rec.mrc\n",
+        volume.display()
+    );
+    program(&programs, "tomo3d", &tomo3d);
+    let words = [
+        "run",
+        "tomo3d.reconstruct",
+        "--thickness=64",
+        "--iterations=30",
+        "--input",
+        "tilt_series=1.tilt_series",
+    ];
+    thon(&project, on, &words);
+    let tomogram = files(&project, 9, "tomograms");
+    assert_eq!(fs::read(&tomogram[0]).unwrap(), fs::read(volume).unwrap());
+
     // One that tells of fewer images than it was given is not followed in silence.
     let loses = format!("head -n 12 {} > out/series.aln\n", aln.display());
     program(&programs, "AreTomo2", &loses);

@@ -83,6 +83,34 @@ fn project(program: &Path, place: &Path, name: &str) -> PathBuf {
     project
 }
 
+/// Turns the queue of a project to its end, and kills the node of the first helper that is seen; answers which.
+fn work_while_a_node_dies(program: &Path, cluster: &mut Cluster, project: &Path) -> String {
+    let began = Instant::now();
+    let mut owner = Command::new(program)
+        .env("SLURM_CONF", cluster.configuration())
+        .args(["--quiet", "--project", &project.display().to_string()])
+        .arg("work")
+        .spawn()
+        .unwrap();
+    let node = loop {
+        if let Some(node) = Cluster::node_of_helper(project) {
+            break node;
+        }
+        assert!(
+            began.elapsed() < Duration::from_mins(30),
+            "no helper was seen"
+        );
+        assert!(
+            owner.try_wait().unwrap().is_none(),
+            "it was done without a helper"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    cluster.kill_node(&node);
+    assert!(owner.wait().unwrap().success());
+    node
+}
+
 #[test]
 #[ignore = "starts a Slurm of its own; needs slurm-wlm, munge and root"]
 fn the_cluster_has_the_bytes_of_this_machine() {
@@ -129,30 +157,78 @@ fn the_cluster_has_the_bytes_of_this_machine() {
         &third,
         &["run", &file, "--later", "--processes", "2"],
     );
-    let mut owner = Command::new(&program)
-        .env("SLURM_CONF", cluster.configuration())
-        .args(["--quiet", "--project", &third.display().to_string(), "work"])
-        .spawn()
-        .unwrap();
-    let node = loop {
-        if let Some(node) = Cluster::node_of_helper(&third) {
-            break node;
-        }
-        assert!(
-            began.elapsed() < Duration::from_mins(5),
-            "no helper was seen"
-        );
-        assert!(
-            owner.try_wait().unwrap().is_none(),
-            "it was done without a helper"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    cluster.kill_node(&node);
-    assert!(owner.wait().unwrap().success());
+    let node = work_while_a_node_dies(&program, &mut cluster, &third);
     assert_eq!(results(&third), expected);
     println!(
         "slurm: node {node} killed under a helper: {} files equal after {:.0} s",
+        expected.len(),
+        began.elapsed().as_secs_f64()
+    );
+}
+
+/// The parts of an attempt that have a log with something in it.
+fn part_logs(attempt: &Path) -> usize {
+    let parts = fs::read_dir(attempt).unwrap().map(|entry| entry.unwrap());
+    let named = parts.filter(|entry| entry.file_name().to_string_lossy().starts_with("part-"));
+    let logs = named.map(|entry| fs::metadata(entry.path().join("log.txt")));
+    logs.filter(|log| log.as_ref().is_ok_and(|log| log.len() > 0))
+        .count()
+}
+
+/// Issue 5, criterion 4, with the demo as it is. A release build does it in minutes: `THON_PROGRAM` names another program
+/// than the one that was built with this test.
+#[test]
+#[ignore = "starts a Slurm of its own and runs the demo twice; needs slurm-wlm, munge and root"]
+fn the_demo_on_the_cluster_has_the_bytes_of_this_machine() {
+    let place = tempfile::tempdir().unwrap();
+    let Some(mut cluster) = Cluster::start(&place.path().join("cluster")) else {
+        println!("skipped: slurmctld, slurmd or munged is absent");
+        return;
+    };
+    let program = place.path().join("thon");
+    let given = std::env::var_os("THON_PROGRAM").map(PathBuf::from);
+    fs::copy(given.unwrap_or(env!("CARGO_BIN_EXE_thon").into()), &program).unwrap();
+    let demo = place.path().join("demo");
+    let began = Instant::now();
+    let status = Command::new(&program)
+        .args(["--quiet", "demo", "--output"])
+        .arg(&demo)
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    println!(
+        "slurm: the demo on this machine: {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
+    let expected = results(&demo.join("project"));
+    assert!(expected.len() > 100, "{}", expected.len());
+
+    let began = Instant::now();
+    // Exports name their images in full: the second project stands where the first one stood.
+    fs::rename(demo.join("project"), demo.join("here")).unwrap();
+    let there = project(&program, &demo, "project");
+    let file = demo.join("pipeline.toml").display().to_string();
+    let words = ["run", &file, "--later", "--processes", "2"];
+    thon(&program, &cluster, &there, &words);
+    let node = work_while_a_node_dies(&program, &mut cluster, &there);
+    let found = results(&there);
+    let differ = expected
+        .iter()
+        .filter(|(path, hash)| found.get(*path) != Some(hash));
+    let differ: Vec<_> = differ.map(|(path, _)| path).collect();
+    assert!(differ.is_empty(), "{differ:?}");
+    let jobs = fs::read_dir(there.join("jobs")).unwrap();
+    let attempts = jobs.map(|job| job.unwrap().path().join("attempt-1"));
+    let shared: Vec<usize> = attempts.map(|attempt| part_logs(&attempt)).collect();
+    assert!(
+        shared.iter().filter(|parts| **parts == 2).count() >= 5,
+        "{shared:?}"
+    );
+    println!(
+        "slurm: the demo, {} jobs, {} of them as array tasks with logs of their own, the refinement as 2 tasks, node {node} killed \
+         under a helper: {} files equal, {:.0} s",
+        shared.len(),
+        shared.iter().filter(|parts| **parts > 1).count(),
         expected.len(),
         began.elapsed().as_secs_f64()
     );

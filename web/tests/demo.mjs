@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { check, serve, visit } from "./browser.mjs";
+import { work } from "./work.mjs";
 
 /** Number of the last job of an operation. */
 async function last(page, operation) {
@@ -90,6 +91,8 @@ export async function demo(thon, directory, browser) {
     await page.locator(".uplot").nth(2).waitFor();
     await browser.shoot(page, "26-curves");
     await several(page, browser, { refine, ctf });
+    const [align, motion, tomograms] = [await last(page, "tilt_series.align-fiducials"), await last(page, "movies.correct-motion"), await last(page, "tomogram.reconstruct-wbp")];
+    await work(page, browser, { refine, ctf, align, motion, tomograms });
     if (relion) await plugIn(page, browser, refine);
     await light(browser, server, { refine, ctf });
   } finally {

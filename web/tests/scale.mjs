@@ -1,5 +1,5 @@
 // Large projects: how long the page takes to open, and how smoothly it moves. Called by `cargo test -p thon --test scale`.
-//   node tests/scale.mjs --thon BINARY --project DIRECTORY --particles JOB --tomogram JOB [--page web/dist] [--shots DIRECTORY]
+//   node tests/scale.mjs --thon BINARY --project DIRECTORY --cones JOB --particles JOB --tomogram JOB [--page web/dist] [--shots DIRECTORY]
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { browse, check, serve, visit } from "./browser.mjs";
@@ -7,7 +7,7 @@ import { browse, check, serve, visit } from "./browser.mjs";
 const { values: given } = parseArgs({
   options: {
     thon: { type: "string" }, project: { type: "string" }, page: { type: "string" }, shots: { type: "string", default: "target/tmp/scale-shots" },
-    particles: { type: "string" }, tomogram: { type: "string" },
+    particles: { type: "string" }, cones: { type: "string" }, tomogram: { type: "string" },
   },
 });
 
@@ -122,6 +122,39 @@ async function particles(browser, server, job) {
   await page.context().close();
 }
 
+/** A hundred thousand particles in one tomogram, turned by the mouse. */
+async function space(browser, server, job) {
+  const page = await browser.open(server.links.owner);
+  await page.locator("[data-drawn]").waitFor({ timeout: 120_000 });
+  await visit(page, `view/${job}/particles/0`);
+  await page.locator(".spacebox[data-particles='100000']").waitFor({ timeout: 120_000 });
+  await page.waitForTimeout(1500);
+  await browser.shoot(page, "scale-cones");
+  const box = await page.locator(".spacebox").boundingBox();
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  await page.mouse.move(middle.x, middle.y);
+  await page.mouse.down();
+  const drawn = () => page.locator(".spacebox").getAttribute("data-frames").then(Number);
+  const turn = async (count) => {
+    const [before, began] = [await drawn(), Date.now()];
+    for (let k = 0; k < count; k += 1) {
+      await page.mouse.move(middle.x + 200 * Math.sin(k / 15), middle.y + 60 * Math.cos(k / 11));
+      await page.waitForTimeout(8);
+    }
+    return (1000 * (await drawn() - before)) / (Date.now() - began);
+  };
+  await turn(40);
+  const rate = await turn(200);
+  const how = await page.locator(".spacebox").getAttribute("data-drawn");
+  await browser.shoot(page, "scale-cones-turning");
+  await page.mouse.up();
+  say(`100000 particles turn, drawn as ${how} by software, frames a second`, Number(rate.toFixed(1)), "");
+  check(rate >= 15, `they turn smoothly, found ${rate.toFixed(1)} frames a second`);
+  await page.waitForTimeout(1200);
+  check((await page.locator(".spacebox").getAttribute("data-drawn")) === "cones", "cones are back when the scene is still");
+  await page.context().close();
+}
+
 async function tomogram(browser, server, job) {
   const page = await browser.open(server.links.owner);
   await page.locator("[data-drawn]").waitFor({ timeout: 120_000 });
@@ -161,6 +194,7 @@ try {
   say("thon serve is ready in", Date.now() - began, "ms");
   await jobs(browser, server);
   await particles(browser, server, given.particles);
+  if (given.cones) await space(browser, server, given.cones);
   await tomogram(browser, server, given.tomogram);
   say("memory of the server at the end", resident(server.pid, "VmRSS"), "MB");
   say("memory of the server at most", resident(server.pid, "VmHWM"), "MB", BOUNDS.server);

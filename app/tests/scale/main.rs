@@ -24,19 +24,22 @@ use thon_project::{JobNumber, Project};
 
 const JOBS: usize = 10_000;
 const PARTICLES: usize = 1_000_000;
+/// In one tilt series, all drawn as cones.
+const CONES: usize = 100_000;
 /// 4.3 GB of 32-bit floats.
 const TOMOGRAM: [usize; 3] = [268, 2000, 2000];
 
-/// The project; its last two jobs are the particles and the tomogram.
-fn made(root: &Path) -> [JobNumber; 2] {
+/// The project; its last three jobs are the cones, the particles and the tomogram.
+fn made(root: &Path) -> [JobNumber; 3] {
     if root.join("project.toml").exists() {
-        return [JobNumber(JOBS as u32 - 1), JobNumber(JOBS as u32)];
+        return [2, 1, 0].map(|before| JobNumber(JOBS as u32 - before));
     }
     let began = Instant::now();
     let project = Project::create(&unsynced::unsynced(), root).unwrap();
-    project::chains(&project, JOBS - 2);
+    project::chains(&project, JOBS - 3);
     let jobs = [
-        project::particles(&project, PARTICLES),
+        project::particles(&project, CONES, 1),
+        project::particles(&project, PARTICLES, 200),
         project::tomogram(&project, TOMOGRAM),
     ];
     println!(
@@ -52,13 +55,14 @@ fn ten_thousand_jobs_a_million_particles_and_four_gigabytes() {
     let temporary = tempfile::tempdir().unwrap();
     let kept = std::env::var_os("THON_SCALE_PROJECT").map(PathBuf::from);
     let root = kept.unwrap_or_else(|| temporary.path().join("project"));
-    let [particles, tomogram] = made(&root);
+    let [cones, particles, tomogram] = made(&root);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/tests/scale.mjs");
     let status = Command::new("node")
         .arg(script)
         .args(["--thon", env!("CARGO_BIN_EXE_thon")])
         .arg("--project")
         .arg(&root)
+        .args(["--cones", &cones.0.to_string()])
         .args(["--particles", &particles.0.to_string()])
         .args(["--tomogram", &tomogram.0.to_string()])
         .status();

@@ -112,9 +112,8 @@ pub fn chains(project: &Project, jobs: usize) {
     }
 }
 
-/// A set of particles in 200 tilt series, on spirals, of three classes.
-pub fn particles(project: &Project, count: usize) -> JobNumber {
-    let series = 200;
+/// A set of particles in some tilt series, on spirals, of three classes.
+pub fn particles(project: &Project, count: usize, series: usize) -> JobNumber {
     let mut set = ParticleSet {
         tilt_series_names: (0..series).map(|k| format!("TS_{:03}", k + 1)).collect(),
         oriented: true,

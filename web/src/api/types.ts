@@ -1,7 +1,7 @@
 // What the server sends; the same words as in its OpenAPI document.
 
 export type State =
-  | "draft" | "queued" | "waiting" | "blocked" | "ready" | "submitted" | "running" | "done" | "failed" | "cancelled" | "interrupted" | "unknown" | "damaged";
+  | "draft" | "queued" | "waiting" | "blocked" | "ready" | "submitted" | "running" | "done" | "failed" | "cancelled" | "interrupted" | "unknown" | "damaged" | "cleaned";
 export type Role = "viewer" | "editor" | "owner";
 
 export interface Project { name: string; directory: string; version: string; role: Role }
@@ -47,7 +47,7 @@ export interface Detail {
   attempt: number | null;
   command: string;
 }
-export interface Log { text: string; next: number; attempt: number | null; state: State }
+export interface Log { text: string; next: number; attempt: number | null; parts: number[]; state: State }
 
 export interface Slot { name: string; kind: string; each: boolean; required: boolean; doc: string }
 export interface Operation { id: string; summary: string; inputs: Slot[]; outputs: Slot[] }

@@ -2,6 +2,7 @@
 import { Suspense, lazy } from "react";
 import { CompareJobsPage } from "../pages/CompareJobsPage";
 import { ComparePage } from "../pages/ComparePage";
+import { CurationPage } from "../pages/CurationPage";
 import { FormPage } from "../pages/FormPage";
 import { JobPage } from "../pages/JobPage";
 import { NewPage } from "../pages/NewPage";
@@ -41,6 +42,8 @@ function Page() {
       return <ReportPage job={Number(rest[0])} />;
     case "session":
       return <SessionPage />;
+    case "curate":
+      return <CurationPage key={rest[0]} number={Number(rest[0])} query={query} />;
     case "compare":
       return <ComparePage first={rest[0] ?? ""} second={rest[1] ?? ""} />;
     default:

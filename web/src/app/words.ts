@@ -6,7 +6,7 @@ export function operationName(id: string): string {
   const [first = "", last = id] = id.split(".");
   const border = first === "import" || first === "export" ? `${first} ` : "";
   const words = border + last.replace(/-/g, " ");
-  const known: [RegExp, string][] = [[/\bwbp\b/, "WBP"], [/\bctf\b/, "CTF"], [/\bfsc\b/, "FSC"], [/\b2d\b/, "2D"], [/\brelion\b/, "RELION"], [/\bimod\b/, "IMOD"]];
+  const known: [RegExp, string][] = [[/\bwbp\b/, "WBP"], [/\bctf\b/, "CTF"], [/\bfsc\b/, "FSC"], [/\b2d\b/, "2D"], [/\brelion\b/, "RELION"], [/\bimod\b/, "IMOD"], [/\betomo\b/, "eTomo"], [/\baretomo\b/, "AreTomo"], [/\bdigital micrograph\b/, "DigitalMicrograph"]];
   const text = known.reduce((text, [from, to]) => text.replace(from, to), words);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
@@ -68,6 +68,7 @@ export const STATES: Record<State, string> = {
   interrupted: "Interrupted",
   unknown: "Unknown",
   damaged: "Damaged",
+  cleaned: "Cleaned away",
 };
 
 /** With so many decimals, and no minus before a zero. */

@@ -26,6 +26,10 @@ export function startSources(
 ): Record<string, Source> {
   if (start.like) return { ...start.like.sources };
   const sources: Record<string, Source> = {};
+  for (const { name } of start.detail.operation.inputs) {
+    const file = query.get(`file.${name}`);
+    if (file !== null) sources[name] = { files: [file] };
+  }
   const [number, slot] = (query.get("from") ?? "").split(".");
   const origin = jobs.find((job) => job.job === Number(number));
   const output = origin?.outputs.find((one) => one.slot === slot);

@@ -10,7 +10,7 @@ export function valueAt(tree: Json, path: string[]): Json {
 }
 
 export function shown(value: Json, unit: string | null): string {
-  if (value === null || value === "") return "none";
+  if (value === null || value === "" || (Array.isArray(value) && value.length === 0)) return "none";
   const text = Array.isArray(value) ? value.map((one) => shown(one, null)).join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value);
   return unit ? `${text} ${unit}` : text;
 }

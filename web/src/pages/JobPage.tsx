@@ -10,6 +10,7 @@ import { Command } from "../parts/Command";
 import { Note, Refusal } from "../parts/Note";
 import { Items, Progress, StateBadge } from "../parts/StateBadge";
 import { Inputs, Methods, Parameters } from "./JobFacts";
+import { LiveCurves } from "./LiveCurves";
 import { LogView } from "./LogView";
 import { Metrics, Pictures, Rejected, Results } from "./JobResults";
 
@@ -63,6 +64,7 @@ export function JobPage({ number }: { number: number }) {
       {value ? (
         <div className="columns">
           <div>
+            <LiveCurves job={job} />
             <Results detail={value} />
             <Pictures detail={value} />
             <Metrics detail={value} />

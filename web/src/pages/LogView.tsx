@@ -9,6 +9,8 @@ const MOST = 3000;
 export function LogView({ job }: { job: Job }) {
   const [lines, setLines] = useState<string[]>([]);
   const place = useRef<HTMLPreElement>(null);
+  const [part, setPart] = useState<number | null>(null);
+  const [parts, setParts] = useState<number[]>([]);
   const live = job.state === "running";
   useEffect(() => {
     let stopped = false;
@@ -16,8 +18,9 @@ export function LogView({ job }: { job: Job }) {
     let attempt: number | null = null;
     const look = async () => {
       try {
-        const log = await get<Log>(`/api/jobs/${job.job}/log?from=${next}`);
+        const log = await get<Log>(`/api/jobs/${job.job}/log?from=${next}${part === null ? "" : `&part=${part}`}`);
         if (stopped) return;
+        setParts((old) => (old.length === log.parts.length ? old : log.parts));
         if (attempt !== null && log.attempt !== attempt) {
           next = 0;
           setLines([]);
@@ -38,15 +41,23 @@ export function LogView({ job }: { job: Job }) {
       stopped = true;
       clearInterval(timer);
     };
-  }, [job.job, live]);
+  }, [job.job, live, part]);
   useEffect(() => {
     const element = place.current;
     if (element && live) element.scrollTop = element.scrollHeight;
   }, [lines, live]);
-  if (lines.length === 0) return null;
+  if (lines.length === 0 && parts.length === 0) return null;
   return (
     <section>
-      <h2>Log</h2>
+      <div className="row spread">
+        <h2>Log</h2>
+        {parts.length > 0 ? (
+          <select aria-label="Part of the log" value={part ?? ""} onChange={(event) => setPart(event.target.value === "" ? null : Number(event.target.value))}>
+            <option value="">of the whole</option>
+            {parts.map((one) => <option key={one} value={one}>of part {one + 1}</option>)}
+          </select>
+        ) : null}
+      </div>
       <pre className="log" ref={place} tabIndex={0}>{lines.map((line) => line.replace(/^\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)\S*Z /, "$1  ")).join("\n")}</pre>
     </section>
   );

@@ -90,7 +90,7 @@ export function SessionPage() {
           <select aria-label="Number to plot" value={chosen.key} onChange={(event) => setPlotted(event.target.value)}>
             {quality.map((one) => <option key={one.key} value={one.key}>{operationName(one.operation)}: {one.name}</option>)}
           </select>
-          <Plot x={order.map((_, at) => at + 1)} xLabel="tilt series, in the order they came" yLabel={chosen.name} series={[{ label: chosen.name, values: order.map((k) => chosen.values[k] ?? null), points: true }]} marks={[chosen.low, chosen.high].filter(Number.isFinite)} height={200} />
+          <Plot x={order.map((_, at) => at + 1)} xLabel="tilt series, in the order they came" yLabel={chosen.name} series={[{ label: chosen.name, values: order.map((k) => chosen.values[k] ?? null), points: true }]} marks={[chosen.low, chosen.high].filter(Number.isFinite)} height={200} counts />
         </>
       ) : null}
       <div className="sessiongrid">

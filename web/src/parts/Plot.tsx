@@ -22,6 +22,10 @@ interface Props {
   inverse?: boolean;
   /** Horizontal lines. */
   marks?: number[];
+  /** The abscissa counts: ticks at whole numbers. */
+  counts?: boolean;
+  /** Neither names of the axes nor a legend: they stand above. */
+  bare?: boolean;
   /** The least that the ordinate spans, so that noise of nothing does not fill the plot. */
   span?: number;
 }
@@ -47,7 +51,10 @@ function ordinate(low: number | null, high: number | null, span: number): [numbe
 function tickText(tick: number, step: number): string {
   const size = Math.max(Math.abs(tick), step);
   if (size >= 1e6 || size < 1e-4) return tick === 0 ? "0" : tick.toExponential(1);
-  return fixed(tick, Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9))));
+  const scaled = (decimals: number) => step * 10 ** decimals;
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(scaled(decimals) - Math.round(scaled(decimals))) > 1e-6 * scaled(decimals)) decimals += 1;
+  return fixed(tick, decimals);
 }
 
 function options(props: Props, width: number): uPlot.Options {
@@ -79,12 +86,12 @@ function options(props: Props, width: number): uPlot.Options {
   return {
     width,
     height: props.height ?? 240,
-    legend: { show: !many },
+    legend: { show: !many && !props.bare },
     cursor: { y: false, drag: { x: true, y: false } },
     scales: { x: { time: false }, y: { range: (_, low, high) => ordinate(low, high, props.span ?? 0) } },
     axes: [
-      { ...axis, label: props.xLabel, labelSize: 20, values: props.inverse ? inverse : undefined },
-      { ...axis, label: props.yLabel, labelSize: 20, size: 64, values: (_: uPlot, ticks: number[], __: number, ___: number, step: number) => ticks.map((tick) => tickText(tick, step)) },
+      { ...axis, ...(props.bare ? {} : { label: props.xLabel, labelSize: 20 }), ...(props.counts ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500] } : {}), values: props.inverse ? inverse : undefined },
+      { ...axis, ...(props.bare ? {} : { label: props.yLabel, labelSize: 20 }), size: 64, values: (_: uPlot, ticks: number[], __: number, ___: number, step: number) => ticks.map((tick) => tickText(tick, step)) },
     ],
     hooks: { draw: [marks] },
     series: [{ label: props.xLabel, value: (_: uPlot, value: number | null) => abscissa(value, props.inverse ?? false) }, ...series],

@@ -43,7 +43,7 @@ export function ExcludeViews({ place, series, marked, clear }: Props) {
   return (
     <section className="exclude">
       <h3>Leave out</h3>
-      <p>Views {numbers} of {series.name}</p>
+      <p>{marked.length === 1 ? "View" : "Views"} {numbers} of {series.name}</p>
       <input value={reason} placeholder="Why?" aria-label="Reason" maxLength={200} onChange={(event) => setReason(event.target.value)} />
       <div className="row">
         <button className="primary" onClick={next}>Make the job</button>

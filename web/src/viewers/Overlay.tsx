@@ -16,9 +16,22 @@ const MOST = 50_000;
 /** The newest results that are offered. */
 const OFFERED = 40;
 
+/** Particles to be drawn: places in voxels, from voxel 0. */
+export interface Marks {
+  places: Float32Array;
+  axis: Float32Array | null;
+  radius: number;
+  /** How each is drawn: as all others, as accepted, as rejected, as added by hand; all alike when absent. */
+  tint?: Uint8Array;
+  /** The one that stands out. */
+  selected?: number;
+}
+
+/** Colours of the tints. */
+const TINTS = ["c2", "good", "bad", "c3"];
+
 export interface Overlay {
-  /** Places in voxels, from voxel 0. */
-  particles: { places: Float32Array; axis: Float32Array | null; radius: number } | null;
+  particles: Marks | null;
   mask: ObjectPlace | null;
 }
 
@@ -55,7 +68,7 @@ async function read(key: string): Promise<{ places: Float32Array; axis: Float32A
 }
 
 /** The choice of what is laid over, and what that is. */
-export function useOverlay(place: ObjectPlace, kind: string, summary: VolumeSummary): { overlay: Overlay | null; tools: React.ReactNode } {
+export function useOverlay(place: ObjectPlace, kind: string, summary: VolumeSummary, marks: Marks | null): { overlay: Overlay | null; tools: React.ReactNode } {
   const sets = useResults("particles");
   const masks = useResults("mask");
   const [set, setSet] = useState("");
@@ -64,7 +77,8 @@ export function useOverlay(place: ObjectPlace, kind: string, summary: VolumeSumm
   const found = useLoad(set ? `${placeText(place)} ${set}` : null, read);
   const volume = useLoad(mask ? api(placeOf(mask)!, "volume") : null, (key) => get<VolumeSummary>(key));
   const fits = volume.value ? volume.value.shape.every((n, k) => n === summary.shape[k]) : true;
-  const particles = set && found.value ? { ...found.value, radius: diameter / 2 / (summary.voxel_size ?? 1) } : null;
+  const chosen = set && found.value ? { ...found.value, radius: diameter / 2 / (summary.voxel_size ?? 1) } : null;
+  const particles = marks ?? chosen;
   const overlay = particles || (mask && fits) ? { particles, mask: mask && fits && volume.value ? placeOf(mask) : null } : null;
   const choice = (label: string, value: string, set: (text: string) => void, choices: Choice[], none: string) =>
     choices.length > 0 ? (
@@ -75,9 +89,9 @@ export function useOverlay(place: ObjectPlace, kind: string, summary: VolumeSumm
     ) : null;
   const tools = (
     <>
-      {kind === "tomogram" ? choice("Particles over it", set, setSet, sets, "no particles over it") : null}
-      {particles ? <Slider label="Diameter" value={diameter} low={20} high={1000} step={10} change={setDiameter} shown={`${diameter} Å`} /> : null}
-      {particles ? <span className="dim num">{(particles.places.length / 3).toLocaleString("en")} here</span> : null}
+      {kind === "tomogram" && !marks ? choice("Particles over it", set, setSet, sets, "no particles over it") : null}
+      {chosen ? <Slider label="Diameter" value={diameter} low={20} high={1000} step={10} change={setDiameter} shown={`${diameter} Å`} /> : null}
+      {chosen ? <span className="dim num">{(chosen.places.length / 3).toLocaleString("en")} here</span> : null}
       {choice("Mask over it", mask, setMask, masks, "no mask over it")}
       {mask && !fits ? <span className="bad">The mask has another size.</span> : null}
       {found.error && set ? <span className="bad">{found.error.message}</span> : null}
@@ -121,27 +135,38 @@ export function OverlayCanvas({ overlay, axis, size, index, thickness }: Props) 
 
 function circles(context: CanvasRenderingContext2D, particles: NonNullable<Overlay["particles"]>, axis: Axis, size: Position, index: number, thickness: number, density: number): void {
   const { across, up, along } = AXES[axis];
-  const { places, axis: axes, radius } = particles;
+  const { places, axis: axes, radius, tint, selected } = particles;
   const scale = context.canvas.width / size[across];
-  const path = new Path2D();
+  const paths = TINTS.map(() => new Path2D());
   let drawn = 0;
   for (let k = 0; k < places.length; k += 3) {
     const away = Math.max(0, Math.abs(places[k + along]! - index) - thickness / 2);
     if (away >= radius) continue;
     const [x, y] = [(places[k + across]! + 0.5) * scale, context.canvas.height - (places[k + up]! + 0.5) * scale];
     const r = Math.sqrt(radius * radius - away * away) * scale;
+    const path = paths[tint?.[k / 3] ?? 0]!;
     path.moveTo(x + r, y);
     path.arc(x, y, r, 0, 2 * Math.PI);
     if (axes) {
       path.moveTo(x, y);
       path.lineTo(x + 1.5 * radius * scale * axes[k + across]!, y - 1.5 * radius * scale * axes[k + up]!);
     }
+    if (k / 3 === selected) frame(context, x, y, 1.25 * radius * scale, density);
     drawn += 1;
   }
-  context.strokeStyle = colour("c2");
   context.lineWidth = 1.4 * density;
-  context.stroke(path);
+  paths.forEach((path, k) => {
+    context.strokeStyle = colour(TINTS[k]!);
+    context.stroke(path);
+  });
   context.canvas.dataset.particles = String(drawn);
+}
+
+/** A square around the one that is selected. */
+function frame(context: CanvasRenderingContext2D, x: number, y: number, r: number, density: number): void {
+  context.strokeStyle = colour("accent");
+  context.lineWidth = 2 * density;
+  context.strokeRect(x - r, y - r, 2 * r, 2 * r);
 }
 
 function rgb(text: string): [number, number, number] {

@@ -7,7 +7,9 @@ import type { Colours } from "./particleColours";
 import { openScene } from "./scene";
 
 /** Cones at most; more particles are drawn as points. */
-const CONES = 12_000;
+const CONES = 120_000;
+/** Beyond so many, cones have few sides. */
+const ROUND = 8_000;
 
 interface Props { points: Points; colours: Colours; oriented: boolean; size: number }
 
@@ -21,12 +23,25 @@ export function ParticleSpace({ points, colours, oriented, size }: Props) {
     const box = new THREE.Box3().setFromArray(points.position);
     const centre = box.getCenter(new THREE.Vector3());
     const shape = points.count > CONES ? cloud(points, colours, centre, size) : cones(points, colours, centre, oriented, size);
+    // Where cones cannot be drawn fast enough, points stand for them while the scene turns.
+    const quick = points.count > ROUND && points.count <= CONES ? cloud(points, colours, centre, size) : null;
+    if (quick) {
+      quick.object.visible = false;
+      view.scene.add(quick.object);
+      view.onHurry((hurry) => {
+        quick.object.visible = hurry;
+        shape.object.visible = !hurry;
+        element.dataset.drawn = hurry ? "points" : "cones";
+      });
+    }
     const frame = new THREE.Box3Helper(box.clone().translate(centre.clone().negate()).expandByScalar(size), new THREE.Color(colour("edge")));
     view.scene.add(shape.object, frame);
     view.look(0.5 * box.getSize(new THREE.Vector3()).length() + size);
     element.dataset.particles = String(points.count);
+    element.dataset.drawn = points.count > CONES ? "points" : "cones";
     return () => {
       shape.dispose();
+      quick?.dispose();
       frame.dispose();
       view.close();
     };
@@ -37,7 +52,9 @@ export function ParticleSpace({ points, colours, oriented, size }: Props) {
 interface Shape { object: THREE.Object3D; dispose: () => void }
 
 function cones(points: Points, colours: Colours, centre: THREE.Vector3, oriented: boolean, size: number): Shape {
-  const geometry = oriented ? new THREE.ConeGeometry(0.32, 1, 14).rotateX(Math.PI / 2) : new THREE.SphereGeometry(0.4, 12, 8);
+  const many = points.count > ROUND;
+  const cone = many ? new THREE.ConeGeometry(0.32, 1, 3, 1, true) : new THREE.ConeGeometry(0.32, 1, 14);
+  const geometry = oriented ? cone.rotateX(Math.PI / 2) : many ? new THREE.OctahedronGeometry(0.4) : new THREE.SphereGeometry(0.4, 12, 8);
   const material = new THREE.MeshStandardMaterial({ roughness: 0.6 });
   const object = new THREE.InstancedMesh(geometry, material, points.count);
   const [turn, up, at, axis] = [new THREE.Quaternion(), new THREE.Vector3(0, 0, 1), new THREE.Vector3(), new THREE.Vector3()];

@@ -8,6 +8,7 @@ import { api, type ObjectPlace } from "../app/objects";
 import { useTheme } from "../app/theme";
 import { Note, Refusal } from "../parts/Note";
 import { Slider } from "../parts/Slider";
+import { StartCuration, useTomogramsOf } from "../curation/StartCuration";
 import { AngularDistribution } from "./AngularDistribution";
 import { Classes } from "./Classes";
 import { ParticleSpace } from "./ParticleSpace";
@@ -15,7 +16,7 @@ import { ParticleTable } from "./ParticleTable";
 import { colouring, type Colouring } from "./particleColours";
 
 /** Points in space at most, and for the directions. */
-const MOST = 60_000;
+const MOST = 100_000;
 const DIRECTIONS = 200_000;
 
 export default function ParticlesViewer({ place }: { place: ObjectPlace }) {
@@ -31,6 +32,7 @@ function Shown({ place, summary }: { place: ObjectPlace; summary: ParticlesSumma
   const column = by.startsWith("column:") ? by.slice(7) : null;
   const query = new URLSearchParams({ most: String(MOST), ...(series >= 0 ? { series: String(series) } : {}), ...(column ? { by: column } : {}) });
   const cloud = useLoad(api(place, `particles/points?${query}`), (key) => points(key));
+  const tomograms = useTomogramsOf(place);
   if (summary.total === 0) return <Note tone="plain">The set is empty.</Note>;
   const here = summary.tilt_series[series]?.[1] ?? summary.total;
   return (
@@ -49,6 +51,7 @@ function Shown({ place, summary }: { place: ObjectPlace; summary: ParticlesSumma
           <option value="none">one colour</option>
         </select>
         <Slider label="Size" value={size} low={20} high={500} step={10} change={setSize} shown={`${size} Å`} />
+        <StartCuration label="Accept and reject …" tomograms={tomograms} particles={{ job: place.job, slot: place.slot }} />
         <span className="dim num">
           {here.toLocaleString("en")} here, {summary.total.toLocaleString("en")} in all
           {cloud.value && cloud.value.count < cloud.value.total ? `; ${cloud.value.count.toLocaleString("en")} are drawn` : ""}

@@ -47,6 +47,8 @@ export function SeriesPlots({ places, loaded }: { places: ObjectPlace[]; loaded?
   const all = useLoad(key, () => Promise.all(places.map((place) => get<TiltSeries>(api(place, "document")))));
   const series = loaded ? [loaded] : all.value;
   const plots = useMemo(() => (series ? made(series, places) : []), [all.value, loaded]);
+  const exposure = useLoad(places.length === 1 ? api(places[0]!, "exposure") : null, (key) => get<ExposureWeights>(key));
+  const weights = useMemo(() => (series && exposure.value && places.length === 1 ? exposed(series[0]!, exposure.value) : null), [series?.[0], exposure.value]);
   if (all.error && !loaded) return <Refusal error={all.error} />;
   return (
     <>
@@ -60,8 +62,31 @@ export function SeriesPlots({ places, loaded }: { places: ObjectPlace[]; loaded?
           </div>
         </section>
       ))}
+      {weights ? (
+        <section>
+          <h2>Exposure</h2>
+          <div className="plots">
+            <Plot x={weights.x} xLabel="tilt (°)" yLabel="dose before the view (e⁻/Å²)" series={weights.dose} span={1} />
+            <Plot x={weights.x} xLabel="tilt (°)" yLabel="share of the signal left" series={weights.left} span={0.2} />
+          </div>
+          <p className="dim small">By Grant &amp; Grigorieff (2015) at {exposure.value!.voltage} kV: what weighting by exposure starts from.</p>
+        </section>
+      ) : null}
     </>
   );
+}
+
+interface ExposureWeights { periods: number[]; views: number[][]; voltage: number }
+
+/** Dose and weights of the views in use, from the lowest tilt to the highest. */
+function exposed(series: TiltSeries, { periods, views }: ExposureWeights) {
+  const used = series.images.map((image, k) => ({ image, k })).filter(({ image }) => !image.exclusion).sort((a, b) => a.image.nominal_tilt_angle - b.image.nominal_tilt_angle);
+  if (!used.some(({ image }) => image.dose_before > 0)) return null;
+  return {
+    x: used.map(({ image }) => Number(degrees(image.nominal_tilt_angle).toFixed(2))),
+    dose: [{ label: "dose", values: used.map(({ image }) => image.dose_before) }],
+    left: periods.map((period, p) => ({ label: `at ${period} Å`, values: used.map(({ k }) => views[k]?.[p] ?? null) })),
+  };
 }
 
 /** Excluded views are left out; views of several series are matched by their nominal tilt. */

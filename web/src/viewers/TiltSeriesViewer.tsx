@@ -8,6 +8,7 @@ import { degrees, fixed, number } from "../app/words";
 import { Note, Refusal } from "../parts/Note";
 import { Slider } from "../parts/Slider";
 import { ExcludeViews } from "./ExcludeViews";
+import { Fiducials, residual, useBeads, type Bead } from "./Fiducials";
 import { SeriesPlots } from "./SeriesPlots";
 import { draw, extent } from "./draw";
 
@@ -27,7 +28,10 @@ function Views({ place, series }: { place: ObjectPlace; series: TiltSeries }) {
   const [playing, setPlaying] = useState(false);
   const [contrast, setContrast] = useState(1);
   const [marked, setMarked] = useState<number[]>([]);
+  const [ringed, setRinged] = useState(true);
+  const beads = useBeads(place, series);
   const view = order[at] ?? 0;
+  const here = beads.filter((bead) => bead.view === view);
   const image = series.images[view];
   const hasImages = series.images.some((one) => one.image);
   useEffect(() => {
@@ -49,7 +53,7 @@ function Views({ place, series }: { place: ObjectPlace; series: TiltSeries }) {
   return (
     <div className="series">
       <div className="seriesview" tabIndex={0} onKeyDown={keys} onWheel={(event) => turn(event.deltaY > 0 ? 1 : -1)} aria-label="Views of the tilt series">
-        {hasImages ? <View place={place} view={view} contrast={contrast} marked={marked.includes(view) || image.exclusion !== null} /> : (
+        {hasImages ? <View place={place} view={view} contrast={contrast} marked={marked.includes(view) || image.exclusion !== null}>{ringed && here.length > 0 ? <Fiducials beads={here} series={series} /> : null}</View> : (
           <Note tone="plain">There are no tilt images yet, only movies. Correct their motion first.</Note>
         )}
         <div className="tools">
@@ -57,12 +61,13 @@ function Views({ place, series }: { place: ObjectPlace; series: TiltSeries }) {
           <Slider label="Tilt" value={at} low={0} high={order.length - 1} change={setAt} shown={`${fixed(degrees(image.nominal_tilt_angle), 1)}°`} />
           <Slider label="Contrast" value={Math.log2(contrast)} low={-2} high={3} step={0.05} change={(value) => setContrast(2 ** value)} shown={`${contrast.toFixed(1)}×`} />
           <button onClick={mark} aria-pressed={marked.includes(view)}>{marked.includes(view) ? "Keep this view" : "Leave this view out"}</button>
+          {beads.length > 0 ? <button onClick={() => setRinged(!ringed)} aria-pressed={ringed}>Beads</button> : null}
         </div>
         <Strip series={series} order={order} at={at} marked={marked} go={setAt} />
         <p className="dim small">Arrow keys or the wheel turn the specimen, space plays, x marks a view to be left out.</p>
       </div>
       <aside>
-        <ViewFacts series={series} view={view} />
+        <ViewFacts series={series} view={view} beads={here} />
         <ExcludeViews place={place} series={series} marked={marked} clear={() => setMarked([])} />
       </aside>
       <div className="whole"><SeriesPlots places={[place]} loaded={series} /></div>
@@ -75,7 +80,7 @@ function nearestToZero(series: TiltSeries, order: number[]): number {
   return tilts.indexOf(Math.min(...tilts));
 }
 
-function View({ place, view, contrast, marked }: { place: ObjectPlace; view: number; contrast: number; marked: boolean }) {
+function View({ place, view, contrast, marked, children }: { place: ObjectPlace; view: number; contrast: number; marked: boolean; children: React.ReactNode }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const image = useLoad(api(place, `image?view=${view}&size=900`), (key) => packed(key));
   const range = useMemo(() => (image.value ? extent(image.value) : null), [image.value]);
@@ -90,6 +95,7 @@ function View({ place, view, contrast, marked }: { place: ObjectPlace; view: num
   return (
     <div className={marked ? "tiltimage out" : "tiltimage"}>
       <canvas ref={canvas} role="img" aria-label={`View ${view + 1}`} />
+      {children}
       {image.error ? <Refusal error={image.error} /> : null}
     </div>
   );
@@ -117,7 +123,7 @@ function Strip({ series, order, at, marked, go }: { series: TiltSeries; order: n
   );
 }
 
-function ViewFacts({ series, view }: { series: TiltSeries; view: number }) {
+function ViewFacts({ series, view, beads }: { series: TiltSeries; view: number; beads: Bead[] }) {
   const image = series.images[view]!;
   const { geometry, ctf } = image;
   const rows: [string, string][] = [
@@ -133,6 +139,10 @@ function ViewFacts({ series, view }: { series: TiltSeries; view: number }) {
   if (ctf) {
     rows.push(["Defocus", `${((ctf.defocus_u + ctf.defocus_v) / 2e4).toFixed(3)} µm`]);
     rows.push(["Astigmatism", `${Math.abs(ctf.defocus_u - ctf.defocus_v).toFixed(0)} Å at ${degrees(ctf.defocus_angle).toFixed(0)}°`]);
+  }
+  if (beads.length > 0) {
+    rows.push(["Beads", `${beads.length}`]);
+    rows.push(["Residual, rms", `${fixed(residual(beads), 2)} Å, drawn 20 times as long`]);
   }
   rows.push(["Pixel", `${number(series.pixel_size)} Å`]);
   return (

@@ -7,7 +7,8 @@ import { api, type ObjectPlace } from "../app/objects";
 import { number } from "../app/words";
 import { Refusal } from "../parts/Note";
 import { Slider } from "../parts/Slider";
-import { useOverlay } from "./Overlay";
+import { StartCuration } from "../curation/StartCuration";
+import { useOverlay, type Marks } from "./Overlay";
 import { Plane, type Position } from "./Plane";
 
 const Surface = lazy(() => import("./Surface"));
@@ -18,6 +19,10 @@ interface Props {
   position?: Position | null;
   move?: (position: Position) => void;
   narrow?: boolean;
+  /** Particles over a tomogram, instead of those that can be chosen. */
+  marks?: Marks;
+  /** Something stands beside it. */
+  beside?: boolean;
 }
 
 export function VolumeViewer(props: Props) {
@@ -27,7 +32,7 @@ export function VolumeViewer(props: Props) {
   return summary.value ? <Planes {...props} summary={summary.value} part={part} setPart={setPart} /> : <p className="dim">Opening the volume …</p>;
 }
 
-function Planes({ place, kind, position: outer, move: tell, narrow, summary, part, setPart }: Props & { summary: VolumeSummary; part: string; setPart: (part: string) => void }) {
+function Planes({ place, kind, position: outer, move: tell, narrow, marks, beside, summary, part, setPart }: Props & { summary: VolumeSummary; part: string; setPart: (part: string) => void }) {
   const [nz, ny, nx] = summary.shape;
   const size: Position = [nx, ny, nz];
   const [own, setOwn] = useState<Position>([Math.floor(nx / 2), Math.floor(ny / 2), Math.floor(nz / 2)]);
@@ -35,7 +40,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
   const [contrast, setContrast] = useState(1);
   const [brightness, setBrightness] = useState(0);
   const [surface, setSurface] = useState(kind === "map" && !narrow);
-  const { overlay, tools } = useOverlay(place, kind, summary);
+  const { overlay, tools } = useOverlay(place, kind, summary, marks ?? null);
   const position = (outer ?? own).map((value, k) => Math.min(value, size[k]! - 1)) as Position;
   const move = tell ?? setOwn;
   const [low, high] = summary.range;
@@ -46,7 +51,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
   const window = { low: middle - half * spread, high: middle + half * spread };
   const common = { place, size, position, thickness, window, part, overlay, move };
   return (
-    <div className={narrow ? "volume narrow" : "volume"}>
+    <div className={narrow ? "volume narrow" : beside ? "volume beside" : "volume"}>
       <div className="tools">
         <Slider label="Slab" value={thickness} low={1} high={Math.min(100, nz)} change={setThickness} shown={`${thickness} ${thickness === 1 ? "voxel" : "voxels"}`} />
         <Slider label="Contrast" value={Math.log2(contrast)} low={-2} high={4} step={0.05} change={(value) => setContrast(2 ** value)} shown={`${contrast.toFixed(1)}×`} />
@@ -60,6 +65,7 @@ function Planes({ place, kind, position: outer, move: tell, narrow, summary, par
           </select>
         ) : null}
         {tools}
+        {kind === "tomogram" && !marks && !narrow ? <StartCuration label="Pick by hand …" tomograms={{ job: place.job, slot: place.slot }} particles={null} item={place.item} /> : null}
         {kind !== "tomogram" && !narrow ? <button aria-pressed={surface} onClick={() => setSurface(!surface)}>Surface</button> : null}
         <span className="dim num">
           {nx} × {ny} × {nz}{summary.voxel_size ? ` · ${number(summary.voxel_size)} Å` : ""}

@@ -7,8 +7,15 @@ export interface Scene {
   draw: () => void;
   /** Puts the camera so that a sphere of this radius is in view. */
   look: (radius: number) => void;
+  /** Tells when drawing cannot keep up while one turns the scene, and when it is still again. */
+  onHurry: (tell: (hurry: boolean) => void) => void;
   close: () => void;
 }
+
+/** Milliseconds between two frames that are too many, … */
+const SLOW = 45;
+/** … and without a turn until all is drawn again. */
+const STILL = 250;
 
 export function openScene(element: HTMLElement): Scene {
   const renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
@@ -23,14 +30,48 @@ export function openScene(element: HTMLElement): Scene {
   scene.add(camera, new THREE.HemisphereLight(0xe8f4ff, 0x30363c, 1.2));
   const controls = new OrbitControls(camera, renderer.domElement);
   let waiting = 0;
+  let last = 0;
+  let slow = 0;
+  let slowly = false;
+  let turning = false;
+  let still: ReturnType<typeof setTimeout> | undefined;
+  let hurry: ((hurry: boolean) => void) | null = null;
   const draw = () => {
     if (waiting) return;
-    waiting = requestAnimationFrame(() => {
+    waiting = requestAnimationFrame((now) => {
       waiting = 0;
+      // Frames that come one after the other while somebody turns say how fast the machine draws.
+      slow = turning && last > 0 && now - last > SLOW ? slow + 1 : 0;
+      last = now;
+      if (slow === 2) {
+        slowly = true;
+        hurry?.(true);
+      }
       renderer.render(scene, camera);
+      element.dataset.frames = String(Number(element.dataset.frames ?? 0) + 1);
     });
   };
-  controls.addEventListener("change", draw);
+  const settle = () => {
+    clearTimeout(still);
+    still = setTimeout(() => {
+      if (turning) return;
+      hurry?.(false);
+      draw();
+    }, STILL);
+  };
+  controls.addEventListener("start", () => {
+    [turning, slow, last] = [true, 0, 0];
+    // A machine that was too slow once is not tried again.
+    if (slowly) hurry?.(true);
+  });
+  controls.addEventListener("end", () => {
+    turning = false;
+    settle();
+  });
+  controls.addEventListener("change", () => {
+    draw();
+    if (!turning) settle();
+  });
   const fit = new ResizeObserver(() => {
     const { clientWidth: width, clientHeight: height } = element;
     if (width === 0 || height === 0) return;
@@ -52,10 +93,12 @@ export function openScene(element: HTMLElement): Scene {
   };
   const close = () => {
     cancelAnimationFrame(waiting);
+    clearTimeout(still);
     fit.disconnect();
     controls.dispose();
     renderer.dispose();
     renderer.domElement.remove();
   };
-  return { scene, draw, look, close };
+  const onHurry = (tell: (hurry: boolean) => void) => { hurry = tell; };
+  return { scene, draw, look, onHurry, close };
 }

@@ -192,6 +192,16 @@ pub const SECTIONS: &[Section] = &[
         &["the page holds"],
     ),
     section(
+        "curate",
+        &[
+            cargo("cargo build -p thon"),
+            cargo(
+                "node web/tests/curate.mjs --thon target/debug/thon --shots web/tests/shots",
+            ),
+        ],
+        &["curate: "],
+    ),
+    section(
         "scale",
         &[cargo(
             "cargo test -p thon --test scale -- --ignored --nocapture",

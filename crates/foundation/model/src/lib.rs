@@ -5,6 +5,7 @@
 //! the model has no word for travels along as [`Carried`] columns.
 
 mod carried;
+mod curation;
 mod hand;
 mod map;
 mod optics;
@@ -13,6 +14,7 @@ mod tilt_series;
 mod tomogram;
 
 pub use carried::{Carried, CarriedColumn};
+pub use curation::{AddedPoint, Curated, CuratedSet, Decision, Edit, EditError, Edits};
 pub use hand::{DefocusHand, HandSign};
 pub use map::{Map, Mask};
 pub use optics::{Ctf, Optics};

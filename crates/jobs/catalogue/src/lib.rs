@@ -77,6 +77,7 @@ pub static ALL: &[&dyn AnyJob] = &[
     &picking::MapBack,
     &particles::ReconstructParticles,
     &particles::CarryOver,
+    &picking::CurateParticles,
     &picking::RemoveDuplicates,
     &picking::FilterParticles,
     &picking::Consensus,

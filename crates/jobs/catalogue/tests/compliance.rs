@@ -8,11 +8,11 @@ use thon_catalogue::ALL;
 use thon_contract::Kind;
 use thon_contract::compliance::{check_declaration, declaration_text};
 use thon_contract::kinds::{
-    CurvesKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind, TiltSeriesKind,
-    TomogramKind,
+    CurvesKind, EditsKind, FilesKind, MapKind, MaskKind, ParticlesKind, PictureKind,
+    TiltSeriesKind, TomogramKind,
 };
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     TiltSeriesKind::NAME,
     TomogramKind::NAME,
     ParticlesKind::NAME,
@@ -21,6 +21,7 @@ const KINDS: [&str; 8] = [
     CurvesKind::NAME,
     PictureKind::NAME,
     FilesKind::NAME,
+    EditsKind::NAME,
 ];
 
 #[test]

@@ -9,7 +9,7 @@ use thon_compute::Progress;
 
 use crate::border::ForeignReader;
 use crate::kept::{Kept, KeptDirectory, check_name};
-use crate::{Item, ItemRecord, JobError, Kind, Rejection, Team};
+use crate::{Item, ItemRecord, JobError, Kind, Reading, Rejection, Team};
 
 /// Where a unit reads and writes; the engine implements it, tests use [`DirectoryWorkspace`].
 pub trait Workspace: Sync {
@@ -32,6 +32,9 @@ pub trait Workspace: Sync {
     fn team(&self) -> Option<&dyn Team> {
         None
     }
+
+    /// Passes on what the unit says of itself while it runs; nobody listens by default.
+    fn tell(&self, _reading: &Reading) {}
 
     /// What an interrupted attempt at the same unit kept under a name. The default forgets: it cannot know whether
     /// it is the same unit.
@@ -248,6 +251,17 @@ impl<'a> Context<'a> {
         self.note(Note::Metric {
             name: name.into(),
             value,
+        });
+    }
+
+    /// Says how things stand after a step, such as an iteration, for whoever watches; it is no part of the result. What is not
+    /// a number is left out.
+    pub fn reading(&self, step: u64, values: &[(&str, f64)]) {
+        let known = values.iter().filter(|(_, value)| value.is_finite());
+        let values = known.map(|(name, value)| ((*name).to_owned(), *value));
+        self.workspace.tell(&Reading {
+            step,
+            values: values.collect(),
         });
     }
 

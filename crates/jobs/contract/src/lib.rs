@@ -14,6 +14,7 @@ mod finding;
 mod job;
 mod kept;
 pub mod kinds;
+mod reading;
 pub mod schema;
 mod team;
 
@@ -28,4 +29,5 @@ pub use error::JobError;
 pub use finding::{Finding, Severity};
 pub use job::{Citation, Cost, Job, Methods, None, PROCESS_MEMORY};
 pub use kept::{Kept, KeptDirectory};
+pub use reading::Reading;
 pub use team::{PieceOf, Team};

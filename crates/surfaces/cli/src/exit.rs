@@ -182,6 +182,8 @@ impl From<EngineError> for Failure {
             | E::Executors { .. }
             | E::Plugin { .. }
             | E::Set { .. }
+            | E::Curation { .. }
+            | E::CurationMoved { .. }
             | E::Pipeline { .. } => Exit::Usage,
             E::Unit { .. } | E::Failed { .. } => Exit::Failed,
             E::Cancelled => Exit::Cancelled,

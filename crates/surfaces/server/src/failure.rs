@@ -102,7 +102,9 @@ impl From<EngineError> for Refusal {
     fn from(error: EngineError) -> Self {
         let status = match &error {
             EngineError::UnknownJob { .. } => 404,
-            EngineError::Refused(_) | EngineError::Input { .. } => 422,
+            EngineError::Refused(_) | EngineError::Input { .. } | EngineError::Curation { .. } => {
+                422
+            }
             EngineError::Project(_) => 409,
             _ => 500,
         };

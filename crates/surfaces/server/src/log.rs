@@ -20,6 +20,8 @@ pub(crate) struct Log {
     next: u64,
     /// The attempt it is of.
     attempt: Option<u32>,
+    /// Parts of it that have a log of their own.
+    parts: Vec<u32>,
     /// State of the job, seen before the text was read.
     state: String,
 }
@@ -34,15 +36,19 @@ pub(crate) fn log(server: &Server, call: &Call) -> Answered {
     let (state, _) = state_of(server, &facts);
     let from = call.asked("from", 0)? as u64;
     let attempt = facts.last_attempt().map(|(attempt, _)| attempt.number);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut parts) = (Vec::new(), Vec::new());
     if let Some(attempt) = attempt {
         let directory = server
             .project
             .job_directory(number)?
             .under(server.project.root());
-        let path = directory
-            .join(layout::attempt_directory(attempt))
-            .join(layout::LOG_FILE);
+        let mut place = directory.join(layout::attempt_directory(attempt));
+        parts = parts_of(&place);
+        if call.query.contains_key("part") {
+            let part = u32::try_from(call.asked("part", 0)?).unwrap_or(u32::MAX);
+            place = place.join(layout::part_directory(part));
+        }
+        let path = place.join(layout::LOG_FILE);
         if let Ok(mut file) = std::fs::File::open(path) {
             let read = file
                 .seek(SeekFrom::Start(from))
@@ -59,6 +65,17 @@ pub(crate) fn log(server: &Server, call: &Call) -> Answered {
         text: String::from_utf8_lossy(&bytes[..whole]).into_owned(),
         next: from + whole as u64,
         attempt,
+        parts,
         state,
     })
+}
+
+/// Parts of an attempt, ascending.
+fn parts_of(attempt: &std::path::Path) -> Vec<u32> {
+    let entries = std::fs::read_dir(attempt).into_iter().flatten().flatten();
+    let mut parts: Vec<u32> = entries
+        .filter_map(|entry| layout::part_number(&entry.file_name().to_string_lossy()))
+        .collect();
+    parts.sort_unstable();
+    parts
 }

@@ -8,8 +8,8 @@ use crate::access::Role;
 use crate::call::{Answered, Call};
 use crate::server::Server;
 use crate::{
-    commands, detail, jobs, log, objects, operations, particles, picker, pipelines, queueing,
-    session, volumes,
+    commands, curations, detail, exposure, jobs, log, objects, operations, particles, picker,
+    pipelines, queueing, readings, session, volumes,
 };
 
 /// How it is asked. `Get` changes nothing.
@@ -144,7 +144,16 @@ pub static ROUTES: &[Route] = &[
         Gives::Json(schema::<log::Log>),
         log::log,
     )
-    .query(&[q("from", "byte to start from")]),
+    .query(&[
+        q("from", "byte to start from"),
+        q("part", "of this part of an attempt that is shared out"),
+    ]),
+    get(
+        "/api/jobs/{job}/readings",
+        "What a job says of itself after each step, such as an iteration",
+        Gives::Json(schema::<Vec<readings::Readings>>),
+        readings::readings,
+    ),
     post(
         "/api/jobs",
         "Make a job, and run it when asked to",
@@ -191,6 +200,46 @@ pub static ROUTES: &[Route] = &[
         schema::<pipelines::AskedPipeline>,
         Gives::Json(schema::<pipelines::Made>),
         pipelines::run,
+    ),
+    post(
+        "/api/curations",
+        "Begin to curate picks, or to pick by hand",
+        schema::<curations::AskedCuration>,
+        Gives::Json(schema::<curations::CurationSummary>),
+        curations::start,
+    ),
+    get(
+        "/api/curations",
+        "What is curated",
+        Gives::Json(schema::<Vec<curations::CurationSummary>>),
+        curations::all,
+    ),
+    get(
+        "/api/curations/{curation}",
+        "A curation",
+        Gives::Json(schema::<curations::CurationSummary>),
+        curations::one,
+    ),
+    get(
+        "/api/curations/{curation}/edits",
+        "Its edits",
+        Gives::Json(schema::<curations::EditsAnswer>),
+        curations::edits,
+    )
+    .query(&[q("from", "first edit, from 0")]),
+    post(
+        "/api/curations/{curation}/edits",
+        "Add edits; they are stored when this is answered",
+        schema::<curations::AskedEdits>,
+        Gives::Json(schema::<curations::Stored>),
+        curations::edit,
+    ),
+    post(
+        "/api/curations/{curation}/seal",
+        "Write the edits so far into a file that a job can take",
+        schema::<Value>,
+        Gives::Json(schema::<curations::Sealed>),
+        curations::seal,
     ),
     get(
         "/api/session",
@@ -286,6 +335,18 @@ pub static ROUTES: &[Route] = &[
         PART,
     ]),
     get(
+        "/api/objects/{job}/{slot}/{item}/crops",
+        "Pieces of a volume around some places, packed",
+        Gives::Binary("application/octet-stream"),
+        volumes::crops,
+    )
+    .query(&[
+        q("at", "places in voxels, as x.y.z_x.y.z"),
+        q("edge", "voxels along x and y"),
+        q("thickness", "voxels to average along z"),
+        PART,
+    ]),
+    get(
         "/api/objects/{job}/{slot}/{item}/density",
         "A whole volume, binned and packed",
         Gives::Binary("application/octet-stream"),
@@ -306,6 +367,12 @@ pub static ROUTES: &[Route] = &[
         volumes::tilt_image,
     )
     .query(&[q("view", "which, from 0"), EDGE]),
+    get(
+        "/api/objects/{job}/{slot}/{item}/exposure",
+        "What exposure leaves of the signal in each view of a tilt series",
+        Gives::Json(schema::<exposure::ExposureWeights>),
+        exposure::exposure,
+    ),
     get(
         "/api/files",
         "Files that can be picked",

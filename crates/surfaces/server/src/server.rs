@@ -49,7 +49,7 @@ pub struct Server {
     pub(crate) launcher: Arc<Launcher>,
     pub(crate) changes: broadcast::Sender<Changes>,
     pub(crate) blocks: Arc<Blocks>,
-    pub(crate) sections: Sections,
+    pub(crate) sections: Arc<Sections>,
     summaries: Mutex<BTreeMap<u32, Summary>>,
     contributions: Mutex<BTreeMap<u32, Arc<Contribution>>>,
 }
@@ -76,7 +76,7 @@ impl Server {
             launcher,
             changes,
             blocks: Arc::default(),
-            sections: Sections::default(),
+            sections: Arc::default(),
             summaries: Mutex::new(summaries),
             contributions: Mutex::default(),
         }))

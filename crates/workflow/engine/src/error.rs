@@ -83,6 +83,22 @@ pub enum EngineError {
         /// What is wrong, with a hint.
         message: String,
     },
+    /// A curation cannot be begun, found or changed as asked.
+    #[error("curation {number}: {message}")]
+    Curation {
+        /// Its number; 0 while it has none.
+        number: u32,
+        /// What is wrong, with a hint.
+        message: String,
+    },
+    /// Somebody else has edited it meanwhile.
+    #[error("curation {number} has {edits} edits by now")]
+    CurationMoved {
+        /// Its number.
+        number: u32,
+        /// How many edits there are.
+        edits: usize,
+    },
     /// The project could not be read or written.
     #[error(transparent)]
     Project(#[from] ProjectError),

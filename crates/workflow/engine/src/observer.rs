@@ -1,6 +1,6 @@
 //! What the engine tells whoever watches.
 
-use thon_contract::{Finding, Note};
+use thon_contract::{Finding, Note, Reading};
 use thon_project::JobNumber;
 
 /// Something that happened.
@@ -42,6 +42,13 @@ pub enum Event<'a> {
         done: u64,
         /// Of how many.
         total: u64,
+    },
+    /// A unit says how it stands after a step, such as an iteration.
+    Reading {
+        /// The item.
+        item: &'a str,
+        /// What it says.
+        reading: &'a Reading,
     },
     /// A unit ended.
     Finished {

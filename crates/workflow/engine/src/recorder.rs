@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use thon_contract::Reading;
 use thon_project::Attempt;
 
 use crate::{Event, Observer};
@@ -67,6 +68,13 @@ impl Observer for Recorder<'_> {
                     self.write("progress", &details);
                 }
             }
+            Event::Reading { item, reading } => {
+                let details =
+                    json!({ "item": item, "step": reading.step, "values": reading.values });
+                self.write("reading", &details);
+                // People who follow the log see it too; nothing depends on it either.
+                let _ = self.attempt.log(&format!("{item}: {}", said(reading)));
+            }
             Event::Finished { item, .. } => self.write("finished", &json!({ "item": item })),
             Event::Failed { item, reason } => {
                 self.write("failed", &json!({ "item": item, "reason": reason }));
@@ -80,5 +88,51 @@ impl Observer for Recorder<'_> {
 
     fn stop(&self) -> bool {
         self.observer.stop()
+    }
+}
+
+/// A reading in words: `step 3: resolution (Å) 21.4, …`.
+pub fn said(reading: &Reading) -> String {
+    let value = |(name, value): &(String, f64)| format!("{name} {}", rounded(*value));
+    let values: Vec<String> = reading.values.iter().map(value).collect();
+    format!("step {}: {}", reading.step, values.join(", "))
+}
+
+/// Four digits.
+fn rounded(value: f64) -> String {
+    let size = if value == 0.0 {
+        0
+    } else {
+        value.abs().log10().floor() as i32
+    };
+    let digits = (3 - size).clamp(0, 8) as usize;
+    let text = format!("{value:.digits$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_said_with_four_digits() {
+        let values = [
+            ("resolution (Å)", 21.437),
+            ("jumps", 0.0),
+            ("log-likelihood", -123_456.7),
+            ("small", 0.00123),
+        ];
+        let values = values
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec();
+        let text = said(&Reading { step: 3, values });
+        assert_eq!(
+            text,
+            "step 3: resolution (Å) 21.44, jumps 0, log-likelihood -123457, small 0.00123"
+        );
     }
 }

@@ -166,6 +166,7 @@ impl Run<'_> {
             published: place.clone(),
             kept: Some(kept),
             readers: self.catalogue.readers(),
+            listener: Some((self.observer, unit.item.as_str())),
             team: team.as_ref().map(|team| team as &dyn Team),
         };
         let never = || false;

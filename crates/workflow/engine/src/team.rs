@@ -327,6 +327,7 @@ pub fn help_unit(
         scratch: scratch.clone(),
         kept: None,
         readers: catalogue.readers(),
+        listener: None,
         team: Some(&helper),
     };
     let context = Context::new(&workspace, &thon_compute::Quiet, unit.memory);

@@ -47,6 +47,7 @@ impl Engine<'_> {
             published: Path::new(directory.as_str()).join("units").join(name),
             kept: Some(kept.clone()),
             readers: self.catalogue.readers(),
+            listener: Some((self.observer, unit.item.as_str())),
             team: team.as_ref().map(|team| team as &dyn Team),
         };
         let progress = UnitProgress::new(&unit.item, self.observer, &asked);

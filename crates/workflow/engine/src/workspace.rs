@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use thon_compute::Progress;
-use thon_contract::{ForeignReader, JobError, Kept, Note, Team, Workspace};
+use thon_contract::{ForeignReader, JobError, Kept, Note, Reading, Team, Workspace};
 use thon_project::{KeptSteps, ProjectError};
 
 use crate::{Catalogue, Event, Observer};
@@ -22,6 +22,8 @@ pub(crate) struct UnitWorkspace<'a> {
     pub(crate) kept: Option<KeptSteps>,
     /// Readers of foreign files among the inputs.
     pub(crate) readers: &'static [ForeignReader],
+    /// Who hears what the unit says while it runs, and the item it is about.
+    pub(crate) listener: Option<(&'a dyn Observer, &'a str)>,
     /// The processes that work at the unit, when there are several.
     pub(crate) team: Option<&'a dyn Team>,
 }
@@ -35,6 +37,7 @@ impl UnitWorkspace<'_> {
             published: PathBuf::new(),
             kept: None,
             readers: catalogue.readers(),
+            listener: None,
             team: None,
         }
     }
@@ -73,6 +76,12 @@ impl Workspace for UnitWorkspace<'_> {
 
     fn team(&self) -> Option<&dyn Team> {
         self.team
+    }
+
+    fn tell(&self, reading: &Reading) {
+        if let Some((observer, item)) = self.listener {
+            observer.tell(Event::Reading { item, reading });
+        }
     }
 
     fn kept(&self, name: &str) -> Result<Option<Kept>, JobError> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use thon_average::{AverageError, BlockResult, State, Status, Task, block_ranges};
+use thon_average::{AverageError, BlockResult, IterationReport, State, Status, Task, block_ranges};
 use thon_contract::kinds::{FileListing, FilesKind};
 use thon_contract::{Artifact, Context, Item, JobError, Output};
 use thon_images::mrc::write_volume;
@@ -161,8 +161,26 @@ pub(super) fn run(
         let blocks = blocks(source, &run.state, context)?;
         run.state = thon_average::reduce(&run.state, blocks).map_err(stopped)?;
         run.keep(context)?;
+        if let Some(report) = run.state.head.reports.last() {
+            tell(report, context);
+        }
     }
     Ok(run)
+}
+
+/// Says how things stand after an iteration.
+fn tell(report: &IterationReport, context: &Context) {
+    let values = [
+        ("resolution (Å)", report.resolution),
+        ("resolution of the data used (Å)", report.band),
+        ("change of angles (°)", report.angle_change),
+        ("change of shifts (Å)", report.shift_change),
+        ("particles that changed class", report.class_changes),
+        ("uncertainty of angles (°)", report.angle_uncertainty),
+        ("uncertainty of shifts (Å)", report.shift_uncertainty),
+        ("log-likelihood", report.log_likelihood),
+    ];
+    context.reading(report.iteration as u64, &values);
 }
 
 /// The blocks of one expectation over all particles: one in this process, or shared out among several.

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod consensus;
+mod curate;
 mod duplicates;
 mod extract_peaks;
 mod filter;
@@ -17,6 +18,7 @@ mod stamps;
 
 pub(crate) use blobs::PickBlobs;
 pub(crate) use consensus::Consensus;
+pub(crate) use curate::CurateParticles;
 pub(crate) use duplicates::RemoveDuplicates;
 pub(crate) use extract_peaks::ExtractPeaks;
 pub(crate) use filter::FilterParticles;

@@ -13,7 +13,7 @@ use thon_contract::{
 };
 
 /// Jobs that start from files which no other job of the set writes; tests/jobs runs them on such files.
-const FROM_ELSEWHERE: [&str; 7] = [
+const FROM_ELSEWHERE: [&str; 8] = [
     "import.aretomo",
     "import.digital-micrograph",
     "import.etomo",
@@ -21,6 +21,7 @@ const FROM_ELSEWHERE: [&str; 7] = [
     "import.relion-2016",
     "import.relion-job",
     "movies.find-gain-orientation",
+    "particles.curate",
 ];
 
 /// A run of a job: parameters, and for each input the job and slot that fill it.

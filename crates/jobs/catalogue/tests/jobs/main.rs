@@ -8,6 +8,7 @@
 mod adopt;
 mod class_ctf;
 mod classification;
+mod curate;
 mod export_relion;
 mod exports;
 mod import_mdoc;

@@ -9,9 +9,11 @@
 //! | `mask` | `NAME.mrc` | – |
 //! | `curves` | `NAME.curves.json` | – |
 //! | `picture` | `NAME.png` | – |
+//! | `edits` | `NAME.edits.json` | – |
 //! | `files` | `NAME.files.json`, a listing | whatever was exported |
 
 mod curves;
+mod edits;
 mod files;
 mod health;
 mod json;
@@ -23,6 +25,7 @@ mod tilt_series;
 mod tomogram;
 
 pub use curves::{Column, Curves, CurvesKind};
+pub use edits::EditsKind;
 pub use files::{FileListing, FilesKind};
 pub use health::Health;
 pub use json::{read_json, write_json};

@@ -1,6 +1,7 @@
 //! The tree of commands: fixed ones here, one per job made from its declaration.
 
 mod acquisition;
+mod curation;
 mod job;
 mod overview;
 mod queue;
@@ -244,6 +245,7 @@ fn work() -> Vec<Command> {
         queue::start(),
         queue::work(),
         acquisition::watch(),
+        curation::curate(),
         acquisition::set(),
         queue::branch(),
         queue::pipeline(),
@@ -286,6 +288,13 @@ fn look() -> Vec<Command> {
                     .short('f')
                     .action(ArgAction::SetTrue)
                     .help("Wait for more until the job ends"),
+            )
+            .arg(
+                Arg::new("part")
+                    .long("part")
+                    .value_name("N")
+                    .value_parser(value_parser!(u32))
+                    .help("Of this part, from 0, where items were shared out as array tasks"),
             ),
         Command::new("history")
             .about("Show what became of a job in the queue, and why")

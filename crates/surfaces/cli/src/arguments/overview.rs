@@ -10,7 +10,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 4] = [
     (
         "Work",
         &[
-            "run", "start", "work", "watch", "branch", "pipeline", "export", "cancel",
+            "run", "start", "work", "watch", "curate", "branch", "pipeline", "export", "cancel",
         ],
     ),
     (

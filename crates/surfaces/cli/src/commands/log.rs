@@ -25,9 +25,17 @@ pub(super) fn log(session: &Session, matches: &clap::ArgMatches) -> Outcome {
             .hint(format!("`thon run {}` starts it", job.0)));
     };
     let directory = project.job_directory(job)?.under(project.root());
-    let file = directory
-        .join(layout::attempt_directory(attempt.number))
-        .join(layout::LOG_FILE);
+    let mut place = directory.join(layout::attempt_directory(attempt.number));
+    if let Some(part) = matches.get_one::<u32>("part") {
+        place = place.join(layout::part_directory(*part));
+        if !place.is_dir() {
+            return Err(Failure::usage(format!(
+                "attempt {} of job {job} has no part {part}",
+                attempt.number
+            )));
+        }
+    }
+    let file = place.join(layout::LOG_FILE);
     let terminal = &session.terminal;
     if terminal.json {
         let mut position = 0;

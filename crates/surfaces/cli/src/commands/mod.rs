@@ -4,6 +4,7 @@ mod attempt;
 mod branch;
 mod cancel;
 mod completions;
+mod curate;
 mod demo;
 mod disk;
 pub(crate) mod doctor;
@@ -42,6 +43,7 @@ pub(crate) fn dispatch(session: &Session, matches: &ArgMatches) -> Outcome {
         "branch" => branch::branch(session, matches),
         "cancel" => cancel::cancel(session, matches),
         "completions" => Ok(completions::completions(session, matches)),
+        "curate" => curate::curate(session, matches),
         "clean" => disk::clean(session, matches),
         "disk" => disk::disk(session),
         "demo" => demo::demo(session, matches),

@@ -258,6 +258,16 @@ impl Observer for Watcher {
                     state.advance();
                 }
             }
+            Event::Reading { item, reading } => {
+                let state = self.state();
+                // The only unit of a job that is not mapped is called `all`: no news.
+                let of = if state.units == 1 {
+                    String::new()
+                } else {
+                    format!("{item}, ")
+                };
+                self.say(&state, &format!("{of}{}", thon_engine::said(reading)));
+            }
             Event::Finished { item, notes } => {
                 let mut state = self.state();
                 self.note(&mut state, item, notes);

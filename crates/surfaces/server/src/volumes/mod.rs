@@ -11,6 +11,7 @@
 //! all little-endian. Rows go from low to high y; which end is drawn at the top is the viewer's business.
 
 mod across;
+mod crops;
 mod density;
 mod image;
 mod sections;
@@ -19,6 +20,7 @@ mod source;
 mod stack;
 
 pub(crate) use across::Blocks;
+pub(crate) use crops::crops;
 pub(crate) use density::density;
 pub(crate) use image::tilt_image;
 pub(crate) use sections::Sections;

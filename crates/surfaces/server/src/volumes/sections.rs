@@ -1,8 +1,9 @@
 //! Sections that were read last, as small as they are shown: a slab that moves by one section needs one more, not all of them
-//! again.
+//! again. While one looks at a slab, what the next step and the next leap on that side need is read ahead.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -13,6 +14,8 @@ use super::binned;
 
 /// Bytes that are kept.
 const KEPT: usize = 128 << 20;
+/// Sections that the page leaps over.
+const LEAP: usize = 10;
 /// Rows of the answer that are read at a time.
 const BAND: usize = 64;
 
@@ -29,6 +32,10 @@ struct Kept {
 #[derive(Default)]
 pub(crate) struct Sections {
     kept: Mutex<Kept>,
+    /// The slab that was asked for last.
+    last: Mutex<Option<(PathBuf, usize)>>,
+    /// Something is being read ahead.
+    ahead: AtomicBool,
 }
 
 impl Sections {
@@ -78,6 +85,40 @@ impl Sections {
         Ok(section)
     }
 
+    /// Reads what the next step and the next leap need, on the side that one moves to, beside whatever is asked meanwhile.
+    pub(super) fn read_ahead(
+        self: &Arc<Self>,
+        path: &Path,
+        shape: [usize; 3],
+        start: usize,
+        thickness: usize,
+        factor: usize,
+    ) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.replace((path.to_path_buf(), start));
+        drop(last);
+        // Only who moves is helped, and one at a time.
+        let moved = before.filter(|(of, at)| of == path && *at != start);
+        let Some((_, before)) = moved else { return };
+        let [nz, ny, nx] = shape;
+        let area = (ny / factor) * (nx / factor);
+        let fits = area > 0 && 2 * (thickness + 2) * area * 4 <= KEPT;
+        if !fits || self.ahead.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (sections, path) = (Arc::clone(self), path.to_path_buf());
+        std::thread::spawn(move || {
+            if let Ok(file) = Mrc::open(&path) {
+                for z in next(before < start, start, thickness, nz) {
+                    // What cannot be read is told when it is asked for.
+                    let key = (path.clone(), z, factor);
+                    let _ = sections.section(&file, key, [ny, nx]);
+                }
+            }
+            sections.ahead.store(false, Ordering::Release);
+        });
+    }
+
     /// The mean of `thickness` sections from `start` on, binned by `factor`; and its rows and columns.
     pub(super) fn slab(
         &self,
@@ -100,6 +141,24 @@ impl Sections {
         }
         Ok((sum, size))
     }
+}
+
+/// The sections that a step and a leap from a slab need beyond its own.
+fn next(up: bool, start: usize, thickness: usize, nz: usize) -> Vec<usize> {
+    let leap = if up {
+        start + LEAP
+    } else {
+        start.saturating_sub(LEAP)
+    };
+    let leap = leap.min(nz.saturating_sub(thickness));
+    let step = if up {
+        (start + thickness < nz).then_some(start + thickness)
+    } else {
+        start.checked_sub(1)
+    };
+    let own = start..start + thickness;
+    let others = (leap..leap + thickness).filter(|z| !own.contains(z) && Some(*z) != step);
+    step.into_iter().chain(others).collect()
 }
 
 #[cfg(test)]
@@ -141,5 +200,30 @@ mod tests {
         // Narrower than the pixels that are shown: nothing, and no panic.
         let (none, _) = sections.slab(&path, &file, 0, 1, 8).unwrap();
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn what_comes_next_is_read_ahead() {
+        assert_eq!(next(true, 20, 2, 100), [22, 30, 31]);
+        assert_eq!(next(false, 20, 2, 100), [19, 10, 11]);
+        assert_eq!(next(true, 97, 3, 100), Vec::<usize>::new());
+        assert_eq!(next(false, 0, 3, 100), Vec::<usize>::new());
+        assert_eq!(next(false, 4, 2, 100), [3, 0, 1]);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("volume.mrc");
+        write_volume(&path, &[1.0; 40 * 9], [40, 3, 3], Some(2.0)).unwrap();
+        let file = Mrc::open(&path).unwrap();
+        let sections = Arc::new(Sections::default());
+        for start in [4, 5] {
+            sections.slab(&path, &file, start, 1, 1).unwrap();
+            sections.read_ahead(&path, file.shape(), start, 1, 1);
+        }
+        let began = std::time::Instant::now();
+        let read = |z: usize| sections.find(&(path.clone(), z, 1)).is_some();
+        while !(read(6) && read(15)) {
+            assert!(began.elapsed().as_secs() < 20, "nothing was read ahead");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!read(7));
     }
 }

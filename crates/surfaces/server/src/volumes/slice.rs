@@ -49,6 +49,9 @@ pub(crate) fn slice(server: &Server, call: &Call) -> Answered {
             .sections
             .slab(&volume.path, &volume.file, start, thickness, factor);
         let (pixels, [rows, columns]) = slab.map_err(Refusal::internal)?;
+        server
+            .sections
+            .read_ahead(&volume.path, volume.shape, start, thickness, factor);
         return Ok(Answer::binary(packed([columns, rows, 1], &pixels)).tagged(tag));
     }
     let (pixels, [rows, columns]) = if axis == 2 {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helper functions of tests")]
 
 mod access;
+mod curations;
 mod hostile;
 mod picking;
 mod results;

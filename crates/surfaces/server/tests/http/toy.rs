@@ -1,6 +1,6 @@
 //! A project with one job that makes a small map, and requests to a server over it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -131,6 +131,19 @@ impl Job for MakeParticles {
 
 static ALL: &[&dyn AnyJob] = &[&MakeMap, &MakeParticles];
 
+fn settings(root: PathBuf, program: &Path) -> Settings {
+    Settings {
+        version: "0.0.0",
+        catalogue: Catalogue::new(ALL),
+        project: root,
+        program: program.to_path_buf(),
+        flags: Vec::new(),
+        memory: 1 << 30,
+        roots: Vec::new(),
+        resume: false,
+    }
+}
+
 /// A server over a fresh project with one finished job.
 pub struct Place {
     pub directory: TempDir,
@@ -164,16 +177,7 @@ impl Place {
         engine.run(number).unwrap();
         assert_eq!(number, JobNumber(1));
         drop(project);
-        let settings = Settings {
-            version: "0.0.0",
-            catalogue: Catalogue::new(ALL),
-            project: root,
-            program: program.to_path_buf(),
-            flags: Vec::new(),
-            memory: 1 << 30,
-            roots: Vec::new(),
-            resume: false,
-        };
+        let settings = settings(root, program);
         let tokens = Tokens::random();
         let server = Server::open(settings, tokens.clone()).unwrap();
         Self {
@@ -182,6 +186,11 @@ impl Place {
             router: router(Arc::clone(&server)),
             server,
         }
+    }
+
+    /// What another server over the same project is opened with.
+    pub fn settings(&self) -> Settings {
+        settings(self.directory.path().join("project"), Path::new("false"))
     }
 
     /// Runs a job as a shell beside the server would; answers its number.

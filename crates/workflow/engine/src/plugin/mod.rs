@@ -52,6 +52,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
         "imod_tilt.toml",
         include_str!("../../plugins/imod_tilt.toml"),
     ),
+    ("tomo3d.toml", include_str!("../../plugins/tomo3d.toml")),
 ];
 
 /// The jobs of the manifests that come with the program and of those in the user's own directory. What a project or an
