@@ -1,5 +1,7 @@
 //! Differences of particles from their average, in units of the noise that is measured on them.
 
+use rand::RngExt;
+
 use super::aligned::Aligned;
 
 /// Differences of all particles from their average, in units of the noise.
@@ -34,6 +36,27 @@ impl Differences {
             .zip(&self.weights)
             .flat_map(one)
             .collect()
+    }
+}
+
+impl Differences {
+    /// The same with a random sign for each value.
+    pub fn with_random_signs(&self, seed: u64) -> Self {
+        let mut values = self.values.clone();
+        for (row, particle) in values.chunks_exact_mut(2 * self.points).enumerate() {
+            let mut random = thon_compute::seed_stream(seed, "signs of differences", row as u64);
+            for pair in particle.chunks_exact_mut(2) {
+                if random.random::<bool>() {
+                    pair[0] = -pair[0];
+                    pair[1] = -pair[1];
+                }
+            }
+        }
+        Self {
+            values,
+            weights: self.weights.clone(),
+            ..*self
+        }
     }
 }
 

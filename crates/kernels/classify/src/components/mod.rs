@@ -30,6 +30,8 @@ use aligned::Aligned;
 
 /// Variance of factors below which nothing differs; 1 is that of the noise of a mean particle.
 const LEAST_VARIANCE: f64 = 1e-3;
+/// How many times more than the same differences with random signs a component varies by, at least.
+const BEYOND_CHANCE: f64 = 1.5;
 
 /// Components of a set of particles.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +97,17 @@ pub fn principal_components(
         options.seed,
         progress,
     )?;
-    let differing = |variance: &&f64| **variance > LEAST_VARIANCE;
+    // With random signs nothing is alike among particles but the strength of their noise.
+    let chance = factors::find(
+        &differences.with_random_signs(options.seed),
+        &shells,
+        q,
+        options.iterations,
+        options.seed,
+        progress,
+    )?;
+    let least = chance.variances.first().map_or(0.0, |v| BEYOND_CHANCE * v);
+    let differing = |variance: &&f64| **variance > least.max(LEAST_VARIANCE);
     let varying = found.variances.iter().take_while(differing).count();
     let classes = if varying > 0 { options.classes } else { 1 };
     let grouping = k_means(&found.values, q, classes, options.restarts, options.seed);

@@ -75,7 +75,8 @@ fn two_states_part_when_components_are_weak() {
     };
     let found = principal_components(&particles, &particles.truth, &options, &Quiet).unwrap();
     let right = agreement(&found.grouping.classes, &particles.classes);
-    println!("weak: {right} {:?}", found.variances);
+    println!("weak: {right} {:?} {}", found.variances, found.varying);
+    assert_eq!(found.varying, 1, "{:?}", found.variances);
     assert!(right >= 0.85, "{right} {:?}", found.variances);
 }
 
@@ -88,6 +89,8 @@ fn particles_of_one_state_have_no_component_that_stands_out() {
         "{:?}",
         found.variances
     );
+    assert_eq!(found.varying, 0, "{:?}", found.variances);
+    assert!(found.grouping.classes.iter().all(|class| *class == 0));
 }
 
 /// One particle many times.
