@@ -8,7 +8,6 @@
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is wrong"
 )]
-#![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
 
 use std::path::Path;
 use std::process::Command;

@@ -37,7 +37,7 @@ impl Triangles<'_> {
         let low = used().fold(DVec3::MAX, DVec3::min);
         let high = used().fold(DVec3::MIN, DVec3::max);
         let extent = (high - low).truncate().max_element();
-        if self.triangles.is_empty() || !(extent > 0.0) {
+        if self.triangles.is_empty() || extent <= 0.0 || !extent.is_finite() {
             return picture;
         }
         let scale = self.size as f64 * (1.0 - 2.0 * MARGIN) / extent;

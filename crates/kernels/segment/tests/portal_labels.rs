@@ -7,7 +7,6 @@
     clippy::unwrap_used,
     reason = "a test stops at the first thing that is wrong"
 )]
-#![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
 
 use std::ops::Range;
 use std::path::Path;

@@ -203,12 +203,11 @@ fn sheets_of_labels_lie_in_the_middle_of_them() {
         *label = f32::from(u8::from(distance(p).0.abs() <= 2.5));
     }
     let sheets = sheets_of_labels(&labels, Some(1), 5.0, 500.0, 512, &Quiet).unwrap();
-    // The labels of the largest and the fourth touch.
-    let spheres =
-        [45.0, 32.0, 26.0, 15.0].map(|r: f64| r * r + if r == 45.0 { 484.0 } else { 0.0 });
-    assert!(sheets.sheets.len() == 4, "{:?}", sheets.sheets);
-    for (sheet, square) in sheets.sheets.iter().zip(spheres) {
-        let sphere = 4.0 * std::f64::consts::PI * square;
+    // The labels of the largest and the fourth touch, and stay apart.
+    let spheres = [45.0, 32.0, 26.0, 22.0, 15.0];
+    assert!(sheets.sheets.len() == 5, "{:?}", sheets.sheets);
+    for (sheet, radius) in sheets.sheets.iter().zip(spheres) {
+        let sphere = 4.0 * std::f64::consts::PI * radius * radius;
         assert!(
             (sheet.area / sphere - 1.0).abs() < 0.06,
             "{sheet:?} {sphere}"

@@ -67,7 +67,7 @@ pub(super) fn triangulate(points: &[crate::ridge::SheetPoint], edge: f32) -> Sur
         below = above;
         previous = Some(layer);
     }
-    without_strays(surface)
+    without_strays(&surface)
 }
 
 impl<'a> Grid<'a> {
@@ -135,18 +135,11 @@ impl<'a> Grid<'a> {
             vertices: vec![[NONE; MOST]; nx * ny],
             signs: vec![0; nx * ny],
         };
-        for (y, row) in rows.into_iter().enumerate() {
-            for (x, cell) in row {
-                layer.signs[y * nx + x] = cell.signs;
-                let indices = &mut layer.vertices[y * nx + x];
-                for (index, vertex) in indices.iter_mut().zip(cell.vertices) {
-                    if let Some((place, normal)) = vertex {
-                        *index = surface.positions.len() as u32;
-                        surface.positions.push(place);
-                        surface.normals.push(normal);
-                    }
-                }
-            }
+        let cells = rows.into_iter().enumerate();
+        let cells = cells.flat_map(|(y, row)| row.into_iter().map(move |(x, c)| (y * nx + x, c)));
+        for (at, cell) in cells {
+            layer.signs[at] = cell.signs;
+            layer.vertices[at] = cell.vertices.map(|vertex| surface.add(vertex));
         }
         layer
     }
@@ -254,6 +247,18 @@ impl<'a> Grid<'a> {
     }
 }
 
+impl Surface {
+    /// Adds a vertex, if it is one; gives its index, or [`NONE`].
+    fn add(&mut self, vertex: Option<(Vec3, Vec3)>) -> u32 {
+        let Some((place, normal)) = vertex else {
+            return NONE;
+        };
+        self.positions.push(place);
+        self.normals.push(normal);
+        (self.positions.len() - 1) as u32
+    }
+}
+
 /// A quad as two triangles, cut along its shorter diagonal.
 fn split([a, b, c, d]: [u32; 4], surface: &mut Surface) {
     let at = |v: u32| surface.positions[v as usize];
@@ -268,7 +273,7 @@ fn split([a, b, c, d]: [u32; 4], surface: &mut Surface) {
 }
 
 /// Without the vertices that no triangle has.
-fn without_strays(surface: Surface) -> Surface {
+fn without_strays(surface: &Surface) -> Surface {
     let mut used = vec![NONE; surface.positions.len()];
     for vertex in surface.triangles.iter().flatten() {
         used[*vertex as usize] = 0;

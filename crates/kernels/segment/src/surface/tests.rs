@@ -1,7 +1,5 @@
 //! Surfaces of painted shapes whose area and curvatures are known.
 
-#![expect(clippy::print_stdout, reason = "figures for docs/validation.md")]
-
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
