@@ -15,6 +15,7 @@ mod import_others;
 mod import_relion;
 mod local_motion;
 mod microscope_files;
+mod microtubule;
 mod movies;
 mod project;
 mod promises;
