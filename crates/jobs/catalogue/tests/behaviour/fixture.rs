@@ -115,6 +115,11 @@ fn recorded_cases_1() -> Vec<Case> {
             &[SERIES],
         ),
         case(
+            "import.particles",
+            json!({ "files": [format!("{data}/truth_particles.star")], "format": "relion-5" }),
+            &[SERIES],
+        ),
+        case(
             "tilt_series.adopt",
             json!({ "format": "relion", "path": format!("{data}/truth_tilt_series.star") }),
             &[IMPORTED],
@@ -242,6 +247,28 @@ fn tomogram_cases_1() -> Vec<Case> {
                 "thickness": 80.0, "scale": 150.0, "threshold": 0.0, "low_threshold": 0.0, "least_area": 0.0
             } }),
             &[TOMOGRAMS],
+        ),
+        case(
+            "tomogram.map-back",
+            json!({ "radius": 120.0 }),
+            &[TOMOGRAMS, PARTICLES, ("maps", SIMULATE, "phantom")],
+        ),
+        case(
+            "particles.sample-geometry",
+            json!({ "spacing": 120.0, "models": [
+                { "tilt_series": "TS_01", "shape": { "shape": "sphere", "centre": [0.0, 0.0, 0.0], "radius": 300.0 } }
+            ] }),
+            &[TOMOGRAMS],
+        ),
+        case(
+            "particles.fit-vesicles",
+            json!({ "least_particles": 6, "trials": 200 }),
+            &[("particles", "particles.sample-geometry", "particles")],
+        ),
+        case(
+            "particles.neighbours",
+            json!({ "bins": 10 }),
+            &[("particles", "particles.sample-geometry", "particles")],
         ),
         case(
             "particles.sample-membranes",
@@ -435,6 +462,16 @@ fn map_cases_5() -> Vec<Case> {
 fn export_cases_6() -> Vec<Case> {
     vec![
         case("export.relion", json!({}), &[SERIES, PARTICLES]),
+        case(
+            "export.particles",
+            json!({ "format": "dynamo" }),
+            &[PARTICLES, TOMOGRAMS],
+        ),
+        case(
+            "export.scene",
+            json!({}),
+            &[TOMOGRAMS, PARTICLES, ("maps", SIMULATE, "phantom")],
+        ),
         case(
             "export.relion-projections",
             json!({ "box_size": voxels(32) }),

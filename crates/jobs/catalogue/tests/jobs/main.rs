@@ -17,6 +17,7 @@ mod import_relion;
 mod level_density;
 mod local_motion;
 mod microscope_files;
+mod microtubule;
 mod movies;
 mod project;
 mod promises;
