@@ -1,6 +1,6 @@
 // Large projects: how long the page takes to open, and how smoothly it moves. Called by `cargo test -p thon --test scale`.
 //   node tests/scale.mjs --thon BINARY --project DIRECTORY --cones JOB --particles JOB --tomogram JOB [--page web/dist] [--shots DIRECTORY]
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { browse, check, serve, visit } from "./browser.mjs";
 
@@ -11,7 +11,7 @@ const { values: given } = parseArgs({
   },
 });
 
-const BOUNDS = { open: 2000, frame: 34, work: 16, step: 200, cpu: 150, heap: 400, server: 800 };
+const BOUNDS = { open: 2000, frame: 34, work: 16, step: 200, cpu: 150, drawing: 100, heap: 400, server: 800 };
 const figures = [];
 const say = (what, value, unit, bound) => {
   figures.push({ what, value, bound });
@@ -122,6 +122,20 @@ async function particles(browser, server, job) {
   await page.context().close();
 }
 
+/** The process of our browser that draws: what a graphics card does elsewhere. */
+function renderer() {
+  const parent = (pid) => Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ")[1]);
+  const ours = (pid) => { for (let at = pid; at > 1; at = parent(at)) if (at === process.pid) return true; return false; };
+  for (const name of readdirSync("/proc").filter((one) => /^\d+$/.test(one))) {
+    try {
+      if (readFileSync(`/proc/${name}/cmdline`, "utf8").includes("--type=gpu-process") && ours(Number(name))) return Number(name);
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return null;
+}
+
 /** A hundred thousand particles in one tomogram, turned by the mouse. */
 async function space(browser, server, job) {
   const page = await browser.open(server.links.owner);
@@ -135,21 +149,27 @@ async function space(browser, server, job) {
   await page.mouse.move(middle.x, middle.y);
   await page.mouse.down();
   const drawn = () => page.locator(".spacebox").getAttribute("data-frames").then(Number);
+  const gpu = renderer();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const computed = async () => 1000 * (await session.send("Performance.getMetrics")).metrics.find((one) => one.name === "TaskDuration").value;
   const turn = async (count) => {
-    const [before, began] = [await drawn(), Date.now()];
+    const [before, began, page_, gpu_] = [await drawn(), Date.now(), await computed(), busy(gpu)];
     for (let k = 0; k < count; k += 1) {
       await page.mouse.move(middle.x + 200 * Math.sin(k / 15), middle.y + 60 * Math.cos(k / 11));
       await page.waitForTimeout(8);
     }
-    return (1000 * (await drawn() - before)) / (Date.now() - began);
+    const frames = Math.max(1, await drawn() - before);
+    return { rate: (1000 * frames) / (Date.now() - began), work: (await computed() - page_) / frames, drawing: (busy(gpu) - gpu_) / frames };
   };
-  await turn(40);
-  const rate = await turn(200);
+  await turn(30);
+  const { rate, work, drawing } = await turn(120);
   const how = await page.locator(".spacebox").getAttribute("data-drawn");
   await browser.shoot(page, "scale-cones-turning");
   await page.mouse.up();
   say(`100000 particles turn, drawn as ${how} by software, frames a second`, Number(rate.toFixed(1)), "");
-  check(rate >= 15, `they turn smoothly, found ${rate.toFixed(1)} frames a second`);
+  say("100000 particles turn, work of the page for a frame", Number(work.toFixed(1)), "ms", BOUNDS.work);
+  say("100000 particles turn, work of one core that draws by software for a frame", Math.round(drawing), "ms", BOUNDS.drawing);
   await page.waitForTimeout(1200);
   check((await page.locator(".spacebox").getAttribute("data-drawn")) === "cones", "cones are back when the scene is still");
   await page.context().close();

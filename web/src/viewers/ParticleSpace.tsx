@@ -8,6 +8,8 @@ import { openScene } from "./scene";
 
 /** Cones at most; more particles are drawn as points. */
 const CONES = 120_000;
+/** Points that stand for all while a slow machine turns the scene. */
+const QUICK = 20_000;
 /** Beyond so many, cones have few sides. */
 const ROUND = 8_000;
 
@@ -24,7 +26,7 @@ export function ParticleSpace({ points, colours, oriented, size }: Props) {
     const centre = box.getCenter(new THREE.Vector3());
     const shape = points.count > CONES ? cloud(points, colours, centre, size) : cones(points, colours, centre, oriented, size);
     // Where cones cannot be drawn fast enough, points stand for them while the scene turns.
-    const quick = points.count > ROUND && points.count <= CONES ? cloud(points, colours, centre, size) : null;
+    const quick = points.count > ROUND && points.count <= CONES ? cloud(points, colours, centre, 1.5 * size, QUICK) : null;
     if (quick) {
       quick.object.visible = false;
       view.scene.add(quick.object);
@@ -68,16 +70,19 @@ function cones(points: Points, colours: Colours, centre: THREE.Vector3, oriented
   return { object, dispose: () => { geometry.dispose(); material.dispose(); object.dispose(); } };
 }
 
-function cloud(points: Points, colours: Colours, centre: THREE.Vector3, size: number): Shape {
+function cloud(points: Points, colours: Colours, centre: THREE.Vector3, size: number, most = Infinity): Shape {
   const geometry = new THREE.BufferGeometry();
-  const places = new Float32Array(points.position.length);
-  const tints = new Float32Array(points.position.length);
+  const every = Math.max(1, Math.ceil(points.count / most));
+  const count = Math.ceil(points.count / every);
+  const places = new Float32Array(3 * count);
+  const tints = new Float32Array(3 * count);
   const tint = new THREE.Color();
-  for (let k = 0; k < points.count; k += 1) {
-    places[3 * k] = points.position[3 * k]! - centre.x;
-    places[3 * k + 1] = points.position[3 * k + 1]! - centre.y;
-    places[3 * k + 2] = points.position[3 * k + 2]! - centre.z;
-    colours.of(k, tint).toArray(tints, 3 * k);
+  for (let k = 0; k < count; k += 1) {
+    const from = k * every;
+    places[3 * k] = points.position[3 * from]! - centre.x;
+    places[3 * k + 1] = points.position[3 * from + 1]! - centre.y;
+    places[3 * k + 2] = points.position[3 * from + 2]! - centre.z;
+    colours.of(from, tint).toArray(tints, 3 * k);
   }
   geometry.setAttribute("position", new THREE.BufferAttribute(places, 3));
   geometry.setAttribute("color", new THREE.BufferAttribute(tints, 3));

@@ -19,7 +19,8 @@ const STILL = 250;
 
 export function openScene(element: HTMLElement): Scene {
   const renderer = new THREE.WebGLRenderer({ antialias: true, alpha: true });
-  renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+  const fine = Math.min(devicePixelRatio, 2);
+  renderer.setPixelRatio(fine);
   element.appendChild(renderer.domElement);
   const scene = new THREE.Scene();
   const camera = new THREE.PerspectiveCamera(35, 1, 0.1, 1e6);
@@ -45,24 +46,30 @@ export function openScene(element: HTMLElement): Scene {
       last = now;
       if (slow === 2) {
         slowly = true;
-        hurry?.(true);
+        rush(true);
       }
       renderer.render(scene, camera);
       element.dataset.frames = String(Number(element.dataset.frames ?? 0) + 1);
     });
   };
+  /** Coarser pixels, and whatever else whoever made the scene leaves out, while drawing cannot keep up. */
+  const rush = (now: boolean) => {
+    const ratio = now && hurry ? fine / 2 : fine;
+    if (renderer.getPixelRatio() !== ratio) renderer.setPixelRatio(ratio);
+    hurry?.(now);
+  };
   const settle = () => {
     clearTimeout(still);
     still = setTimeout(() => {
       if (turning) return;
-      hurry?.(false);
+      rush(false);
       draw();
     }, STILL);
   };
   controls.addEventListener("start", () => {
     [turning, slow, last] = [true, 0, 0];
     // A machine that was too slow once is not tried again.
-    if (slowly) hurry?.(true);
+    if (slowly) rush(true);
   });
   controls.addEventListener("end", () => {
     turning = false;

@@ -195,9 +195,7 @@ pub const SECTIONS: &[Section] = &[
         "curate",
         &[
             cargo("cargo build -p thon"),
-            cargo(
-                "node web/tests/curate.mjs --thon target/debug/thon --shots web/tests/shots",
-            ),
+            cargo("node web/tests/curate.mjs --thon target/debug/thon --shots web/tests/shots"),
         ],
         &["curate: "],
     ),
