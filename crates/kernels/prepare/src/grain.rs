@@ -2,8 +2,8 @@
 //!
 //! Counts of two images are independent, and what the specimen shows moves with tilt and stage; what stays at its pixel is the
 //! detector's. A gain reference that is turned, flipped or missing leaves such a pattern. Of each image the middle is kept, less
-//! the mean of its neighbours, over its deviation; the mean correlation of images that follow each other is the pattern's share
-//! of the noise.
+//! the mean of its neighbours, over its deviation; the median correlation of images half a series apart is the pattern's share
+//! of the noise. (Neighbours in tilt share the specimen's own detail where there is little noise.)
 
 /// Edge of the middle that is looked at, pixels.
 const MIDDLE: usize = 256;
@@ -54,24 +54,25 @@ pub fn grain(pixels: &[f32], [ny, nx]: [usize; 2]) -> Vec<f32> {
     out
 }
 
-/// Mean correlation of grains that follow each other, and its deviation by chance; `None` without two of one size.
+/// Median correlation of grains half a series apart (a view that repeats another counts little), and its deviation by chance;
+/// `None` without two of one size.
 fn shared_grain<'a>(grains: impl Iterator<Item = &'a [f32]>) -> Option<(f64, f64)> {
     let kept: Vec<&[f32]> = grains.filter(|g| !g.is_empty()).collect();
-    let (mut sum, mut pairs) = (0.0, 0.0);
-    for pair in kept
-        .windows(2)
-        .filter(|pair| pair[0].len() == pair[1].len())
-    {
-        let dot: f64 = pair[0]
-            .iter()
-            .zip(pair[1])
-            .map(|(a, b)| f64::from(a * b))
-            .sum();
-        sum += dot / pair[0].len() as f64;
-        pairs += 1.0;
-    }
     let length = kept.first()?.len() as f64;
-    (pairs > 0.0).then(|| (sum / pairs, 1.0 / (pairs * length).sqrt()))
+    let far = kept.iter().skip((kept.len() / 2).max(1));
+    let pairs = kept.iter().zip(far).filter(|(a, b)| a.len() == b.len());
+    let mut shares: Vec<f64> = pairs
+        .map(|(a, b)| {
+            let dot: f64 = a.iter().zip(*b).map(|(a, b)| f64::from(a * b)).sum();
+            dot / a.len() as f64
+        })
+        .collect();
+    shares.sort_by(f64::total_cmp);
+    let last = shares.len().checked_sub(1)?;
+    let middle = 0.5 * (shares[last / 2] + shares[shares.len() / 2]);
+    // The median of normal values scatters by √(π/2) more than their mean.
+    let chance = (std::f64::consts::FRAC_PI_2 / (shares.len() as f64 * length)).sqrt();
+    Some((middle, chance))
 }
 
 #[cfg(test)]
@@ -106,5 +107,24 @@ mod tests {
         let (found, _) = share(1.0 / 3.0);
         assert!((found - 0.1).abs() < 0.01, "{found}");
         assert!(grain(&vec![3.0; 4096], [64, 64]).is_empty());
+    }
+
+    #[test]
+    fn detail_that_neighbours_share_is_no_pattern() {
+        let mut random = thon_compute::seed_stream(5, "grain-test", 0);
+        let details: Vec<Vec<f32>> = (0..13)
+            .map(|_| {
+                (0..64 * 64)
+                    .map(|_| (random.next_u32() >> 8) as f32)
+                    .collect()
+            })
+            .collect();
+        // Each image holds three of the details that the one before it holds.
+        let images = details.windows(4).map(|held| {
+            let sum = |i: usize| held.iter().map(|detail| detail[i]).sum::<f32>();
+            (0..64 * 64).map(sum).collect::<Vec<f32>>()
+        });
+        let grains: Vec<Vec<f32>> = images.map(|image| grain(&image, [64, 64])).collect();
+        assert_eq!(fixed_pattern(grains.iter().map(Vec::as_slice)), None);
     }
 }
