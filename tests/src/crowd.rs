@@ -2,10 +2,6 @@
 //! damage and counting noise of a real series, reconstructed by this house's own back-projection at 15 Å.
 //!
 //! Atomic models lie in `../shared/data/12_models`; without them there are no proteasomes.
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "a test stops at the first thing that is wrong"
-)]
 
 use glam::{DMat3, DQuat, DVec3};
 use ndarray::Array3;
@@ -184,7 +180,8 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         shot_noise: ShotNoise::None,
         ..SimulationOptions::default()
     };
-    let mut with_ice = Simulation::prepare("TS_01", &options, &ribosome.phantom, seed).unwrap();
+    let mut with_ice =
+        Simulation::prepare("TS_01", &options, &ribosome.phantom, seed).expect("a simulation");
     with_ice.particles.poses.clone_from(&ribosome.poses);
     let bare = SimulationOptions {
         ice_noise: 0.0,
@@ -192,7 +189,8 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         ..options
     };
     let second = proteasome.as_ref().map(|species| {
-        let mut simulation = Simulation::prepare("TS_01", &bare, &species.phantom, seed).unwrap();
+        let mut simulation =
+            Simulation::prepare("TS_01", &bare, &species.phantom, seed).expect("a simulation");
         simulation.particles.poses.clone_from(&species.poses);
         simulation
     });
@@ -217,7 +215,7 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         [contents.depth, contents.image / 2, contents.image / 2],
         VOXEL,
     );
-    let views = used_views(&with_ice.tilt_series).unwrap();
+    let views = used_views(&with_ice.tilt_series).expect("an aligned series");
     let mut volume = VolumeInMemory::new(grid.dims);
     reconstruct_wbp(
         &images,
@@ -228,8 +226,8 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         &Quiet,
         &mut volume,
     )
-    .unwrap();
-    let tomogram = Array3::from_shape_vec(grid.dims, volume.voxels).unwrap();
+    .expect("a reconstruction");
+    let tomogram = Array3::from_shape_vec(grid.dims, volume.voxels).expect("as many voxels");
     Crowd {
         tomogram,
         images: SeenBy::images_of(&with_ice.tilt_series),
