@@ -220,7 +220,7 @@ fn rename(imported: &mut Imported<ParticleSet>, known: &[String]) {
             imported
                 .remarks
                 .push(format!("{name} is taken as tilt series {series}"));
-            *name = (*series).clone();
+            name.clone_from(series);
         } else if !known.is_empty() {
             imported
                 .remarks
