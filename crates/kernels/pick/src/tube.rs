@@ -74,12 +74,13 @@ pub fn trace_tube(
     }
     let frame = frame_along(ends[1] - ends[0]);
     let sign = if bright { 1.0 } else { -1.0 };
+    let (mean, deviation) = mean_and_deviation(volume);
     let stretches = (length / STRIDE).floor() as usize;
     let mut found = Vec::new();
     for stretch in 0..=stretches {
         let along = stretch as f64 / stretches as f64;
         let middle = ends[0].lerp(ends[1], along);
-        if let Some(best) = best_ring(volume, middle, frame, radii, sign) {
+        if let Some(best) = best_ring(volume, mean, middle, frame, radii, sign) {
             found.push((2.0 * along - 1.0, best));
         }
     }
@@ -113,7 +114,7 @@ pub fn trace_tube(
         frames: transported(&axis),
         axis,
         radius: radius[radius.len() / 2],
-        contrast: contrast / deviation(volume),
+        contrast: contrast / deviation,
     })
 }
 
@@ -126,6 +127,7 @@ struct Ring {
 /// The ring that stands out most around a point, in the plane of a frame; `None` when it does not fit into the volume.
 fn best_ring(
     volume: &ArrayView3<'_, f32>,
+    mean: f64,
     middle: DVec3,
     frame: DQuat,
     radii: [f64; 2],
@@ -143,7 +145,7 @@ fn best_ring(
                 let point =
                     middle + frame * DVec3::new(u as f64, v as f64, s as f64 - STRIDE / 2.0);
                 if let Some(value) = sample(volume, point) {
-                    sum += value;
+                    sum += value - mean;
                     inside += 1;
                 }
             }
@@ -264,10 +266,19 @@ fn unrolled(volume: &ArrayView3<'_, f32>, tube: &Tube, radius: f64) -> Vec<Vec<f
         .collect();
     let ring = |(centre, frame): (&DVec3, &DQuat)| {
         let one = |(s, c): &(f64, f64)| {
-            let point = *centre + *frame * DVec3::new(radius * c, radius * s, 0.0);
-            sample(volume, point).unwrap_or(0.0)
+            sample(
+                volume,
+                *centre + *frame * DVec3::new(radius * c, radius * s, 0.0),
+            )
         };
-        directions.iter().map(one).collect()
+        let values: Vec<Option<f64>> = directions.iter().map(one).collect();
+        // What lies outside the volume says nothing: it takes the mean of the ring.
+        let inside = values.iter().flatten().count().max(1) as f64;
+        let mean = values.iter().flatten().sum::<f64>() / inside;
+        values
+            .into_iter()
+            .map(|value| value.unwrap_or(mean))
+            .collect()
     };
     tube.axis.iter().zip(&tube.frames).map(ring).collect()
 }
@@ -330,7 +341,7 @@ fn sample(volume: &ArrayView3<'_, f32>, point: DVec3) -> Option<f64> {
     Some(plane(0) * (1.0 - c) + plane(1) * c)
 }
 
-fn deviation(volume: &ArrayView3<'_, f32>) -> f64 {
+fn mean_and_deviation(volume: &ArrayView3<'_, f32>) -> (f64, f64) {
     let count = volume.len() as f64;
     let mean = volume.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
     let square = volume
@@ -338,7 +349,7 @@ fn deviation(volume: &ArrayView3<'_, f32>) -> f64 {
         .map(|v| (f64::from(*v) - mean).powi(2))
         .sum::<f64>()
         / count;
-    square.sqrt().max(f64::MIN_POSITIVE)
+    (mean, square.sqrt().max(f64::MIN_POSITIVE))
 }
 
 /// A frame whose z axis lies along a direction.

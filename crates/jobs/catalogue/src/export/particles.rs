@@ -26,9 +26,8 @@ pub(crate) struct ExportParticles;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Params {
-    /// The format.
-    #[schemars(extend("enum" = ["relion-3", "relion-4", "relion-5", "warp", "dynamo", "motl", "stopgap", "peet", "pytom",
-        "eman2-boxes", "eman2", "cryosparc", "imod", "portal", "copick", "cets", "text"]))]
+    /// The format: `relion-3`, `relion-4`, `relion-5`, `warp`, `dynamo`, `motl`, `stopgap`, `peet`, `pytom`, `eman2-boxes`,
+    /// `eman2`, `cryosparc`, `imod`, `portal`, `copick`, `cets` or `text`.
     pub format: String,
     /// Name of the files, or of the object in formats that name it.
     pub name: String,

@@ -33,9 +33,8 @@ pub(crate) struct Params {
     /// The files: paths or patterns. Formats with one file for each tomogram take them all.
     #[schemars(extend("x-path" = true))]
     pub files: Vec<String>,
-    /// The format, when it is not to be found from the content.
-    #[schemars(extend("enum" = [null, "relion-3", "relion-4", "relion-5", "warp", "dynamo", "motl", "stopgap", "peet", "pytom",
-        "eman2-boxes", "eman2", "cryosparc", "imod", "portal", "copick", "cets", "text"]))]
+    /// The format, when it is not to be found from the content: `relion-3`, `relion-4`, `relion-5`, `warp`, `dynamo`, `motl`, `stopgap`, `peet`, `pytom`, `eman2-boxes`,
+    /// `eman2`, `cryosparc`, `imod`, `portal`, `copick`, `cets` or `text`.
     pub format: Option<String>,
     /// Voxel size of tomograms that are not given.
     pub voxel_size: Option<Angstrom>,
@@ -221,7 +220,7 @@ fn rename(imported: &mut Imported<ParticleSet>, known: &[String]) {
             imported
                 .remarks
                 .push(format!("{name} is taken as tilt series {series}"));
-            *name = (*series).clone();
+            name.clone_from(series);
         } else if !known.is_empty() {
             imported
                 .remarks

@@ -154,22 +154,22 @@ fn carry(set: &mut ParticleSet, all: &[Neighbour]) {
         nearest[one.of].get_or_insert(one);
         counts[one.of] += 1;
     }
-    let distance = |one: &Option<&Neighbour>| one.map_or(-1.0, |one| one.distance);
+    let distance = |one: Option<&Neighbour>| one.map_or(-1.0, |one| one.distance);
     let angle =
-        |one: &Option<&Neighbour>| one.and_then(|one| one.angle).map_or(-1.0, f64::to_degrees);
+        |one: Option<&Neighbour>| one.and_then(|one| one.angle).map_or(-1.0, f64::to_degrees);
     let columns = [
         (
             "nearest",
             nearest
                 .iter()
-                .map(|one| format!("{:.3}", distance(one)))
+                .map(|one| format!("{:.3}", distance(*one)))
                 .collect(),
         ),
         (
             "nearest_angle",
             nearest
                 .iter()
-                .map(|one| format!("{:.3}", angle(one)))
+                .map(|one| format!("{:.3}", angle(*one)))
                 .collect(),
         ),
         ("neighbours", counts.iter().map(usize::to_string).collect()),
