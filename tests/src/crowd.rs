@@ -215,19 +215,7 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         [contents.depth, contents.image / 2, contents.image / 2],
         VOXEL,
     );
-    let views = used_views(&with_ice.tilt_series).expect("an aligned series");
-    let mut volume = VolumeInMemory::new(grid.dims);
-    reconstruct_wbp(
-        &images,
-        &views,
-        PIXEL,
-        &grid,
-        &WbpOptions::default(),
-        &Quiet,
-        &mut volume,
-    )
-    .expect("a reconstruction");
-    let tomogram = Array3::from_shape_vec(grid.dims, volume.voxels).expect("as many voxels");
+    let tomogram = reconstructed(&images, &with_ice, &grid);
     Crowd {
         tomogram,
         images: SeenBy::images_of(&with_ice.tilt_series),
@@ -235,6 +223,23 @@ pub fn crowd(contents: &Contents, seed: u64) -> Crowd {
         ribosome,
         proteasome,
     }
+}
+
+/// The tomogram of the images, by weighted back-projection.
+fn reconstructed(images: &ImagesInMemory, simulation: &Simulation, grid: &Grid) -> Array3<f32> {
+    let views = used_views(&simulation.tilt_series).expect("an aligned series");
+    let mut volume = VolumeInMemory::new(grid.dims);
+    reconstruct_wbp(
+        images,
+        &views,
+        PIXEL,
+        grid,
+        &WbpOptions::default(),
+        &Quiet,
+        &mut volume,
+    )
+    .expect("a reconstruction");
+    Array3::from_shape_vec(grid.dims, volume.voxels).expect("as many voxels")
 }
 
 fn normal(random: &mut thon_compute::random::ChaCha8Rng) -> f32 {

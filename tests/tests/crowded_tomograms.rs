@@ -101,6 +101,20 @@ impl Judged {
         f1(self.right, self.picks, self.truth)
     }
 
+    /// Adds a tomogram: true particles, picks, right picks; its best F1; whether the hand is told.
+    fn add(&mut self, [truth, picks, right]: [usize; 3], best: f64, hand: bool) {
+        self.best = if self.tomograms == 0 {
+            best
+        } else {
+            self.best.min(best)
+        };
+        self.tomograms += 1;
+        self.truth += truth;
+        self.picks += picks;
+        self.right += right;
+        self.hands += usize::from(hand);
+    }
+
     /// Tells the figures of a species; stops where they are not within bounds.
     fn conclude(&self, name: &str, least: f64) {
         println!(
@@ -204,16 +218,7 @@ fn search(crowd: &Crowd, species: &Species, step: Degrees, name: &str, all: &mut
         );
         *total += picks.len() - positive;
     }
-    all.best = if all.tomograms == 0 {
-        best
-    } else {
-        all.best.min(best)
-    };
-    all.tomograms += 1;
-    all.truth += truth;
-    all.picks += picks.len();
-    all.right += positive;
-    all.hands += usize::from(hand.is_template());
+    all.add([truth, picks.len(), positive], best, hand.is_template());
 }
 
 /// `THON_PICK_SEEDS`: how many tomograms, or the first and the last as in 3-6.
