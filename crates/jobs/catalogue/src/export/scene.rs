@@ -106,7 +106,7 @@ impl Job for ExportScene {
         let rows = set.map_or(0, |set| set.len()) as u64;
         Cost {
             memory: PROCESS_MEMORY + 64 * voxels as u64 + 8192 * rows,
-            disk: (1 << 18) + 40 * voxels as u64 + 2048 * rows,
+            disk: (1 << 17) + 14 * voxels as u64 + 2048 * rows,
             cpu_seconds: 0.2 + voxels as f64 * 1e-6 + rows as f64 * 2e-5,
         }
     }

@@ -113,7 +113,7 @@ impl Job for FitVesicles {
 
     fn cost(params: &Params, inputs: &Inputs, context: &Context) -> Cost {
         let mut cost = sets_cost(&[&inputs.particles], context);
-        cost.disk += 1 << 20;
+        cost.disk += 1 << 16;
         cost.cpu_seconds += params.trials as f64 * 1e-3;
         cost
     }

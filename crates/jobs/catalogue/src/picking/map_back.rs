@@ -116,7 +116,12 @@ impl Job for MapBack {
                     .max(4 * section)
                 + 8 * maps as u64
                 + 32 * section,
-            disk: 4 * voxels + (1 << 19),
+            disk: if params.storage == Storage::Float16 {
+                2
+            } else {
+                4
+            } * voxels
+                + (1 << 17),
             cpu_seconds: 0.2 + voxels as f64 * 5e-8,
         }
     }

@@ -95,7 +95,7 @@ impl Job for Neighbours {
         let mut cost = sets_cost(&[&inputs.particles], context);
         cost.memory += (cost.disk >> 9) * params.most as u64 * 64;
         cost.disk += 1 << 17;
-        cost.cpu_seconds *= 10.0;
+        cost.cpu_seconds *= 2.0;
         cost
     }
 

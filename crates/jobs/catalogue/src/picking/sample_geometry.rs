@@ -118,7 +118,7 @@ impl Job for SampleGeometry {
         let count = models(params, context).map_or(0, |models| models.len()) as u64;
         Cost {
             memory: (64 << 20) + (count << 16),
-            disk: (1 << 20) + (count << 16),
+            disk: (1 << 17) + (count << 14),
             cpu_seconds: 0.1 + count as f64 * 0.05,
         }
     }
