@@ -60,6 +60,7 @@ pub fn cases() -> Vec<Case> {
         recorded_cases_1(),
         series_cases_1(),
         tomogram_cases_1(),
+        picking_cases(),
         particle_cases_2(),
         map_cases_3(),
         particle_cases_4(),
@@ -227,6 +228,16 @@ fn tomogram_cases_1() -> Vec<Case> {
             &[SERIES, TOMOGRAMS],
         ),
         case(
+            "tomogram.local-resolution",
+            json!({ "options": { "frequencies": 6 } }),
+            &[TOMOGRAMS],
+        ),
+    ]
+}
+
+fn picking_cases() -> Vec<Case> {
+    vec![
+        case(
             "tomogram.match-template",
             json!({ "angular_step": 60.0, "options": { "mask_diameter": 240.0 } }),
             &[TOMOGRAMS, SERIES, ("template", SIMULATE, "phantom")],
@@ -279,11 +290,6 @@ fn tomogram_cases_1() -> Vec<Case> {
             "tomogram.triangulate-membranes",
             json!({ "least_area": 0.0, "thickness": 80.0 }),
             &[("labels", "tomogram.segment-membranes", "labels")],
-        ),
-        case(
-            "tomogram.local-resolution",
-            json!({ "options": { "frequencies": 6 } }),
-            &[TOMOGRAMS],
         ),
     ]
 }

@@ -101,7 +101,7 @@ fn draw(surface: &Surface, name: &str) {
 fn whole_label_volumes_become_surfaces_within_two_gigabytes() {
     let archive = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../../../shared/data/13_portal_segmentation/surface_morphometrics_examples.tar.gz"
+        "/../../shared/data/13_portal_segmentation/surface_morphometrics_examples.tar.gz"
     );
     if !Path::new(archive).exists() {
         println!("skipped: shared data absent");
